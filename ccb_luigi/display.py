@@ -1,0 +1,139 @@
+"""What a person sees in the terminal: progress, tables, one-line errors. Plain text when piped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from ccb_luigi import markers
+from ccb_luigi.events import Event
+from ccb_luigi.quarantine import Entry
+from ccb_luigi.status import Day
+
+SHORT = {
+    "contratos": "read",
+    "clientes": "client",
+    "identidades": "ident",
+    "enderecos": "addr",
+    "contatos": "contact",
+    "dados_bancarios": "bank",
+    "operacoes": "oper",
+    "parcelas": "parcela",
+    "detalhamento_cet": "cet",
+}
+
+
+class RunDisplay:
+    """One bar over all steps of all dates, and a line per finished date."""
+
+    def __init__(self, console: Console, days: Sequence[date]) -> None:
+        self._console = console
+        self._left = {day: len(markers.STEPS) for day in days}
+        self._read: dict[date, int] = {}
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._bar: TaskID | None = None
+
+    def __enter__(self) -> RunDisplay:
+        self._progress.start()
+        total = len(self._left) * len(markers.STEPS)
+        self._bar = self._progress.add_task("starting", total=total)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def handle(self, event: Event) -> None:
+        """Takes an event of a worker."""
+        if self._bar is None or event.day is None:
+            return
+        if event.kind == "failed":
+            self._console.print(f"[red]{event.day}  {event.step}  failed[/]: {event.message}", soft_wrap=True)
+        elif event.kind == "progress":
+            self._read[event.day] = event.rows
+            self._progress.update(self._bar, description=f"{event.day}  {event.rows:,} contracts read")
+        elif event.kind == "started":
+            self._progress.update(self._bar, description=f"{event.day}  {event.step}")
+        elif event.kind == "done":
+            self._done(event, event.day)
+
+    def _done(self, event: Event, day: date) -> None:
+        if self._bar is not None:
+            self._progress.advance(self._bar)
+        if event.step == markers.EXTRACTION:
+            self._read[day] = event.rows
+        self._left[day] = self._left.get(day, 0) - 1
+        if event.step == markers.RECONCILIATION:
+            self._console.print(f"[green]{day}  done[/]  {self._read.get(day, 0):,} contracts, proven")
+
+
+def status_table(days: Sequence[Day]) -> Table:
+    """Dates × tables: rows written, or what is missing; fits 80 columns."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("date", no_wrap=True)
+    for name in SHORT.values():
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("quar", justify="right")
+    table.add_column("proof")
+    for day in days:
+        cells = ["[red]-[/]" if (rows := day.rows.get(step)) is None else _short(rows) for step in SHORT]
+        proof = {None: "[red]-[/]", True: "[green]ok[/]", False: "[red]DIFF[/]"}[day.proven]
+        table.add_row(str(day.day), *cells, _short(day.quarantined), proof)
+    return table
+
+
+def _short(number: int) -> str:
+    """At most six characters: 12345, 1.2M."""
+    if number < 100_000:
+        return str(number)
+    return f"{number / 1e3:.0f}k" if number < 1_000_000 else f"{number / 1e6:.1f}M"
+
+
+def quarantine_table(entries: Sequence[Entry]) -> Table:
+    """Open rejections: which document, which date, why, how often."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("_id", overflow="fold")
+    table.add_column("date", no_wrap=True)
+    table.add_column("codes")
+    table.add_column("tries", justify="right")
+    table.add_column("since", no_wrap=True)
+    for entry in entries:
+        since = entry.primeira_vez.strftime("%Y-%m-%d %H:%M")
+        table.add_row(
+            printable(entry.mongo_id),
+            str(entry.particao),
+            ", ".join(entry.codigos),
+            str(entry.tentativas),
+            since,
+        )
+    return table
+
+
+def printable(text: str) -> str:
+    """Text from outside, harmless for a terminal and for rich's markup."""
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return shown.replace("[", "\\[")

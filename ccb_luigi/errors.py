@@ -1,0 +1,71 @@
+"""Every failure that a user can meet: one base class, an exit status each, one line of text each.
+
+The texts name the place (partition, ``_id``, field, table, column) and what to do, never a value:
+they end in logs, in Luigi's visualizer and in mails.
+"""
+
+
+class CcbError(Exception):
+    """Base of all errors of this project; ``exit_code`` is the status the command line ends with."""
+
+    exit_code = 1
+    transient = False
+    """Whether the same call may succeed a moment later."""
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
+class PartitionFailed(CcbError):
+    """A partition did not complete, for a reason that none of the classes below names."""
+
+    exit_code = 10
+
+
+class CircuitBroken(CcbError):
+    """More documents of a partition were rejected than the set share (contract §3.9)."""
+
+    exit_code = 11
+
+
+class NotReconciled(CcbError):
+    """The counts or sums of a partition differ between source and target (contract §3.10)."""
+
+    exit_code = 12
+
+
+class SourceError(CcbError):
+    """MongoDB (or the dump) can't be reached or read."""
+
+    exit_code = 13
+
+
+class TargetError(CcbError):
+    """PostgreSQL can't be reached, or refused a statement."""
+
+    exit_code = 14
+
+
+class ConfigurationError(CcbError):
+    """A setting is missing or makes no sense."""
+
+    exit_code = 15
+
+
+class Busy(CcbError):
+    """Another run holds the lock that this one needs, and kept it longer than we wait."""
+
+    exit_code = 16
+
+
+class SchemaOutdated(CcbError):
+    """The database's schema is not the one that this version of the code was written for."""
+
+    exit_code = 17
+
+
+class StagingIncomplete(CcbError):
+    """Staging holds fewer (or more) rows than the extraction's marker says."""
+
+    exit_code = 18

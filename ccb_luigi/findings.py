@@ -1,0 +1,137 @@
+"""Findings: what reads well but does not add up (contract §3.8). The document is loaded all the same.
+
+Every rule was checked to hold exactly on real contracts. Rows that lack a value are not judged by the
+rules that need it; charges that are missing count as zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from ccb_luigi import identifiers
+from ccb_luigi.contract import Document
+from ccb_luigi.rows import schedule
+from ccb_luigi.values import Rounded
+
+Finding = tuple[str, str]
+"""(code, path of the field)."""
+
+ANNUAL_TOLERANCE = Decimal("0.10")
+CET_TOLERANCE = Decimal("0.02")
+ZERO = Decimal(0)
+_LIST = "operation.parcelas.PrevisaoDeParcela"
+
+
+def findings(document: Document) -> list[Finding]:
+    """All findings on a normalised document; no value is ever part of one."""
+    return [
+        *_client(document),
+        *_operation(document["operation"]),
+        *_schedule(document),
+        *_rounded(document),
+    ]
+
+
+def _client(document: Document) -> Iterator[Finding]:
+    tax_id, person = document["taxId"], document["type"]
+    if len(tax_id) == 11:
+        if not identifiers.valid_cpf(tax_id):
+            yield "cpf_digito", "taxId"
+    elif not identifiers.valid_cnpj(tax_id):
+        yield "cnpj_digito", "taxId"
+    if (person == "PF") != (len(tax_id) == 11):
+        yield "tipo_documento", "type"
+    places = [("state", document.get("state"))]
+    for name, inner in (("address", "state"), ("identity", "issuerState")):
+        for index, item in enumerate(document.get(name) or ()):
+            places.append((f"{name}.{index}.{inner}", item and item.get(inner)))
+    for path, state in places:
+        if state is not None and state.upper() not in identifiers.UFS:
+            yield "uf_desconhecida", path
+
+
+def _operation(operation: Document) -> Iterator[Finding]:
+    if operation.get("FinanIOF"):
+        parts = ("ValorLiquido", "ValorDoIOF", "ValorDoSeguro", "ValorDaCAD")
+        if operation["ValorBruto"] != sum(operation.get(part) or ZERO for part in parts):
+            yield "valor_bruto", "operation.ValorBruto"
+    for code, month, year in (
+        ("taxa_anual", "TaxaDeJuros", "TaxaDeJurosAnual"),
+        ("cet_anual", "CET", "CET_ANUAL"),
+    ):
+        if not _compounds(operation.get(month), operation.get(year)):
+            yield code, f"operation.{year}"
+    if (breakdown := operation.get("detalhamentoDaCET")) and operation.get("CET") is not None:
+        parts_of_cet = [part for name, part in breakdown.items() if name.startswith("Porcentagem")]
+        known = [part for part in parts_of_cet if isinstance(part, Decimal)]
+        if known and abs(operation["CET"] - sum(known)) > CET_TOLERANCE:
+            yield "cet_soma", "operation.CET"
+
+
+def _compounds(monthly: Decimal | None, annual: Decimal | None) -> bool:
+    """annual = ((1 + monthly/100)^12 - 1) * 100, both in percent."""
+    if monthly is None or annual is None:
+        return True
+    if abs(monthly) > 1000 or abs(annual) > Decimal(10) ** 40:
+        return False
+    return abs(((1 + monthly / 100) ** 12 - 1) * 100 - annual) <= ANNUAL_TOLERANCE
+
+
+def _schedule(document: Document) -> Iterator[Finding]:
+    operation = document["operation"]
+    indexed = sorted(enumerate(schedule(document)), key=lambda pair: pair[1]["NumeroDaParcela"])
+    rows = [row for _, row in indexed]
+    due = [row for row in rows if row["NumeroDaParcela"] >= 1]
+    if operation.get("NumeroDeParcelas") not in (None, len(due)):
+        yield "numero_parcelas", "operation.NumeroDeParcelas"
+    if not rows:
+        return
+    balance = operation["ValorBruto"]
+    for index, row in indexed:
+        yield from _row(row, balance, f"{_LIST}.{index}")
+        balance = row.get("ValorDoSaldoAtual")
+    if balance:
+        yield "saldo_final", f"{_LIST}.{indexed[-1][0]}.ValorDoSaldoAtual"
+    for code, total, column in (
+        ("total_amortizacao", "TotalDeAmortizacao", "ValorDaAmortizacao"),
+        ("total_juros", "TotalDeJuros", "ValorDoJuros"),
+        ("total_parcelas", "TotalDoValorDasParcelas", "ValorDaPrestacao"),
+    ):
+        stated = operation.get(total)
+        if stated is not None and stated != sum(row.get(column) or ZERO for row in rows):
+            yield code, f"operation.{total}"
+    if due:
+        for code, stated_date, row in (
+            ("primeiro_vencimento", "DataDeVencimentoInicial", due[0]),
+            ("ultimo_vencimento", "DataDeVencimentoFinal", due[-1]),
+        ):
+            if operation.get(stated_date) not in (None, row["DataDeVencimento"]):
+                yield code, f"operation.{stated_date}"
+
+
+def _row(row: Document, balance_before: Decimal | None, path: str) -> Iterator[Finding]:
+    before, after = row.get("ValorDoSaldoAnterior"), row.get("ValorDoSaldoAtual")
+    interest, payment = row.get("ValorDoJuros") or ZERO, row.get("ValorDaPrestacao") or ZERO
+    charges = sum(row.get(name) or ZERO for name in ("ValorDaCorrecao", "ValorDoSeguro", "ValorTaxaBancaria"))
+    if before is not None and after is not None and after != before + interest + charges - payment:
+        yield "saldo_da_linha", f"{path}.ValorDoSaldoAtual"
+    if before is not None and balance_before is not None and before != balance_before:
+        yield "saldo_encadeado", f"{path}.ValorDoSaldoAnterior"
+    principal = row.get("ValorDaAmortizacao")
+    if row["NumeroDaParcela"] >= 1 and principal is not None:
+        if payment != principal + interest + charges:
+            yield "prestacao", f"{path}.ValorDaPrestacao"
+
+
+def _rounded(value: Any, path: str = "") -> Iterator[Finding]:
+    """Amounts that were doubles next to whole cents, wherever in the document they are."""
+    if isinstance(value, Rounded):
+        yield "arredondado", path
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _rounded(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _rounded(inner, f"{path}.{index}")

@@ -1,0 +1,87 @@
+"""Markers in ``table_updates``: what has been done for which date.
+
+A marker is written in the transaction of the rows that it speaks of; nothing else ever says "done".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, select, text
+
+from ccb_luigi import tables
+from ccb_luigi.tables import table_updates
+
+EXTRACTION = "contratos"
+RECONCILIATION = "reconciliacoes"
+STEPS = (EXTRACTION, *tables.BY_NAME, RECONCILIATION)
+"""What is marked for every date, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """One row of ``table_updates``."""
+
+    update_id: str
+    inserted: datetime
+    linhas: int
+    contagens: dict[str, Any]
+
+
+def update_id(step: str, day: date) -> str:
+    """The primary key of a marker: ``<table>:<date>``."""
+    return f"{step}:{day.isoformat()}"
+
+
+def find(connection: Connection, step: str, day: date) -> Marker | None:
+    """The marker, if it has been set."""
+    columns = [table_updates.c[name] for name in Marker.__dataclass_fields__]
+    query = select(*columns).where(table_updates.c.update_id == update_id(step, day))
+    row = connection.execute(query).one_or_none()
+    return Marker(*row) if row else None
+
+
+def done(connection: Connection, update_ids: Iterable[str]) -> set[str]:
+    """Which of these are there, in one query."""
+    query = select(table_updates.c.update_id).where(table_updates.c.update_id.in_(list(update_ids)))
+    return set(connection.execute(query).scalars())
+
+
+def put(connection: Connection, step: str, day: date, rows: int, counts: dict[str, Any]) -> None:
+    """Sets the marker in the caller's transaction; its primary key stops a second runner.
+
+    The duration is the transaction's own, so far.
+    """
+    connection.execute(
+        text("""
+            INSERT INTO table_updates (update_id, target_table, particao, linhas, contagens, segundos)
+            VALUES (:update_id, :step, :day, :rows, CAST(:counts AS jsonb),
+                    extract(epoch FROM clock_timestamp() - now()))
+        """),
+        {
+            "update_id": update_id(step, day),
+            "step": step,
+            "day": day,
+            "rows": rows,
+            "counts": json.dumps(counts),
+        },
+    )
+
+
+def forget(connection: Connection, day: date, table: str | None = None) -> None:
+    """Removes the date's markers: all, or the table's own and those of what depends on it.
+
+    The extraction's goes as well, since staging is empty after a migration, and the reconciliation's.
+    """
+    steps = list(STEPS)
+    if table is not None:
+        again = [table, *(dependant.name for dependant in tables.dependants(tables.BY_NAME[table]))]
+        steps = [EXTRACTION, *again, RECONCILIATION]
+    connection.execute(
+        text("DELETE FROM table_updates WHERE update_id = ANY(:ids)"),
+        {"ids": [update_id(step, day) for step in steps]},
+    )

@@ -1,0 +1,211 @@
+"""The steps of a partition's migration, as plain functions: extract, load (per table), reconcile.
+
+Each step is one PostgreSQL transaction that ends with the step's marker. Each begins with the step's
+advisory lock and looks for the marker again under it, so that of two runners one does the work and the
+other finds it done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Table, text
+
+from ccb_luigi import loading, markers, postgres, quarantine, reconcile, schema, source, tables
+from ccb_luigi.errors import CircuitBroken, NotReconciled, StagingIncomplete
+from ccb_luigi.settings import Settings
+from ccb_luigi.staging import Counts, Progress, stage
+from ccb_luigi.transform import Transform
+
+AD_HOC = 0
+"""The batch of documents that are migrated by ``_id``; a date's batch is its ordinal, from 1 on."""
+
+BREAKER_MINIMUM = 50
+"""Up to this many rejected documents never trip the circuit breaker (contract §3.9)."""
+
+
+@lru_cache(maxsize=4)
+def transform_of(zone: ZoneInfo, promoted: frozenset[str]) -> Transform:
+    """The process' own transform: compiling the contract takes a while."""
+    return Transform(zone, promoted)
+
+
+def extract(settings: Settings, day: date, progress: Progress = lambda _: None) -> Counts | None:
+    """Reads the date's documents once, into staging and quarantine. ``None``: it was done already.
+
+    Raises:
+        CircuitBroken: too many were rejected; they are in the quarantine, and nothing is staged.
+    """
+
+    def work(connection: Connection) -> Counts | None:
+        with _step(connection, markers.EXTRACTION, day) as todo:
+            if not todo:
+                return None
+            batch = day.toordinal()
+            loading.discard(connection, batch)
+            with source.opened(settings) as origin:
+                counts = stage(
+                    connection,
+                    batch,
+                    origin.documents(*settings.bounds(day)),
+                    transform_of(settings.zone, settings.promoted),
+                    day=day,
+                    chunk=settings.batch,
+                    progress=progress,
+                )
+            if _tripped(counts, settings.max_rejected_share):
+                loading.discard(connection, batch)  # the quarantine stays, to show what is wrong
+                return counts
+            connection.execute(text("SELECT staging.analisar()"))
+            markers.put(connection, markers.EXTRACTION, day, counts.lidos, asdict(counts))
+            return counts
+
+    counts = postgres.of_process(settings).run(work)
+    if counts and _tripped(counts, settings.max_rejected_share):
+        often = ", ".join(f"{code} {n}" for code, n in counts.most_frequent(3))
+        raise CircuitBroken(
+            f"{day}: {counts.quarentena} of {counts.lidos} documents were rejected ({often}), more than"
+            f" CCB_MAX_REJECTED_SHARE allows; see `ccb-luigi quarantine list --date {day}`"
+        )
+    return counts
+
+
+def load(settings: Settings, table: Table, day: date) -> loading.Written | None:
+    """Loads one table of an extracted date. ``None``: it was done already.
+
+    Raises:
+        StagingIncomplete: staging isn't what the extraction's marker says.
+    """
+
+    def work(connection: Connection) -> loading.Written | None:
+        with _step(connection, table.name, day) as todo:
+            if not todo:
+                return None
+            postgres.lock(connection, f"tabela {table.name}")
+            extraction = _checked_extraction(connection, table, day)
+            written = _load(connection, settings, table, day.toordinal(), extraction.inserted)
+            markers.put(connection, table.name, day, written.total, asdict(written))
+            return written
+
+    return postgres.of_process(settings).run(work)
+
+
+def reconcile_day(settings: Settings, day: date) -> reconcile.Reconciliation | None:
+    """Proves the date, stores the proof and empties its staging. ``None``: it was done already.
+
+    Raises:
+        NotReconciled: counts or sums differ; the row with ``ok = false`` stays, and no marker.
+    """
+
+    def work(connection: Connection) -> reconcile.Reconciliation | None:
+        with _step(connection, markers.RECONCILIATION, day) as todo:
+            if not todo:
+                return None
+            batch = day.toordinal()
+            extraction = _checked_extraction(connection, tables.parcelas, day)
+            counts = extraction.contagens
+            result = reconcile.reconcile(connection, batch, counts["lidos"], counts["quarentena"])
+            reconcile.put(connection, day, result)
+            if result.ok:
+                loading.clear(connection, batch)
+                markers.put(connection, markers.RECONCILIATION, day, result.lidos, {})
+            return result
+
+    result = postgres.of_process(settings).run(work)
+    if result and not result.ok:
+        raise NotReconciled(
+            f"{day}: source and target differ in {' and '.join(result.differences)};"
+            f" `ccb-luigi rerun --date {day}` reads the date again"
+        )
+    return result
+
+
+def migrate_ids(settings: Settings, ids: list[str]) -> Counts:
+    """Migrates single documents by ``_id``, whatever their date, in one transaction of all tables."""
+
+    def work(connection: Connection) -> Counts:
+        schema.check(connection)
+        postgres.lock(connection, "avulsos", *(f"tabela {table.name}" for table in tables.LOADED))
+        loading.discard(connection, AD_HOC)
+        started = datetime.now(UTC)
+        with source.opened(settings) as origin:
+            counts = stage(
+                connection,
+                AD_HOC,
+                origin.by_ids(ids),
+                transform_of(settings.zone, settings.promoted),
+                day=None,
+                chunk=settings.batch,
+            )
+        for table in tables.LOADED:
+            _load(connection, settings, table, AD_HOC, started)
+        result = reconcile.reconcile(connection, AD_HOC, counts.lidos, counts.quarentena)
+        if not result.ok:
+            raise NotReconciled(f"source and target differ in {' and '.join(result.differences)}")
+        loading.clear(connection, AD_HOC)
+        counts.quarentena = result.quarentena
+        return counts
+
+    return postgres.of_process(settings).run(work)
+
+
+@contextmanager
+def _step(connection: Connection, step: str, day: date) -> Iterator[bool]:
+    """Locks the step and tells whether it is still to be done."""
+    schema.check(connection)
+    postgres.lock(connection, markers.update_id(step, day))
+    yield markers.find(connection, step, day) is None
+
+
+def _load(
+    connection: Connection, settings: Settings, table: Table, batch: int, read_at: datetime
+) -> loading.Written:
+    if table is not tables.operacoes:
+        return loading.load(connection, table, batch)
+    loading.classify(connection, batch)
+    losers = [*loading.duplicates(connection, batch), *loading.displaced(connection, batch)]
+    written = loading.load(connection, table, batch)
+    quarantine.close_loaded(connection, batch, read_at)
+    if losers:
+        _quarantine_duplicates(connection, settings, losers)
+    return written
+
+
+def _quarantine_duplicates(connection: Connection, settings: Settings, ids: list[str]) -> None:
+    """Their bytes are read again: one side of each pair may have been loaded weeks ago."""
+    transform = transform_of(settings.zone, settings.promoted)
+    missing = dict.fromkeys(ids)
+    with source.opened(settings) as origin:
+        for raw in origin.by_ids(ids):
+            name = transform.name(raw)
+            if name in missing:
+                del missing[name]
+                partition = transform.partition_of_raw(raw) or transform.today()
+                quarantine.put(connection, [quarantine.duplicate(name, raw)], partition)
+    for name in missing:
+        quarantine.put(connection, [quarantine.duplicate(name, b"")], transform.today())
+
+
+def _checked_extraction(connection: Connection, table: Table, day: date) -> markers.Marker:
+    extraction = markers.find(connection, markers.EXTRACTION, day)
+    if extraction is None:
+        raise StagingIncomplete(f"{day}: nothing is staged; `ccb-luigi rerun --date {day}` extracts it")
+    expected = extraction.contagens["staging"]
+    for name, found in loading.staged_counts(
+        connection, day.toordinal(), table.name, tables.staged_contratos.name
+    ).items():
+        if found != expected.get(name, 0):
+            raise StagingIncomplete(
+                f"{day}: staging.{name} holds {found} rows, the extraction wrote {expected.get(name, 0)};"
+                f" `ccb-luigi rerun --date {day}` extracts the date again"
+            )
+    return extraction
+
+
+def _tripped(counts: Counts, share: float) -> bool:
+    return share < 1 and counts.quarentena > max(BREAKER_MINIMUM, share * counts.lidos)

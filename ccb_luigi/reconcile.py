@@ -1,0 +1,128 @@
+"""The proof of a partition: every document counts, and the sums agree on both sides (contract §3.10)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import Connection, text
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """One row of ``controle.reconciliacoes``; sums in reais."""
+
+    lidos: int
+    carregados: int
+    sem_mudanca: int
+    obsoletos: int
+    quarentena: int
+    soma_valor_bruto_origem: Decimal
+    soma_valor_bruto_destino: Decimal
+    soma_prestacoes_origem: Decimal
+    soma_prestacoes_destino: Decimal
+
+    @property
+    def ok(self) -> bool:
+        """Nothing is missing and nothing differs."""
+        return not self.differences
+
+    @property
+    def differences(self) -> list[str]:
+        """What differs, in words without amounts."""
+        accounted = self.carregados + self.sem_mudanca + self.obsoletos + self.quarentena
+        checks = (
+            (self.lidos == accounted, f"{self.lidos} documents read, {accounted} accounted for"),
+            (
+                self.soma_valor_bruto_origem == self.soma_valor_bruto_destino,
+                "the sum of valor_bruto",
+            ),
+            (
+                self.soma_prestacoes_origem == self.soma_prestacoes_destino,
+                "the sum of valor_prestacao",
+            ),
+        )
+        return [words for holds, words in checks if not holds]
+
+
+_COUNTS = """
+    SELECT count(*) FILTER (WHERE situacao IN ('novo', 'alterado')) AS carregados,
+           count(*) FILTER (WHERE situacao = 'igual') AS sem_mudanca,
+           count(*) FILTER (WHERE situacao = 'obsoleto') AS obsoletos,
+           count(*) FILTER (WHERE situacao = 'duplicado') AS duplicados,
+           coalesce(sum(valor_bruto) FILTER (WHERE situacao IN ('novo', 'alterado', 'igual')), 0)
+               AS valor_bruto,
+           coalesce(sum(soma_prestacoes) FILTER (WHERE situacao IN ('novo', 'alterado', 'igual')), 0)
+               AS prestacoes
+    FROM staging.contratos WHERE lote = :lote
+"""
+
+# Only what the tables hold at this very version: a newer one has been reconciled by its own batch.
+_TARGET = """
+    WITH desta AS MATERIALIZED (
+        SELECT o.ccb_code, o.valor_bruto
+        FROM staging.contratos k JOIN operacoes o
+          ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
+        WHERE k.lote = :lote AND k.situacao IN ('novo', 'alterado', 'igual')
+    )
+    SELECT (SELECT coalesce(sum(valor_bruto), 0) FROM desta) AS valor_bruto,
+           (SELECT coalesce(sum(p.valor_prestacao), 0) FROM parcelas p JOIN desta USING (ccb_code))
+               AS prestacoes
+"""
+
+# Another date's load may have overtaken a contract since this one's, under whatever code.
+_OVERTAKEN = """
+    UPDATE staging.contratos k SET situacao = 'obsoleto'
+    FROM operacoes o
+    WHERE k.lote = :lote AND k.situacao IS DISTINCT FROM 'obsoleto'
+      AND o.mongo_id = k.mongo_id AND o.atualizado_em > k.atualizado_em
+"""
+
+# What a table's rerun found without loading operacoes again, and what lost its code meanwhile.
+_CLASSIFY_REST = """
+    UPDATE staging.contratos k SET situacao =
+        CASE WHEN o.mongo_id = k.mongo_id THEN 'igual' ELSE 'duplicado' END
+    FROM operacoes o
+    WHERE k.lote = :lote AND o.ccb_code = k.ccb_code
+      AND (k.situacao IS NULL AND (o.atualizado_em, o.mongo_id) >= (k.atualizado_em, k.mongo_id)
+           OR k.situacao IN ('novo', 'alterado', 'igual')
+              AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id))
+"""
+
+
+def reconcile(connection: Connection, batch: int, read: int, quarantined: int) -> Reconciliation:
+    """Counts and sums of a loaded batch.
+
+    ``read`` and ``quarantined`` are the extraction's own counts. Sums of the source were computed from
+    the documents before any row was rendered.
+    """
+    for statement in (_OVERTAKEN, _CLASSIFY_REST):
+        connection.execute(text(statement), {"lote": batch})
+    ours = connection.execute(text(_COUNTS), {"lote": batch}).one()
+    theirs = connection.execute(text(_TARGET), {"lote": batch}).one()
+    return Reconciliation(
+        lidos=read,
+        carregados=ours.carregados,
+        sem_mudanca=ours.sem_mudanca,
+        obsoletos=ours.obsoletos,
+        quarentena=quarantined + ours.duplicados,
+        soma_valor_bruto_origem=ours.valor_bruto,
+        soma_valor_bruto_destino=theirs.valor_bruto,
+        soma_prestacoes_origem=ours.prestacoes,
+        soma_prestacoes_destino=theirs.prestacoes,
+    )
+
+
+def put(connection: Connection, day: date, result: Reconciliation) -> None:
+    """Stores the date's row, in place of an earlier one."""
+    names = list(asdict(result))
+    assign = ", ".join(f"{name} = excluded.{name}" for name in [*names, "ok", "conferido_em"])
+    connection.execute(
+        text(f"""
+            INSERT INTO controle.reconciliacoes (particao, {", ".join(names)}, ok)
+            VALUES (:day, {", ".join(f":{name}" for name in names)}, :ok)
+            ON CONFLICT (particao) DO UPDATE SET {assign}
+        """),
+        {"day": day, "ok": result.ok, **asdict(result)},
+    )

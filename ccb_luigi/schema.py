@@ -1,0 +1,69 @@
+"""The database's schema: created and migrated by Alembic, and checked before anything is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+
+from ccb_luigi import postgres
+from ccb_luigi.errors import SchemaOutdated
+from ccb_luigi.settings import Settings
+
+REVISION = "0001"
+"""What this version of the code was written for: the newest file of ``migrations/versions``."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK = "schema"
+
+
+def upgrade(settings: Settings) -> tuple[str | None, str]:
+    """Brings the schema to ``REVISION``; returns the revisions before and after.
+
+    Waits for the steps that are running (they hold ``LOCK`` shared), and they for it.
+    """
+
+    def work(connection: Connection) -> tuple[str | None, str]:
+        postgres.lock(connection, LOCK)
+        before = current(connection)
+        connection.execute(text("CREATE SCHEMA IF NOT EXISTS controle"))
+        command.upgrade(alembic_config(connection), REVISION)
+        return before, REVISION
+
+    return postgres.of_process(settings).run(work)
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Alembic's configuration, without a file: the connection is the caller's."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+def current(connection: Connection) -> str | None:
+    """The database's revision; ``None`` before the first ``upgrade``."""
+    if connection.execute(text("SELECT to_regclass('controle.alembic_version')")).scalar() is None:
+        return None
+    found: Any = connection.execute(text("SELECT version_num FROM controle.alembic_version")).scalar()
+    return None if found is None else str(found)
+
+
+def check(connection: Connection) -> None:
+    """Refuses another revision than ours, and keeps ``upgrade`` out until the transaction ends.
+
+    Raises:
+        SchemaOutdated: the code and the tables don't go together.
+    """
+    postgres.lock(connection, LOCK, shared=True)
+    found = current(connection)
+    if found is None:
+        raise SchemaOutdated("the tables have not been created: run `ccb-luigi db upgrade`")
+    if found < REVISION:
+        raise SchemaOutdated(
+            f"the tables are at revision {found}, not {REVISION}: run `ccb-luigi db upgrade`"
+        )
+    if found > REVISION:
+        raise SchemaOutdated(f"the tables are at revision {found}, newer than this program ({REVISION})")

@@ -1,0 +1,108 @@
+"""Settings: ``luigi.cfg``, section ``[ccb]``; the environment (``CCB_<NAME>``) stands above it.
+
+Read when asked for, never at import. Nothing here ever becomes a Luigi parameter: those are shown in
+the visualizer and in logs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from configparser import ConfigParser, Error
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from ccb_luigi.codes import FINDINGS
+from ccb_luigi.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, checked. The two addresses hold passwords and stay out of ``repr``."""
+
+    mongo_uri: str = field(default="mongodb://127.0.0.1:27017", repr=False)
+    mongo_database: str = "ccb"
+    mongo_collection: str = "contratos"
+    postgres_url: str = field(default="", repr=False)
+    timezone: str = "America/Sao_Paulo"
+    max_rejected_share: float = 0.05
+    reject_findings: str = ""
+    nightly_days: int = 7
+    workers: int = 2
+    scheduler_url: str = field(default="", repr=False)
+    pool_size: int = 2
+    retry_seconds: float = 60.0
+    lock_seconds: float = 600.0
+    batch: int = 1000
+
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.timezone)
+        except (OSError, ValueError):
+            raise ConfigurationError("CCB_TIMEZONE is not the name of a time zone") from None
+        if not 0 <= self.max_rejected_share <= 1:
+            raise ConfigurationError("CCB_MAX_REJECTED_SHARE must lie between 0 and 1")
+        if min(self.workers, self.pool_size, self.batch, self.nightly_days) < 1:
+            raise ConfigurationError("workers, pool_size, batch and nightly_days must be at least 1")
+        if unknown := self.promoted - FINDINGS.keys():
+            raise ConfigurationError(f"CCB_REJECT_FINDINGS: unknown code {sorted(unknown)[0]}")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone whose midnights part the partitions."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def promoted(self) -> frozenset[str]:
+        """Finding codes that count as rejections."""
+        return frozenset(self.reject_findings.replace(",", " ").split())
+
+    def bounds(self, day: date) -> tuple[datetime, datetime]:
+        """[start, end) of the partition ``day`` as local midnights (23 or 25 hours on some days)."""
+        start = datetime.combine(day, time(), self.zone)
+        return start, datetime.combine(day + timedelta(days=1), time(), self.zone)
+
+    def yesterday(self) -> date:
+        """The last day that is over in the zone of the partitions."""
+        return datetime.now(self.zone).date() - timedelta(days=1)
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        ConfigurationError: a value can't be read, or a file isn't one.
+    """
+    environ = os.environ if environ is None else environ
+    section = _section(environ)
+    found: dict[str, str | int | float] = {}
+    for item in fields(Settings):
+        name = f"CCB_{item.name.upper()}"
+        text = environ.get(name) or section.get(item.name)
+        if text is None:
+            continue
+        try:
+            found[item.name] = _READERS[str(item.type)](text)
+        except ValueError:
+            raise ConfigurationError(f"{name} is not a number") from None
+    return Settings(**found)  # type: ignore[arg-type]
+
+
+_READERS = {"str": str, "int": int, "float": float}
+
+
+def _section(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """``[ccb]`` of the files that Luigi itself reads, the last one winning.
+
+    Without interpolation: a password may hold ``%`` and ``$``.
+    """
+    parser = ConfigParser(interpolation=None)
+    paths = ["/etc/luigi/luigi.cfg", "luigi.cfg", environ.get("LUIGI_CONFIG_PATH", "")]
+    try:
+        parser.read([path for path in paths if path and Path(path).is_file()], encoding="utf-8")
+    except (Error, UnicodeDecodeError) as error:
+        place = getattr(error, "source", None) or "luigi.cfg"
+        raise ConfigurationError(f"{place} can't be read as a configuration file") from None
+    return dict(parser["ccb"]) if parser.has_section("ccb") else {}

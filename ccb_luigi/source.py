@@ -1,0 +1,191 @@
+"""The source: MongoDB, read in raw batches, so that one undecodable document harms no other."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Protocol
+
+from bson import ObjectId
+from pymongo import MongoClient
+from pymongo.errors import (
+    AutoReconnect,
+    ConnectionFailure,
+    CursorNotFound,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+)
+from pymongo.errors import (
+    ConfigurationError as MongoConfigurationError,
+)
+
+from ccb_luigi.errors import CcbError, ConfigurationError, SourceError
+from ccb_luigi.settings import Settings
+from ccb_luigi.transform import CODEC
+
+BATCH_DOCUMENTS = 1000
+IDS_PER_QUERY = 1000
+
+# Every BSON type but date and array, whose elements these match as well. A range of dates alone would
+# skip them all (type bracketing); each of these has index bounds of its own, and array would have none.
+_NOT_DATES = [
+    "double", "string", "object", "binData", "undefined", "objectId", "bool", "regex", "dbPointer",
+    "javascript", "symbol", "javascriptWithScope", "int", "timestamp", "long", "decimal", "minKey", "maxKey",
+]  # fmt: skip
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)
+_LAST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
+ODD_DATES: dict[str, Any] = {
+    "$or": [
+        {"updatedAt": None},  # null and missing
+        {"updatedAt": {"$type": _NOT_DATES}},
+        {"updatedAt": []},
+        {"updatedAt": {"$lt": _FIRST}},
+        {"updatedAt": {"$gt": _LAST}},
+    ]
+}
+"""The documents whose ``updatedAt`` is not a date that Python can hold."""
+
+
+def in_range(start: datetime, end: datetime) -> dict[str, Any]:
+    """The normal case: one range of the index on ``updatedAt``."""
+    return {"updatedAt": {"$gte": start, "$lt": end}}
+
+
+class Source(Protocol):
+    """Where raw documents come from."""
+
+    def documents(self, start: datetime, end: datetime) -> Iterator[bytes]:
+        """Raw documents that may belong to [start, end): all that do are among them."""
+
+    def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
+        """The raw documents with these ``_id`` (an ObjectId as its hex digits) that still exist."""
+
+    def days(self, zone: Any, until: date) -> Iterator[date]:
+        """The days up to ``until`` on which some ``updatedAt`` date falls, in order."""
+
+    def odd(self) -> Iterator[bytes]:
+        """Raw documents whose ``updatedAt`` is not a date."""
+
+
+class MongoSource:
+    """One collection of a MongoDB server."""
+
+    def __init__(self, settings: Settings) -> None:
+        try:
+            self._client: MongoClient[Any] = MongoClient(
+                settings.mongo_uri,
+                appname="ccb_luigi",
+                serverSelectionTimeoutMS=10_000,
+                connectTimeoutMS=10_000,
+                socketTimeoutMS=120_000,
+            )
+        except (InvalidURI, MongoConfigurationError, ValueError):
+            # Not chained: the text may quote the address, which holds the password.
+            raise ConfigurationError("CCB_MONGO_URI is not a MongoDB connection string") from None
+        self.collection = self._client[settings.mongo_database].get_collection(
+            settings.mongo_collection, codec_options=CODEC
+        )
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self._client.close()
+
+    def documents(self, start: datetime, end: datetime) -> Iterator[bytes]:
+        """See ``Source``; the odd ones come last, whatever their date."""
+        yield from self._read(in_range(start, end))
+        yield from self.odd()
+
+    def odd(self) -> Iterator[bytes]:
+        """See ``Source``."""
+        return self._read(ODD_DATES)
+
+    def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
+        """See ``Source``."""
+        wanted: list[Any] = []
+        for text in ids:
+            wanted += [text, ObjectId(text)] if ObjectId.is_valid(text) else [text]
+        for first in range(0, len(wanted), IDS_PER_QUERY):
+            yield from self._read({"_id": {"$in": wanted[first : first + IDS_PER_QUERY]}})
+
+    def days(self, zone: Any, until: date) -> Iterator[date]:
+        """See ``Source``; one index seek per day that has documents."""
+        end = datetime.combine(until + timedelta(days=1), datetime.min.time(), zone)
+        after = _FIRST
+        while True:
+            with translated():
+                found = self.collection.find_one(
+                    {"updatedAt": {"$gte": after, "$lt": end}},
+                    {"updatedAt": 1},
+                    sort=[("updatedAt", 1)],
+                )
+            moment = found and found["updatedAt"]
+            if not isinstance(moment, datetime):
+                return
+            day = moment.astimezone(zone).date()
+            yield day
+            after = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone).astimezone(UTC)
+
+    def _read(self, query: dict[str, Any]) -> Iterator[bytes]:
+        with translated():
+            for batch in self.collection.find_raw_batches(query, batch_size=BATCH_DOCUMENTS):
+                yield from split(batch)
+
+
+def split(batch: bytes) -> Iterator[bytes]:
+    """The documents of a batch of concatenated BSON, by their length prefixes."""
+    position, end = 0, len(batch)
+    while position < end:
+        (length,) = struct.unpack_from("<i", batch, position)
+        yield batch[position : position + length]
+        position += length
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[MongoSource]:
+    """The source that the settings name, closed at the end."""
+    source = MongoSource(settings)
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """PyMongo's errors as ours, without the address (it holds the password) or data."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise _ours(error) from None
+
+
+_WRONG_LOGIN = (18, 8000)
+_FORBIDDEN = 13
+
+
+def _ours(error: PyMongoError) -> CcbError:
+    if isinstance(error, OperationFailure):
+        if error.code in _WRONG_LOGIN:
+            return SourceError("MongoDB: user or password is wrong (CCB_MONGO_URI)")
+        if error.code == _FORBIDDEN:
+            return SourceError("MongoDB: the user may not read the collection (role `read`)")
+        transient = isinstance(error, CursorNotFound) or error.has_error_label("RetryableError")
+        transient = transient or error.code in _TRANSIENT
+        return SourceError(f"MongoDB: the server refused the read (code {error.code})", transient=transient)
+    if isinstance(error, MongoConfigurationError):
+        return ConfigurationError("CCB_MONGO_URI: host, option or TLS setting is wrong")
+    if isinstance(error, (AutoReconnect, ConnectionFailure)):
+        text = str(error)
+        if "Name or service not known" in text or "nodename nor servname" in text:
+            return SourceError("MongoDB: host is unknown (CCB_MONGO_URI)")
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            return SourceError("MongoDB: the server's certificate is not trusted (CCB_MONGO_URI)")
+        return SourceError("MongoDB can't be reached, or the connection broke", transient=True)
+    return SourceError(f"MongoDB: {type(error).__name__}")
+
+
+# The server's own list of retryable reads, and a cursor that died with its node.
+_TRANSIENT = frozenset({6, 7, 43, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})

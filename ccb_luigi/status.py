@@ -1,0 +1,52 @@
+"""What has been done, from the markers and the proofs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from sqlalchemy import Connection, select, text
+
+from ccb_luigi import markers
+from ccb_luigi.tables import reconciliacoes, table_updates
+
+
+@dataclass(slots=True)
+class Day:
+    """One date. ``rows``: step → rows that it wrote (documents read, for the extraction); missing steps
+    aren't in it. ``proven``: the last reconciliation, ``None`` if there was none. ``quarantined``: the
+    date's open rejections."""
+
+    day: date
+    rows: dict[str, int] = field(default_factory=dict)
+    proven: bool | None = None
+    quarantined: int = 0
+
+    @property
+    def missing(self) -> list[str]:
+        """The steps without a marker."""
+        return [step for step in markers.STEPS if step not in self.rows]
+
+
+def last_days(connection: Connection, until: date, count: int) -> list[Day]:
+    """The ``count`` dates up to ``until``, oldest first."""
+    first = until - timedelta(days=count - 1)
+    days = {day: Day(day) for day in (first + timedelta(days=n) for n in range(count))}
+    marked = select(table_updates.c.particao, table_updates.c.target_table, table_updates.c.linhas)
+    for day, step, rows in connection.execute(marked.where(table_updates.c.particao.between(first, until))):
+        days[day].rows[step] = rows
+    proofs = select(reconciliacoes.c.particao, reconciliacoes.c.ok)
+    for day, ok in connection.execute(proofs.where(reconciliacoes.c.particao.between(first, until))):
+        days[day].proven = ok
+    rejected = text("""
+        SELECT particao, count(*) FROM controle.quarentena
+        WHERE resolvido_em IS NULL AND particao BETWEEN :first AND :until GROUP BY particao
+    """)
+    for day, number in connection.execute(rejected, {"first": first, "until": until}):
+        days[day].quarantined = number
+    return list(days.values())
+
+
+def table_rows(connection: Connection, names: list[str]) -> dict[str, int]:
+    """Rows per table, counted."""
+    return {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in names}

@@ -1,0 +1,358 @@
+"""The tables: the only list of columns. COPY lists, upserts, staging and load order derive from it.
+
+A column that is copied straight from the document names its path in ``info["path"]`` (in the tables of
+list items, the path inside the item). Keys compare by bytes (collation "C"), so that "newest" means the
+same here, in Python and in MongoDB.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "ix": "%(table_name)s_%(column_0_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+Key = Text(collation="C")
+Money = Numeric(15, 2)
+Rate = Numeric()
+Moment = DateTime(timezone=True)
+
+
+def _from(path: str, name: str, type_: Any = None, **kwargs: Any) -> Column[Any]:
+    """A column that holds what the document has at ``path``."""
+    return Column(name, type_ if type_ is not None else Text(), info={"path": path}, **kwargs)
+
+
+def _finite(column: Column[Any]) -> str:
+    """``numeric`` takes NaN, and without a precision infinity as well; NaN sorts above infinity."""
+    if column.type is Money:
+        return f"{column.name} <> 'NaN'"
+    return f"{column.name} < 'Infinity' AND {column.name} > '-Infinity'"
+
+
+def _table(name: str, *items: Any, schema: str | None = None, comment: str) -> Table:
+    """One check for all numerics of a table: cheaper for every row than one check each."""
+    checks = [_finite(c) for c in items if isinstance(c, Column) and isinstance(c.type, Numeric)]
+    finite = [CheckConstraint(" AND ".join(checks), name="finitos")] if checks else []
+    return Table(name, metadata, *items, *finite, schema=schema, comment=comment)
+
+
+def _loaded_at() -> Column[Any]:
+    return Column("carregado_em", Moment, nullable=False, server_default=func.now())
+
+
+def _client() -> Column[Any]:
+    return Column("client_id", Key, ForeignKey("clientes.client_id"), primary_key=True)
+
+
+def _contract() -> Column[Any]:
+    owner = ForeignKey("operacoes.ccb_code", ondelete="CASCADE")
+    return Column("ccb_code", Key, owner, primary_key=True)
+
+
+clientes = _table(
+    "clientes",
+    _from("clientId", "client_id", Key, primary_key=True),
+    _from("name", "nome", nullable=False),
+    _from("type", "tipo_pessoa", nullable=False),
+    Column("cpf_cnpj", Text, nullable=False, index=True),
+    _from("birthDate", "data_nascimento", Date()),
+    _from("maritalStatus", "estado_civil"),
+    _from("birthPlace", "naturalidade"),
+    _from("gender", "genero"),
+    _from("motherName", "nome_mae"),
+    _from("pep", "pep", Boolean()),
+    _from("state", "uf"),
+    _from("structure", "estrutura"),
+    _from("averageMonthlyIncome", "renda_media_mensal", Money),
+    Column("mongo_id", Key, nullable=False),
+    Column("atualizado_em", Moment, nullable=False),
+    _loaded_at(),
+    CheckConstraint("tipo_pessoa IN ('PF', 'PJ')", name="tipo_pessoa"),
+    comment="Borrowers, each as the newest contract describes them",
+)
+
+identidades = _table(
+    "identidades",
+    _client(),
+    Column("tipo", Text, primary_key=True),
+    _from("number", "numero", nullable=False),
+    _from("issuer", "orgao_emissor"),
+    _from("issuerState", "uf_emissor"),
+    CheckConstraint("tipo IN ('CPF', 'CNPJ', 'RG')", name="tipo"),
+    comment="Identity documents of a client",
+)
+
+enderecos = _table(
+    "enderecos",
+    _client(),
+    Column("tipo", Text, primary_key=True),
+    _from("zipCode", "cep"),
+    _from("state", "uf"),
+    _from("city", "cidade"),
+    _from("address", "logradouro"),
+    _from("neighbourhood", "bairro"),
+    _from("number", "numero"),
+    _from("complement", "complemento"),
+    CheckConstraint("tipo IN ('residencial', 'comercial')", name="tipo"),
+    comment="Addresses of a client, one of each kind",
+)
+
+contatos = _table(
+    "contatos",
+    _client(),
+    Column("tipo", Text, primary_key=True),
+    Column("valor", Text, primary_key=True),
+    CheckConstraint("tipo IN ('email', 'telefone')", name="tipo"),
+    comment="E-mail addresses and telephones of a client",
+)
+
+dados_bancarios = _table(
+    "dados_bancarios",
+    _client(),
+    _from("bankNumber", "banco", primary_key=True),
+    _from("branchNumber", "agencia", primary_key=True),
+    _from("accountNumber", "conta", primary_key=True),
+    comment="Bank accounts of a client",
+)
+
+operacoes = _table(
+    "operacoes",
+    _from("ccbCode", "ccb_code", Key, primary_key=True),
+    Column("mongo_id", Key, nullable=False, unique=True),
+    Column("client_id", Key, ForeignKey("clientes.client_id"), nullable=False, index=True),
+    _from("status", "status"),
+    _from("operation.VencimentoPrimeiraParcela", "vencimento_primeira_parcela", Date(), nullable=False),
+    _from("operation.Carencia", "carencia", Integer()),
+    _from("operation.FinanIOF", "finan_iof", Boolean()),
+    _from("operation.Conta", "conta"),
+    _from("operation.ValorBruto", "valor_bruto", Money, nullable=False),
+    _from("operation.ValorDoSeguro", "valor_seguro", Money),
+    _from("operation.ValorDaCAD", "valor_cad", Money),
+    _from("operation.ValorDoIOF", "valor_iof", Money),
+    _from("operation.ValorLiquido", "valor_liquido", Money, nullable=False),
+    _from("operation.TaxaDeJuros", "taxa_juros", Rate),
+    _from("operation.TaxaDeJurosAnual", "taxa_juros_anual", Rate),
+    _from("operation.CET", "cet", Rate),
+    _from("operation.CET_ANUAL", "cet_anual", Rate),
+    _from("operation.DataDeLiberacao", "data_liberacao", Date()),
+    _from("operation.DataDeVencimentoInicial", "data_vencimento_inicial", Date()),
+    _from("operation.DataDeVencimentoFinal", "data_vencimento_final", Date()),
+    _from("operation.NumeroDeParcelas", "numero_parcelas", Integer()),
+    _from("operation.TotalDeAmortizacao", "total_amortizacao", Money),
+    _from("operation.TotalDaTaxaDeServico", "total_taxa_servico", Money),
+    _from("operation.TotalDoSeguro", "total_seguro", Money),
+    _from("operation.TotalDaTaxaDeCorrecao", "total_taxa_correcao", Money),
+    _from("operation.TotalDeJuros", "total_juros", Money),
+    _from("operation.TotalDoValorDasParcelas", "total_valor_parcelas", Money),
+    _from("createdAt", "criado_em", Moment),
+    _from("emitedAt", "emitido_em", Moment),
+    Column("atualizado_em", Moment, nullable=False),
+    Column("excluido_em", Moment),
+    Column("extras", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    _loaded_at(),
+    comment="Contracts (CCBs)",
+)
+
+parcelas = _table(
+    "parcelas",
+    _contract(),
+    _from("NumeroDaParcela", "numero_parcela", Integer(), primary_key=True, autoincrement=False),
+    _from("DataDeVencimento", "data_vencimento", Date(), nullable=False, index=True),
+    _from("ValorDaAmortizacao", "valor_amortizacao", Money),
+    _from("ValorDaCorrecao", "valor_correcao", Money),
+    _from("ValorDoJuros", "valor_juros", Money),
+    _from("ValorDoSeguro", "valor_seguro", Money),
+    _from("ValorTaxaBancaria", "valor_taxa_bancaria", Money),
+    _from("ValorDaPrestacao", "valor_prestacao", Money),
+    _from("ValorDoSaldoAnterior", "valor_saldo_anterior", Money),
+    _from("ValorDoJurosCapitalizados", "valor_juros_capitalizados", Money),
+    _from("ValorDoSaldoAtual", "valor_saldo_atual", Money),
+    comment="The forecast schedule of a contract; number 0 is the grace period",
+)
+
+detalhamento_cet = _table(
+    "detalhamento_cet",
+    _contract(),
+    _from("PorcentagemDeJuros", "porcentagem_juros", Rate),
+    _from("PorcentagemDeImpostos", "porcentagem_impostos", Rate),
+    _from("PorcentagemDeTarifas", "porcentagem_tarifas", Rate),
+    _from("PorcentagemDeServicos", "porcentagem_servicos", Rate),
+    comment="What the total effective cost (CET) of a contract is made of",
+)
+
+LOADED = (
+    clientes,
+    identidades,
+    enderecos,
+    contatos,
+    dados_bancarios,
+    operacoes,
+    parcelas,
+    detalhamento_cet,
+)
+"""The eight tables, in foreign-key order."""
+
+BY_NAME = {table.name: table for table in LOADED}
+
+
+def parents(table: Table) -> list[Table]:
+    """The tables that ``table`` references."""
+    return [owner for owner in LOADED if owner in {fk.column.table for fk in table.foreign_keys}]
+
+
+def dependants(table: Table) -> list[Table]:
+    """The tables that reference ``table``, directly or through another one, in load order."""
+    found: set[Table] = {table}
+    for candidate in LOADED:
+        if found.intersection(parents(candidate)):
+            found.add(candidate)
+    return [candidate for candidate in LOADED if candidate in found - {table}]
+
+
+table_updates = Table(
+    "table_updates",
+    metadata,
+    Column("update_id", Text, primary_key=True),
+    Column("target_table", Text),
+    Column("inserted", Moment, server_default=func.now()),
+    Column("particao", Date, index=True),
+    Column("linhas", BigInteger),
+    Column("contagens", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("segundos", Numeric(12, 3)),
+    comment="Markers: which table has which date's rows (Luigi's own marker table, and our counts)",
+)
+
+quarentena = Table(
+    "quarentena",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("mongo_id", Key, nullable=False),
+    Column("particao", Date, index=True),
+    Column("codigos", ARRAY(Text), nullable=False),
+    Column("erros", JSONB, nullable=False),
+    Column("documento", LargeBinary),
+    Column("sha256", Text),
+    Column("primeira_vez", Moment, nullable=False, server_default=func.now()),
+    Column("ultima_vez", Moment, nullable=False, server_default=func.now()),
+    Column("tentativas", Integer, nullable=False, server_default=text("1")),
+    Column("resolvido_em", Moment),
+    Index(
+        "quarentena_aberta_key",
+        "mongo_id",
+        unique=True,
+        postgresql_where=text("resolvido_em IS NULL"),
+    ),
+    schema="controle",
+    comment="Rejected documents, with the reasons and the raw BSON",
+)
+
+qualidade = Table(
+    "qualidade",
+    metadata,
+    _contract(),
+    Column("mongo_id", Key, nullable=False),
+    Column("codigo", Text, primary_key=True),
+    Column("campo", Text, primary_key=True),
+    Column("particao", Date),
+    Column("observado_em", Moment, nullable=False, server_default=func.now()),
+    schema="controle",
+    comment="Findings on contracts that were loaded all the same",
+)
+
+reconciliacoes = Table(
+    "reconciliacoes",
+    metadata,
+    Column("particao", Date, primary_key=True),
+    *(
+        Column(name, BigInteger, nullable=False)
+        for name in ("lidos", "carregados", "sem_mudanca", "obsoletos", "quarentena")
+    ),
+    *(
+        Column(f"soma_{amount}_{side}", Numeric(20, 2), nullable=False)
+        for amount in ("valor_bruto", "prestacoes")
+        for side in ("origem", "destino")
+    ),
+    Column("ok", Boolean, nullable=False),
+    Column("conferido_em", Moment, nullable=False, server_default=func.now()),
+    schema="controle",
+    comment="Per date: what was read and what came of it, and the sums on both sides",
+)
+
+# What the load adds by itself or takes from staging.contratos, so that it isn't staged with the row.
+_NOT_STAGED = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em", "excluido_em", "carregado_em"})
+
+
+def _batch() -> list[Column[Any]]:
+    """``lote``: the batch that was extracted together; ``doc``: the document's number in it."""
+    return [
+        Column("lote", Integer, nullable=False),
+        Column("doc", Integer, nullable=False),
+    ]
+
+
+staged_contratos = Table(
+    "contratos",
+    metadata,
+    *_batch(),
+    Column("mongo_id", Key, nullable=False),
+    Column("ccb_code", Key, nullable=False),
+    Column("client_id", Key, nullable=False),
+    Column("atualizado_em", Moment, nullable=False),
+    Column("particao", Date, nullable=False),
+    Column("valor_bruto", Money, nullable=False),
+    Column("soma_prestacoes", Numeric(20, 2), nullable=False),
+    Column("situacao", Text),
+    schema="staging",
+    comment="One row per accepted document of a batch; situacao is what came of it",
+)
+
+staged_qualidade = Table(
+    "qualidade",
+    metadata,
+    *_batch(),
+    Column("codigo", Text, nullable=False),
+    Column("campo", Text, nullable=False),
+    schema="staging",
+)
+
+
+def _staging_of(table: Table) -> Table:
+    copies = [Column(c.name, c.type, nullable=c.nullable) for c in table.columns if c.name not in _NOT_STAGED]
+    return Table(table.name, metadata, *_batch(), *copies, schema="staging")
+
+
+STAGED = {table.name: _staging_of(table) for table in LOADED}
+"""Per loaded table, the staging table of the rows that the documents of a batch have for it."""
+
+STAGING = (staged_contratos, *STAGED.values(), staged_qualidade)
+"""All staging tables, in the order in which they are filled."""

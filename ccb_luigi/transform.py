@@ -1,0 +1,174 @@
+"""Raw BSON in, rows or a rejection out: the pure middle of the pipeline."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import bson
+from bson import CodecOptions, DatetimeConversion, ObjectId, json_util
+from bson.errors import InvalidBSON
+
+from ccb_luigi.contract import Contract, Document, Rejected
+from ccb_luigi.findings import Finding, findings
+from ccb_luigi.rows import Row, rows_of, schedule
+from ccb_luigi.values import EPOCH, Unreadable
+
+# Dates past year 9999 decode to a number instead of failing the whole document.
+CODEC: CodecOptions[Document] = CodecOptions(
+    tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
+)
+_LENIENT: CodecOptions[Document] = CODEC.with_options(unicode_decode_error_handler="replace")
+_NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000").search
+MAX_ID = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A document that can be loaded, with its rows per table."""
+
+    mongo_id: str
+    ccb_code: str
+    client_id: str
+    atualizado_em: datetime
+    valor_bruto: Decimal
+    soma_prestacoes: Decimal
+    rows: dict[str, list[Row]]
+    findings: list[Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A document for the quarantine: its codes, path → messages, and its bytes as they were read."""
+
+    mongo_id: str
+    codes: list[str]
+    messages: dict[str, list[str]]
+    raw: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of the bytes, so that an auditor can tell one version from another."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+
+class Transform:
+    """Judges documents by the contract; ``promoted`` finding codes count as rejections."""
+
+    def __init__(self, zone: ZoneInfo, promoted: frozenset[str] = frozenset()) -> None:
+        self.zone = zone
+        self.promoted = promoted
+        self.contract = Contract(zone)
+
+    def partition(self, document: Document) -> date | None:
+        """The date whose partition holds the document; ``None`` if its time can't be read."""
+        try:
+            moment = self.contract.effective_time(document)
+        except Unreadable:
+            return None
+        return (moment or EPOCH).astimezone(self.zone).date()
+
+    def name(self, raw: bytes) -> str:
+        """``mongo_id`` of a raw document, as far as it can be told."""
+        try:
+            return id_text(decode(raw).get("_id"))
+        except InvalidBSON:
+            return _name_of_broken(raw)
+
+    def partition_of_raw(self, raw: bytes) -> date | None:
+        """``partition`` of a document that may not even decode."""
+        try:
+            return self.partition(decode(raw))
+        except InvalidBSON:
+            return None
+
+    def today(self) -> date:
+        """The current day in the zone of the partitions."""
+        return datetime.now(self.zone).date()
+
+    def judge(self, raw: bytes, document: Document | None = None) -> Accepted | Refused:
+        """Everything about one document; ``document`` is ``raw`` decoded, if somebody already did."""
+        try:
+            decoded = decode(raw) if document is None else document
+        except InvalidBSON:
+            broken = Rejected({"": ["bson_invalido"]})
+            return Refused(_name_of_broken(raw), broken.codes, broken.messages, raw)
+        try:
+            return self._accepted(decoded)
+        except Rejected as rejected:
+            return Refused(id_text(decoded.get("_id")), rejected.codes, rejected.messages, raw)
+
+    def _accepted(self, raw: Document) -> Accepted:
+        document = self.contract.check(raw)
+        moment = self.contract.effective_time(raw)
+        rows = rows_of(document, raw)
+        _refuse_nul(rows.tables["operacoes"][0][-1])
+        found = findings(document)
+        found += [(code, path) for path, code in rows.left_out if code]
+        if moment is None:
+            found.append(("sem_data", "updatedAt"))
+        if promoted := [(code, path) for code, path in found if code in self.promoted]:
+            raise Rejected(_by_path(promoted))
+        return Accepted(
+            mongo_id=document["_id"],
+            ccb_code=document["ccbCode"],
+            client_id=document["clientId"],
+            atualizado_em=moment or EPOCH,
+            valor_bruto=document["operation"]["ValorBruto"],
+            soma_prestacoes=sum(
+                (row.get("ValorDaPrestacao") or Decimal(0) for row in schedule(document)),
+                Decimal(0),
+            ),
+            rows=rows.tables,
+            findings=found,
+        )
+
+
+def decode(raw: bytes) -> Document:
+    """The document in Python types.
+
+    Raises:
+        InvalidBSON: the bytes are not a document (truncated, bad UTF-8, nested too deep).
+    """
+    try:
+        return bson.decode(raw, codec_options=CODEC)
+    except InvalidBSON:
+        raise
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise InvalidBSON(type(error).__name__) from None
+
+
+def id_text(value: Any) -> str:
+    """``_id`` as the quarantine names it: as in ``mongo_id``, other types as extended JSON."""
+    if isinstance(value, ObjectId):
+        return str(value)
+    if isinstance(value, str) and "\0" not in value and len(value) <= MAX_ID:
+        return value
+    text = json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)
+    return text if len(text) <= MAX_ID else "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _name_of_broken(raw: bytes) -> str:
+    """The ``_id`` of a document that can't be decoded, or its fingerprint if that is broken too."""
+    try:
+        return id_text(bson.decode(raw, codec_options=_LENIENT)["_id"])
+    except (InvalidBSON, ValueError, OverflowError, RecursionError, KeyError):
+        return "sha256:" + hashlib.sha256(raw).hexdigest()
+
+
+def _refuse_nul(extras: str) -> None:
+    """``jsonb`` can't hold a NUL, so a field without a column can't have one either."""
+    if "\\u0000" in extras and _NUL_IN_JSON(extras):
+        raise Rejected({"extras": ["nul"]})
+
+
+def _by_path(found: list[Finding]) -> dict[str, list[str]]:
+    reasons: dict[str, list[str]] = {}
+    for code, path in found:
+        reasons.setdefault(path, []).append(code)
+    return reasons

@@ -1,0 +1,361 @@
+"""The forms in which one value can arrive (contract §1), each read into its one normal form.
+
+Every reader takes a decoded BSON value and returns the normal form, ``None`` for any of the ways to
+say null, or raises ``Unreadable`` with a rejection code. None of them ever puts the value into the error.
+
+Normal forms: text ``str`` (trimmed, not empty), money and rates ``Decimal`` (exactly the digits that
+came), counts ``int``, calendar dates ``date``, moments ``datetime`` in UTC, truth ``bool``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bson import Decimal128, ObjectId, Timestamp
+from bson.datetime_ms import DatetimeMS
+
+CENT = Decimal("0.01")
+MONEY_LIMIT = Decimal(10) ** 13  # numeric(15,2)
+ROUNDING_TOLERANCE = Decimal("1e-6")  # contract §3.7: how far a double may lie from whole cents
+INT4 = range(-(2**31), 2**31)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?").fullmatch
+_BRAZILIAN = re.compile(r"[+-]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+").fullmatch
+_AMBIGUOUS = re.compile(r"[+-]?[0-9]+\.[0-9]{3}").fullmatch
+_EXPONENT = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?").fullmatch
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}").fullmatch
+_NOT_FINITE = re.compile(r"[+-]?(?:s?nan|inf(?:inity)?)", re.IGNORECASE).fullmatch
+_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})").match
+_BRAZILIAN_DATE = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})(.*)", re.DOTALL).fullmatch
+_TIME = re.compile(
+    r"[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
+    r" ?(?:(Z|z)|([+-])([0-9]{2}):?([0-9]{2})?)?"
+).fullmatch
+_TAX_PUNCTUATION = re.compile(r"[.\-/\s]")
+_CPF_OR_CNPJ = re.compile(r"[0-9]{11}|[0-9A-Z]{12}[0-9]{2}").fullmatch
+_ZIP_PUNCTUATION = re.compile(r"[.\-\s]")
+_ZIP_CODE = re.compile(r"[0-9]{8}").fullmatch
+_NIL_KEYS = ("@i:nil", "@xsi:nil")
+_TRUE = frozenset({"true", "s", "1"})
+_FALSE = frozenset({"false", "n", "0"})
+
+
+class Unreadable(ValueError):
+    """The value can't be read as what its field holds; ``str(error)`` is the rejection code."""
+
+
+class Rounded(Decimal):
+    """An amount that was a double next to whole cents and was rounded to them (finding ``arredondado``)."""
+
+
+def is_null(value: Any) -> bool:
+    """Whether ``value`` is one of the source's ways to say null."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return not value or value.isspace()
+    if isinstance(value, dict):
+        nil = any(value.get(key) in ("true", "1", True) for key in _NIL_KEYS)
+        return nil and all(key.startswith("@") for key in value)
+    return False
+
+
+def text(value: Any) -> str | None:
+    """Trimmed text; a whole number is written as its digits. Raises ``tipo_invalido``, ``nul``."""
+    if isinstance(value, str):
+        stripped = value.strip()
+        if "\0" in stripped:
+            raise Unreadable("nul")
+        return stripped or None
+    if is_null(value):
+        return None
+    value = _unwrapped(value)
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(int(value))
+    raise Unreadable("tipo_invalido")
+
+
+def key(value: Any) -> str | None:
+    """Text that identifies something: as ``text``, and an ObjectId as its 24 hex digits."""
+    value = _unwrapped(value)
+    return str(value) if isinstance(value, ObjectId) else text(value)
+
+
+def mongo_id(value: Any) -> str | None:
+    """``_id``: a string exactly as it is (it is an identity, so not trimmed), or an ObjectId as hex."""
+    if isinstance(value, ObjectId):
+        return str(value)
+    if isinstance(value, str):
+        if "\0" in value:
+            raise Unreadable("nul")
+        return value
+    raise Unreadable("id_invalido")
+
+
+def person_type(value: Any) -> str | None:
+    """``PF`` or ``PJ``. Raises ``tipo_pessoa_invalido``."""
+    word = text(value)
+    if word is None:
+        return None
+    if word.upper() not in ("PF", "PJ"):
+        raise Unreadable("tipo_pessoa_invalido")
+    return word.upper()
+
+
+def tax_id(value: Any, person: Any) -> str | None:
+    """A CPF or CNPJ by its shape alone; an int lost its leading zeros and gets them back.
+
+    ``person`` is the document's ``type`` in any form: it says how many digits an int had.
+    """
+    found = text(value)
+    if found is None:
+        return None
+    if not isinstance(value, str):
+        found = found.zfill(14 if isinstance(person, str) and person.strip().upper() == "PJ" else 11)
+    bare = _TAX_PUNCTUATION.sub("", found).upper()
+    if not _CPF_OR_CNPJ(bare):
+        raise Unreadable("cpf_cnpj_invalido")
+    return bare
+
+
+def zip_code(value: Any) -> str | None:
+    """A CEP without punctuation; an int gets its leading zeros back. Its length isn't checked here."""
+    found = text(value)
+    if found is None:
+        return None
+    return _ZIP_PUNCTUATION.sub("", found if isinstance(value, str) else found.zfill(8))
+
+
+def is_zip_code(value: str) -> bool:
+    """Whether a normalised CEP has its eight digits."""
+    return bool(_ZIP_CODE(value))
+
+
+def money(value: Any) -> Decimal | None:
+    """An amount in reais with at most two decimals that fits ``numeric(15,2)``."""
+    if is_null(value):
+        return None
+    value = _unwrapped(value)
+    if isinstance(value, str) and _AMBIGUOUS(value.strip()):
+        raise Unreadable("valor_ambiguo")
+    number = _number(value)
+    if abs(number) >= MONEY_LIMIT:
+        raise Unreadable("valor_excede")
+    cents = number.quantize(CENT)
+    if cents == number:
+        return cents
+    if isinstance(value, float) and abs(cents - number) <= ROUNDING_TOLERANCE:
+        return Rounded(cents)
+    raise Unreadable("fracao_de_centavo")
+
+
+def rate(value: Any) -> Decimal | None:
+    """A rate or percentage: exactly the digits that came, within what ``numeric`` can hold."""
+    if is_null(value):
+        return None
+    number = _number(_unwrapped(value))
+    exponent = number.as_tuple().exponent
+    if number.adjusted() >= 131072 or not isinstance(exponent, int) or exponent < -16383:
+        raise Unreadable("valor_excede")
+    return number
+
+
+def integer(value: Any) -> int | None:
+    """A whole number that fits ``integer``."""
+    if is_null(value):
+        return None
+    number = _number(_unwrapped(value))
+    if abs(number) > 2**31:  # before int(): an exponent of thousands would take forever
+        raise Unreadable("valor_excede")
+    if number != number.to_integral_value():
+        raise Unreadable("numero_invalido")
+    if int(number) not in INT4:
+        raise Unreadable("valor_excede")
+    return int(number)
+
+
+def boolean(value: Any) -> bool | None:
+    """A truth value from the closed list of forms."""
+    if isinstance(value, bool):
+        return value
+    if is_null(value):
+        return None
+    value = _unwrapped(value)
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in _TRUE or word in _FALSE:
+            return word in _TRUE
+    elif isinstance(value, (int, float)) and value in (0, 1):
+        return bool(value)
+    raise Unreadable("booleano_invalido")
+
+
+def calendar_date(value: Any, zone: ZoneInfo) -> date | None:
+    """A day. A midnight without offset is that day and never moves; a moment is its day in ``zone``.
+
+    A BSON date at exactly midnight UTC is how drivers store a calendar date, so it doesn't move either.
+    """
+    if is_null(value):
+        return None
+    value = _date_form(value)
+    if isinstance(value, datetime) and _midnight(value):
+        found: date | datetime | None = value.date()
+    elif isinstance(value, str):
+        found = _parsed(value.strip(), zone)
+    else:
+        found = _moment(value)
+    if isinstance(found, datetime):
+        found = _shifted(found, zone).date()
+    return None if found == date.min else found
+
+
+def moment(value: Any, zone: ZoneInfo) -> datetime | None:
+    """A point in time, in UTC. Text without an offset is local time of ``zone``."""
+    if is_null(value):
+        return None
+    value = _date_form(value)
+    found = _parsed(value.strip(), zone) if isinstance(value, str) else _moment(value)
+    if not isinstance(found, datetime):
+        if found == date.min:  # .NET's null
+            return None
+        found = datetime(found.year, found.month, found.day, tzinfo=zone)
+    return _shifted(found, UTC)
+
+
+def _number(value: Any) -> Decimal:
+    """A finite number of any numeric BSON type or text form."""
+    if isinstance(value, str):
+        return _number_in(value.strip())
+    if isinstance(value, bool):
+        raise Unreadable("tipo_invalido")
+    if isinstance(value, int):
+        return Decimal(int(value))
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise Unreadable("nao_finito")
+        return Decimal(repr(float(value)))
+    if isinstance(value, Decimal128):
+        decimal = value.to_decimal()
+        if not decimal.is_finite():
+            raise Unreadable("nao_finito")
+        return decimal
+    raise Unreadable("tipo_invalido")
+
+
+def _number_in(stripped: str) -> Decimal:
+    if _NUMBER(stripped):
+        return Decimal(stripped)
+    if _BRAZILIAN(stripped):
+        return Decimal(stripped.replace(".", "").replace(",", "."))
+    raise Unreadable("nao_finito" if _NOT_FINITE(stripped) else "numero_invalido")
+
+
+def _unwrapped(value: Any) -> Any:
+    """A sub-document of literally inserted extended JSON as the value that it stands for."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return value
+    ((tag, inner),) = value.items()
+    if tag in ("$numberInt", "$numberLong") and isinstance(inner, (str, int)):
+        if isinstance(inner, int) or _INTEGER(inner):
+            return int(inner)
+    elif tag == "$numberDouble" and isinstance(inner, (str, int, float)):
+        if not isinstance(inner, str) or _EXPONENT(inner) or _NOT_FINITE(inner):
+            return float(inner)
+    elif tag == "$numberDecimal" and isinstance(inner, str):
+        if _EXPONENT(inner) or _NOT_FINITE(inner):
+            try:
+                return Decimal128(inner)
+            except ArithmeticError:  # more digits than Decimal128 has: it was never one
+                raise Unreadable("numero_invalido") from None
+    elif tag == "$oid" and isinstance(inner, str) and ObjectId.is_valid(inner):
+        return ObjectId(inner)
+    return value
+
+
+def _date_form(value: Any) -> Any:
+    """Takes ``{"$date": ...}`` apart; ISO text inside it means what the same BSON date would mean."""
+    if isinstance(value, dict) and len(value) == 1 and "$date" in value:
+        inner = _unwrapped(value["$date"])
+        if isinstance(inner, str):
+            parsed = _parsed(inner.strip(), ZoneInfo("UTC"))
+            if isinstance(parsed, datetime):
+                return _shifted(parsed, UTC)
+            return datetime(parsed.year, parsed.month, parsed.day, tzinfo=UTC)
+        if isinstance(inner, int) and not isinstance(inner, bool):
+            return _from_epoch_ms(inner)
+        raise Unreadable("data_invalida")
+    return _unwrapped(value)
+
+
+def _moment(value: Any) -> datetime | date:
+    """A BSON date, a Timestamp, or epoch milliseconds; year 1, day 1 is .NET's null."""
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return date.min if aware.date() == date.min else aware
+    if isinstance(value, Timestamp):
+        return EPOCH + timedelta(seconds=value.time)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _from_epoch_ms(value)
+    raise Unreadable("data_invalida" if isinstance(value, (DatetimeMS, float)) else "tipo_invalido")
+
+
+def _from_epoch_ms(milliseconds: int) -> datetime:
+    try:
+        return EPOCH + timedelta(milliseconds=int(milliseconds))
+    except OverflowError:
+        raise Unreadable("data_invalida") from None
+
+
+def _parsed(stripped: str, zone: ZoneInfo) -> date | datetime:
+    """ISO or dd/MM/yyyy text: a date for a bare day or a midnight without offset, else a moment."""
+    if brazilian := _BRAZILIAN_DATE(stripped):
+        day, month, year, clock = brazilian.groups()
+    elif iso := _DATE(stripped):
+        year, month, day = iso.groups()
+        clock = stripped[10:]
+    else:
+        raise Unreadable("data_invalida")
+    try:
+        calendar = date(int(year), int(month), int(day))
+        return _at_clock(calendar, clock, zone) if clock and calendar != date.min else calendar
+    except (ValueError, OverflowError):
+        raise Unreadable("data_invalida") from None
+
+
+def _at_clock(day: date, clock: str, zone: ZoneInfo) -> date | datetime:
+    match = _TIME(clock)
+    if not match:
+        raise Unreadable("data_invalida")
+    hour, minute, second, fraction, zulu, sign, offset_hours, offset_minutes = match.groups()
+    # .NET writes seven digits; timestamptz keeps six.
+    micro = int((fraction or "").ljust(6, "0")[:6])
+    local = datetime(day.year, day.month, day.day, int(hour), int(minute), int(second or 0), micro)  # noqa: DTZ001
+    if zulu:
+        return local.replace(tzinfo=UTC)
+    if sign:
+        offset = timedelta(hours=int(offset_hours), minutes=int(offset_minutes or 0))
+        return (local - offset if sign == "+" else local + offset).replace(tzinfo=UTC)
+    return day if _midnight(local) else local.replace(tzinfo=zone)
+
+
+def _midnight(value: datetime) -> bool:
+    return not (value.hour or value.minute or value.second or value.microsecond)
+
+
+def _shifted(value: datetime, zone: Any) -> datetime:
+    try:
+        return value.astimezone(zone)
+    except OverflowError:  # the last hours of year 9999, the first of year 1
+        raise Unreadable("data_invalida") from None
