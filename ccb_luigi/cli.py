@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -66,6 +67,17 @@ def _clean(command: Callable[..., Any]) -> Callable[..., None]:
         except KeyboardInterrupt:
             click.echo("ccb-luigi: interrupted; what is done is marked, the same command goes on", err=True)
             sys.exit(130)
+        except click.ClickException:
+            raise
+        except Exception as error:  # noqa: BLE001 - its text may quote data: only its place gets out
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            log.info("".join(traceback.format_tb(error.__traceback__)))
+            click.echo(
+                f"ccb-luigi: unexpected {type(error).__name__} in {place.name}, line {place.lineno}"
+                " (`ccb-luigi -v` shows the way there)",
+                err=True,
+            )
+            sys.exit(1)
         sys.exit(code or 0)
 
     return wrapped

@@ -50,6 +50,7 @@ class RunDisplay:
             TimeElapsedColumn(),
             console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         self._bar: TaskID | None = None
 

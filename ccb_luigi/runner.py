@@ -77,17 +77,19 @@ def run(
 
 def _build(roots: list[luigi.Task], settings: Settings, workers: int) -> None:
     config = configuration.get_config()
+    config.set("core", "no_configure_logging", "true")  # the command line has done it
     for (section, name), value in _SAFE.items():
         if not config.has_option(section, name):
             config.set(section, name, value)
     url = _reachable(settings.scheduler_url)
+    if not url:  # nobody else can take a task over, and what a retry may mend has been tried again
+        config.set("worker", "keep_alive", "false")
     luigi.build(
         roots,
         workers=workers,
         local_scheduler=not url,
         **({"scheduler_url": url} if url else {}),
         detailed_summary=True,
-        no_configure_logging=True,
     )
 
 

@@ -81,9 +81,12 @@ class LoadTable(Step):
     """Loads one table of the date from staging."""
 
     def requires(self) -> list[Step]:
-        """The loads of the tables that this one references; at the root the extraction."""
+        """The extraction, and the loads of the tables that this one references.
+
+        The extraction as well, since it is forgotten together with any table that is to be done again.
+        """
         owners = tables.parents(tables.BY_NAME[self.step])
-        return [LOADS[owner.name](date=self.date) for owner in owners] or [ExtractContratos(date=self.date)]
+        return [ExtractContratos(date=self.date), *(LOADS[owner.name](date=self.date) for owner in owners)]
 
     def work(self, settings: settings_module.Settings) -> int:
         """See ``pipeline.load``."""

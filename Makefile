@@ -1,0 +1,35 @@
+# `make run` is the demo, `make test` the tests. Nothing but Python 3.11 to 3.13, pip and make is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test unit lint clean
+
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+$(BIN)/.installed: pyproject.toml requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo 'Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ...' >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo 'installing into $(VENV) (about a minute, once) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e '.[demo,dev]'
+	@touch $@
+
+run: $(BIN)/.installed ## The demo: servers, contracts, a migration, a summary
+	@$(BIN)/ccb-luigi demo
+
+test: lint ## Lint, types and all tests
+	@$(BIN)/python -m pytest
+
+unit: $(BIN)/.installed ## The tests that need no server
+	@$(BIN)/python -m pytest tests/unit
+
+lint: $(BIN)/.installed ## Lint and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+clean: ## Removes the virtual environment and the demo's data
+	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
