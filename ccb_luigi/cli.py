@@ -6,7 +6,8 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, timedelta
 from functools import wraps
@@ -52,6 +53,32 @@ class Day(click.ParamType[date]):
 
 
 DAY = Day()
+DEMO = Path(".demo")
+
+
+@contextmanager
+def _settings() -> Iterator[Settings]:
+    """The settings; where no PostgreSQL is set and a demo has left its data, the demo's."""
+    settings = settings_module.load()
+    if settings.postgres_url or not DEMO.is_dir():
+        yield settings
+        return
+    from ccb_luigi.demo.show import attached  # needs the extra `demo`
+
+    click.echo(f"(no CCB_POSTGRES_URL: using the demo's servers in {DEMO}/)", err=True)
+    with attached(DEMO) as settings:
+        yield settings
+
+
+def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives the command its settings, as the first argument."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with _settings() as settings:
+            return command(settings, *args, **kwargs)
+
+    return wrapped
 
 
 def _clean(command: Callable[..., Any]) -> Callable[..., None]:
@@ -105,9 +132,10 @@ def db() -> None:
 
 @db.command("upgrade")
 @_clean
-def db_upgrade() -> None:
+@_with_settings
+def db_upgrade(settings: Settings) -> None:
     """Create the tables, or migrate them to this version."""
-    before, after = schema.upgrade(settings_module.load())
+    before, after = schema.upgrade(settings)
     click.echo(f"schema is at revision {after}" + ("" if before == after else f" (was {before or 'empty'})"))
 
 
@@ -118,9 +146,16 @@ def db_upgrade() -> None:
 @click.option("--full", is_flag=True, help="Everything up to the end of the date.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Parallel tasks (default: from luigi.cfg).")
 @_clean
-def run(day: date | None, since: date | None, until: date | None, full: bool, workers: int | None) -> int:
+@_with_settings
+def run(
+    settings: Settings,
+    day: date | None,
+    since: date | None,
+    until: date | None,
+    full: bool,
+    workers: int | None,
+) -> int:
     """Migrate dates; what is complete is left alone."""
-    settings = settings_module.load()
     if day and (since or until):
         raise click.UsageError("--date goes alone; a range is --since and --until")
     last = day or until or settings.yesterday()
@@ -139,9 +174,9 @@ def run(day: date | None, since: date | None, until: date | None, full: bool, wo
 @click.option("--table", type=click.Choice(list(BY_NAME)), help="Only this table and what depends on it.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Parallel tasks (default: from luigi.cfg).")
 @_clean
-def rerun(day: date, table: str | None, workers: int | None) -> int:
+@_with_settings
+def rerun(settings: Settings, day: date, table: str | None, workers: int | None) -> int:
     """Forget the markers of a date and migrate it again."""
-    settings = settings_module.load()
     postgres.of_process(settings).run(lambda c: markers.forget(c, day, table))
     return _migrate(settings, [day], workers)
 
@@ -149,9 +184,9 @@ def rerun(day: date, table: str | None, workers: int | None) -> int:
 @main.command()
 @click.option("--workers", type=click.IntRange(1, 64), help="Parallel tasks (default: from luigi.cfg).")
 @_clean
-def nightly(workers: int | None) -> int:
+@_with_settings
+def nightly(settings: Settings, workers: int | None) -> int:
     """What the timer starts: every date of the last days that is not complete."""
-    settings = settings_module.load()
     last = settings.yesterday()
     days = [last - timedelta(days=n) for n in reversed(range(settings.nightly_days))]
     return _migrate(settings, days, workers)
@@ -162,9 +197,9 @@ def nightly(workers: int | None) -> int:
 @click.option("--until", type=DAY, help="Last date shown (default: yesterday).")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @_clean
-def status_command(count: int, until: date | None, as_json: bool) -> None:
+@_with_settings
+def status_command(settings: Settings, count: int, until: date | None, as_json: bool) -> None:
     """Dates × tables: rows written, or a dash where a step is missing."""
-    settings = settings_module.load()
     last = until or settings.yesterday()
     days = postgres.of_process(settings).run(lambda c: status.last_days(c, last, count))
     if as_json:
@@ -188,9 +223,10 @@ def quarantine_group() -> None:
 @click.option("--date", "day", type=DAY, help="Only this date's.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 @_clean
-def quarantine_list(day: date | None, as_json: bool) -> None:
+@_with_settings
+def quarantine_list(settings: Settings, day: date | None, as_json: bool) -> None:
     """Open rejections: _id, date, codes."""
-    entries = postgres.of_process(settings_module.load()).run(lambda c: quarantine.open_entries(c, day))
+    entries = postgres.of_process(settings).run(lambda c: quarantine.open_entries(c, day))
     if as_json:
         click.echo(json.dumps([asdict(entry) for entry in entries], default=str))
         return
@@ -208,7 +244,8 @@ def quarantine_list(day: date | None, as_json: bool) -> None:
 @click.argument("mongo_id")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the raw BSON there (mode 0600).")
 @_clean
-def quarantine_show(mongo_id: str, out: Path | None) -> None:
+@_with_settings
+def quarantine_show(settings: Settings, mongo_id: str, out: Path | None) -> None:
     """Why a document was rejected, field by field. The document itself is never printed."""
 
     def work(connection: Any) -> tuple[quarantine.Entry, bytes | None]:
@@ -217,7 +254,7 @@ def quarantine_show(mongo_id: str, out: Path | None) -> None:
             raise CcbError(f"no open rejection of _id {display.printable(mongo_id)}")
         return found[0], quarantine.raw_document(connection, mongo_id)
 
-    entry, raw = postgres.of_process(settings_module.load()).run(work)
+    entry, raw = postgres.of_process(settings).run(work)
     console = _console()
     console.print(
         f"_id {display.printable(entry.mongo_id)}, date {entry.particao}, tried {entry.tentativas} times"
@@ -239,9 +276,9 @@ def quarantine_show(mongo_id: str, out: Path | None) -> None:
 @click.argument("mongo_ids", nargs=-1)
 @click.option("--date", "day", type=DAY, help="All open rejections of this date.")
 @_clean
-def quarantine_retry(mongo_ids: tuple[str, ...], day: date | None) -> int:
+@_with_settings
+def quarantine_retry(settings: Settings, mongo_ids: tuple[str, ...], day: date | None) -> int:
     """Read rejected documents from the source again (all, or the named ones) and load what is good now."""
-    settings = settings_module.load()
     target = postgres.of_process(settings)
     wanted = list(mongo_ids) or [e.mongo_id for e in target.run(lambda c: quarantine.open_entries(c, day))]
     if not wanted:
@@ -264,15 +301,21 @@ def quarantine_retry(mongo_ids: tuple[str, ...], day: date | None) -> int:
 @click.option("--to-mongo", is_flag=True, help="Insert into the collection of the settings.")
 @click.option("--to-bson", type=click.Path(path_type=Path), help="Write a dump (.bson or .bson.gz).")
 @_clean
+@_with_settings
 def synth(
-    contracts: int, seed: int, days: int, until: date | None, to_mongo: bool, to_bson: Path | None
+    settings: Settings,
+    contracts: int,
+    seed: int,
+    days: int,
+    until: date | None,
+    to_mongo: bool,
+    to_bson: Path | None,
 ) -> None:
     """Make synthetic contracts whose arithmetic holds to the cent. No real person is among them."""
     from ccb_luigi.demo import synth as generator  # needs the extra `demo`
 
     if to_mongo == (to_bson is not None):
         raise click.UsageError("give either --to-mongo or --to-bson FILE")
-    settings = settings_module.load()
     last = until or settings.yesterday()
     documents = generator.contracts(contracts, seed, until=last, days=days, timezone=settings.timezone)
     if to_bson is not None:

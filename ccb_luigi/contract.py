@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -177,7 +177,7 @@ class Contract:
 
     def __init__(self, zone: ZoneInfo) -> None:
         self.zone = zone
-        self._gate = gate.compiled(SCHEMA, zone)
+        self.gate = gate.compiled(SCHEMA, zone)
         self._validator = _Validator(SCHEMA, allow_unknown=True, zone=zone)
 
     def check(self, document: Document) -> Document:
@@ -186,10 +186,10 @@ class Contract:
         Raises:
             Rejected: the document breaks a rule of contract §3.7.
         """
-        passed = self._gate(document)
-        return self.judged(document) if passed is None else passed
+        passed = self.gate(document)
+        return self.judge(document) if passed is None else passed
 
-    def judged(self, document: Document) -> Document:
+    def judge(self, document: Document) -> Document:
         """``check`` by Cerberus alone, which is what ``check`` means."""
         if not self._validator.validate(document):
             raise Rejected(_reasons(self._validator._errors))
@@ -299,24 +299,52 @@ class _Validator(Validator):  # type: ignore[misc]  # Cerberus ships no types
             self._error(field, "parcela_repetida")
 
 
-def extras(document: Document, schema: Rules = SCHEMA, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted path, value) of every field of the raw document that the schema doesn't know.
+Walk = Callable[[Document, str], Iterator[tuple[str, Any]]]
+
+
+def _unknown(schema: Rules) -> Walk:
+    """A function that yields (dotted path, value) of every field that ``schema`` doesn't know.
 
     A dot or backslash inside a key is escaped with a backslash, so that no two paths are alike.
     """
-    for key, value in document.items():
-        path = prefix + key.replace("\\", "\\\\").replace(".", "\\.")
-        if key not in schema:
-            yield path, value
-        elif (inner := schema[key].get("schema")) and not values.is_null(value):
-            yield from _extras_inside(value, inner, path)
+    known = schema.keys()
+    inside = [(name, _unknown_inside(rules)) for name, rules in schema.items() if "schema" in rules]
+    nested = [(name, walk) for name, walk in inside if walk is not None]
+
+    def walk(document: Document, prefix: str) -> Iterator[tuple[str, Any]]:
+        if not document.keys() <= known:
+            for key in document.keys() - known:
+                yield prefix + key.replace("\\", "\\\\").replace(".", "\\."), document[key]
+        for name, step in nested:
+            if (value := document.get(name)) is not None and not values.is_null(value):
+                yield from step(value, prefix + name)
+
+    return walk
 
 
-def _extras_inside(value: Any, inner: Rules, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and "coerce" not in inner:
-        yield from extras(value, inner, path + ".")
-        return
-    fields = inner.get("schema")
-    for index, item in enumerate(value if isinstance(value, list) else [value]):
-        if fields and isinstance(item, dict) and not values.is_null(item):
-            yield from extras(item, fields, f"{path}.{index}.")
+def _unknown_inside(rules: Rules) -> Walk | None:
+    """The same for the value of one field: a sub-document, or the sub-documents of a list."""
+    inner = rules["schema"]
+    if rules["type"] == "dict":
+        walk = _unknown(inner)
+        return lambda value, path: walk(value, path + ".")
+    if "schema" not in inner:
+        return None
+    walk_item, known = _unknown(inner["schema"]), inner["schema"].keys()
+    flat = not any("schema" in field for field in inner["schema"].values())
+
+    def walk_items(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+        for index, item in enumerate(value if isinstance(value, list) else [value]):
+            if not isinstance(item, dict) or (flat and item.keys() <= known) or values.is_null(item):
+                continue
+            yield from walk_item(item, f"{path}.{index}.")
+
+    return walk_items
+
+
+_extras = _unknown(SCHEMA)
+
+
+def extras(document: Document) -> Iterator[tuple[str, Any]]:
+    """(dotted path, value) of every field of a raw, valid document that has no place in the schema."""
+    return _extras(document, "")

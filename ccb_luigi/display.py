@@ -20,7 +20,7 @@ from rich.table import Table
 from ccb_luigi import markers
 from ccb_luigi.events import Event
 from ccb_luigi.quarantine import Entry
-from ccb_luigi.status import Day
+from ccb_luigi.status import Day, Sums
 
 SHORT = {
     "contratos": "read",
@@ -131,6 +131,21 @@ def quarantine_table(entries: Sequence[Entry]) -> Table:
             str(entry.tentativas),
             since,
         )
+    return table
+
+
+def sums_table(sums: Sums) -> Table:
+    """The proof: counts, and the sums on both sides."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in (f"proof of {sums.datas} dates", "MongoDB", "PostgreSQL", ""):
+        table.add_column(name, justify="left" if name.startswith("proof") else "right")
+    accounted = sums.carregados + sums.sem_mudanca + sums.obsoletos + sums.quarentena
+    for name, ours, theirs in (
+        ("documents", f"{sums.lidos:,}", f"{accounted:,}"),
+        ("sum of valor_bruto", f"{sums.soma_valor_bruto_origem:,}", f"{sums.soma_valor_bruto_destino:,}"),
+        ("sum of valor_prestacao", f"{sums.soma_prestacoes_origem:,}", f"{sums.soma_prestacoes_destino:,}"),
+    ):
+        table.add_row(name, ours, theirs, "[green]equal[/]" if ours == theirs else "[red]DIFFERENT[/]")
     return table
 
 

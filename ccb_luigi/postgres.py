@@ -7,13 +7,12 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any, TypeVar
 
 import psycopg2
 import psycopg2.extensions
 from psycopg2 import errorcodes
-from sqlalchemy import Boolean, Connection, Date, DateTime, Engine, Table, Text, create_engine, text
+from sqlalchemy import Boolean, Connection, Engine, Table, Text, create_engine, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -192,6 +191,12 @@ def copy_lines(
         )
 
 
+def _render_plain(row: Sequence[Any]) -> str:
+    """Numbers and dates: what ``str`` makes of them is what PostgreSQL reads."""
+    line = "\t".join(map(str, row)) + "\n"
+    return line.replace("None", "\\N") if None in row else line
+
+
 _MUST_ESCAPE = re.compile(r"[\\\t\n\r]").search
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -209,16 +214,14 @@ def _format(type_: Any) -> Callable[[Any], str]:
         return _escaped
     if isinstance(type_, Boolean):
         return _truth
-    if isinstance(type_, DateTime):
-        return datetime.isoformat
-    if isinstance(type_, Date):
-        return str
-    return lambda value: format(value, "f") if hasattr(value, "as_tuple") else str(value)
+    return str
 
 
 def line_of(columns: Iterable[Any]) -> Callable[[Sequence[Any]], str]:
     """A function from the values of ``columns``, in order, to (the rest of) a line of COPY text."""
     formats = [_format(column.type) for column in columns]
+    if all(write is str for write in formats):
+        return _render_plain
 
     def render(row: Sequence[Any]) -> str:
         cells = ["\\N" if value is None else write(value) for write, value in zip(formats, row, strict=True)]

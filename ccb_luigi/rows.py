@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from bson import json_util
@@ -80,18 +81,33 @@ def _at(raw: Document, path: str) -> Any:
 def _getter(table: Table) -> Callable[[Document], Row]:
     """A function from a normalised (sub-)document to the values of the columns that have a path."""
     paths = [column.info["path"] for column in staged_columns(table) if "path" in column.info]
-    flat = [path.removeprefix("operation.") for path in paths]
-    nested = [path != name for path, name in zip(paths, flat, strict=True)]
+    inner = [path.removeprefix("operation.") for path in paths if path.startswith("operation.")]
+    outer = [path for path in paths if not path.startswith("operation.")]
+    if not inner:
+        return _fields(outer)
+    get_outer, get_inner = _fields(outer), _fields(inner)
+    order = itemgetter(
+        *(
+            len(outer) + inner.index(path.removeprefix("operation."))
+            if path not in outer
+            else outer.index(path)
+            for path in paths
+        )
+    )
+    return lambda document: order(get_outer(document) + get_inner(document["operation"]))
+
+
+def _fields(names: list[str]) -> Callable[[Document], Row]:
+    all_of = itemgetter(*names)
 
     def get(document: Document) -> Row:
-        return tuple([document.get(name) for name in flat])
+        try:
+            row: Row = all_of(document)
+        except KeyError:  # Cerberus leaves missing fields out
+            row = tuple([document.get(name) for name in names])
+        return row
 
-    def get_with_operation(document: Document) -> Row:
-        operation = document["operation"]
-        levels = [operation if inside else document for inside in nested]
-        return tuple([level.get(name) for level, name in zip(levels, flat, strict=True)])
-
-    return get_with_operation if any(nested) else get
+    return get
 
 
 def staged_columns(table: Table) -> Iterator[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from decimal import Decimal
 
 from sqlalchemy import Connection, select, text
 
@@ -28,6 +29,22 @@ class Day:
         return [step for step in markers.STEPS if step not in self.rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Counts and sums (in reais) over the proofs of all dates."""
+
+    datas: int
+    lidos: int
+    carregados: int
+    sem_mudanca: int
+    obsoletos: int
+    quarentena: int
+    soma_valor_bruto_origem: Decimal
+    soma_valor_bruto_destino: Decimal
+    soma_prestacoes_origem: Decimal
+    soma_prestacoes_destino: Decimal
+
+
 def last_days(connection: Connection, until: date, count: int) -> list[Day]:
     """The ``count`` dates up to ``until``, oldest first."""
     first = until - timedelta(days=count - 1)
@@ -45,6 +62,14 @@ def last_days(connection: Connection, until: date, count: int) -> list[Day]:
     for day, number in connection.execute(rejected, {"first": first, "until": until}):
         days[day].quarantined = number
     return list(days.values())
+
+
+def sums(connection: Connection) -> Sums:
+    """The proofs of all dates together."""
+    names = list(Sums.__dataclass_fields__)
+    columns = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in names if name != "datas")
+    row = connection.execute(text(f"SELECT count(*) AS datas, {columns} FROM controle.reconciliacoes")).one()
+    return Sums(**row._mapping)
 
 
 def table_rows(connection: Connection, names: list[str]) -> dict[str, int]:

@@ -15,7 +15,7 @@ from bson import CodecOptions, DatetimeConversion, ObjectId, json_util
 from bson.errors import InvalidBSON
 
 from ccb_luigi.contract import Contract, Document, Rejected
-from ccb_luigi.findings import Finding, findings
+from ccb_luigi.findings import Finding, findings, rounded
 from ccb_luigi.rows import Row, rows_of, schedule
 from ccb_luigi.values import EPOCH, Unreadable
 
@@ -104,11 +104,14 @@ class Transform:
             return Refused(id_text(decoded.get("_id")), rejected.codes, rejected.messages, raw)
 
     def _accepted(self, raw: Document) -> Accepted:
-        document = self.contract.check(raw)
+        passed = self.contract.gate(raw)
+        document = self.contract.judge(raw) if passed is None else passed
         moment = self.contract.effective_time(raw)
         rows = rows_of(document, raw)
         _refuse_nul(rows.tables["operacoes"][0][-1])
         found = findings(document)
+        if passed is None:  # the gate passes no doubles
+            found += rounded(document)
         found += [(code, path) for path, code in rows.left_out if code]
         if moment is None:
             found.append(("sem_data", "updatedAt"))

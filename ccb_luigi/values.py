@@ -41,7 +41,6 @@ _TAX_PUNCTUATION = re.compile(r"[.\-/\s]")
 _CPF_OR_CNPJ = re.compile(r"[0-9]{11}|[0-9A-Z]{12}[0-9]{2}").fullmatch
 _ZIP_PUNCTUATION = re.compile(r"[.\-\s]")
 _ZIP_CODE = re.compile(r"[0-9]{8}").fullmatch
-_NIL_KEYS = ("@i:nil", "@xsi:nil")
 _TRUE = frozenset({"true", "s", "1"})
 _FALSE = frozenset({"false", "n", "0"})
 
@@ -60,10 +59,10 @@ def is_null(value: Any) -> bool:
         return True
     if isinstance(value, str):
         return not value or value.isspace()
-    if isinstance(value, dict):
-        nil = any(value.get(key) in ("true", "1", True) for key in _NIL_KEYS)
-        return nil and all(key.startswith("@") for key in value)
-    return False
+    if not isinstance(value, dict) or ("@i:nil" not in value and "@xsi:nil" not in value):
+        return False
+    nil = value.get("@i:nil", value.get("@xsi:nil"))
+    return nil in ("true", "1", True) and all(key.startswith("@") for key in value)
 
 
 def text(value: Any) -> str | None:
