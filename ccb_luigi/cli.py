@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from rich.console import Console
 
 from ccb_luigi import (
     __version__,
+    block,
     codes,
     display,
     markers,
@@ -139,7 +141,24 @@ def db_upgrade(settings: Settings) -> None:
     click.echo(f"schema is at revision {after}" + ("" if before == after else f" (was {before or 'empty'})"))
 
 
+def _from_dump(context: click.Context, param: click.Parameter, path: Path | None) -> None:
+    """Puts the option where the settings, also those of the workers, find it."""
+    if path is not None:
+        os.environ["CCB_SOURCE"] = str(path.absolute())
+
+
+source_option = click.option(
+    "--source",
+    type=click.Path(path_type=Path),
+    expose_value=False,
+    is_eager=True,
+    callback=_from_dump,
+    help="Read a mongodump file (.bson, .bson.gz) instead of the server.",
+)
+
+
 @main.command()
+@source_option
 @click.option("--date", "day", type=DAY, help="One date (default: yesterday).")
 @click.option("--since", type=DAY, help="First date of a range.")
 @click.option("--until", type=DAY, help="Last date of a range (default: yesterday).")
@@ -170,6 +189,7 @@ def run(
 
 
 @main.command()
+@source_option
 @click.option("--date", "day", type=DAY, required=True, help="The date to do again.")
 @click.option("--table", type=click.Choice(list(BY_NAME)), help="Only this table and what depends on it.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Parallel tasks (default: from luigi.cfg).")
@@ -321,8 +341,9 @@ def synth(
     if to_bson is not None:
         written = generator.write_bson(documents, to_bson)
     else:
-        with source.opened(settings) as origin:
-            written = generator.write_mongo(documents, origin.collection)
+        origin = source.MongoSource(settings)
+        written = generator.write_mongo(documents, origin.collection)
+        origin.close()
     click.echo(f"{written} contracts written")
 
 
@@ -339,7 +360,7 @@ def demo(contracts: int, directory: Path) -> int:
 
 def all_days(settings: Settings, until: date) -> list[date]:
     """Every date up to ``until`` that has documents, the oldest first."""
-    transform = pipeline.transform_of(settings.zone, settings.promoted)
+    transform = block.transform_of(settings.zone, settings.promoted)
     with source.opened(settings) as origin:
         found = set(origin.days(settings.zone, until))
         for raw in origin.odd():

@@ -11,28 +11,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, date, datetime
-from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Table, text
 
 from ccb_luigi import loading, markers, postgres, quarantine, reconcile, schema, source, tables
+from ccb_luigi.block import Task, transform_of
 from ccb_luigi.errors import CircuitBroken, NotReconciled, StagingIncomplete
 from ccb_luigi.settings import Settings
 from ccb_luigi.staging import Counts, Progress, stage
-from ccb_luigi.transform import Transform
 
 AD_HOC = 0
 """The batch of documents that are migrated by ``_id``; a date's batch is its ordinal, from 1 on."""
 
 BREAKER_MINIMUM = 50
 """Up to this many rejected documents never trip the circuit breaker (contract §3.9)."""
-
-
-@lru_cache(maxsize=4)
-def transform_of(zone: ZoneInfo, promoted: frozenset[str]) -> Transform:
-    """The process' own transform: compiling the contract takes a while."""
-    return Transform(zone, promoted)
 
 
 def extract(settings: Settings, day: date, progress: Progress = lambda _: None) -> Counts | None:
@@ -51,11 +43,9 @@ def extract(settings: Settings, day: date, progress: Progress = lambda _: None) 
             with source.opened(settings) as origin:
                 counts = stage(
                     connection,
-                    batch,
+                    Task(batch, day, settings.zone, settings.promoted),
                     origin.documents(*settings.bounds(day)),
-                    transform_of(settings.zone, settings.promoted),
-                    day=day,
-                    chunk=settings.batch,
+                    processes=settings.processes,
                     progress=progress,
                 )
             if _tripped(counts, settings.max_rejected_share):
@@ -134,14 +124,8 @@ def migrate_ids(settings: Settings, ids: list[str]) -> Counts:
         loading.discard(connection, AD_HOC)
         started = datetime.now(UTC)
         with source.opened(settings) as origin:
-            counts = stage(
-                connection,
-                AD_HOC,
-                origin.by_ids(ids),
-                transform_of(settings.zone, settings.promoted),
-                day=None,
-                chunk=settings.batch,
-            )
+            task = Task(AD_HOC, None, settings.zone, settings.promoted)
+            counts = stage(connection, task, origin.by_ids(ids))
         for table in tables.LOADED:
             _load(connection, settings, table, AD_HOC, started)
         result = reconcile.reconcile(connection, AD_HOC, counts.lidos, counts.quarentena)

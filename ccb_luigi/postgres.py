@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg2
 import psycopg2.extensions
 from psycopg2 import errorcodes
-from sqlalchemy import Boolean, Connection, Engine, Table, Text, create_engine, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Connection, Engine, Table, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -172,59 +171,16 @@ def lock(connection: Connection, *names: str, shared: bool = False) -> None:
         )
 
 
-def driver_cursor(connection: Connection) -> psycopg2.extensions.cursor:
-    """psycopg2's own cursor in the connection's transaction, for what SQLAlchemy has no words for."""
-    cursor: psycopg2.extensions.cursor = connection.connection.driver_connection.cursor()  # type: ignore[union-attr]
-    return cursor
+def driver_connection(connection: Connection) -> psycopg2.extensions.connection:
+    """psycopg2's own connection, in the same transaction, for what SQLAlchemy has no words for."""
+    found: psycopg2.extensions.connection = connection.connection.driver_connection  # type: ignore[assignment]
+    return found
 
 
 def copy_lines(
-    connection: Connection, table: Table, lines: Sequence[str], names: Sequence[str] | None = None
+    connection: Connection, table: Table, lines: bytes, names: Sequence[str] | None = None
 ) -> None:
     """COPYs lines of text into ``table`` (its columns ``names``, or all), in large blocks."""
-    if not lines:
-        return
     columns = ", ".join(names or [column.name for column in table.columns])
-    with driver_cursor(connection) as cursor:
-        cursor.copy_expert(
-            f"COPY {table.fullname} ({columns}) FROM STDIN", io.StringIO("".join(lines)), COPY_BLOCK
-        )
-
-
-def _render_plain(row: Sequence[Any]) -> str:
-    """Numbers and dates: what ``str`` makes of them is what PostgreSQL reads."""
-    line = "\t".join(map(str, row)) + "\n"
-    return line.replace("None", "\\N") if None in row else line
-
-
-_MUST_ESCAPE = re.compile(r"[\\\t\n\r]").search
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
-def _escaped(value: str) -> str:
-    return value.translate(_ESCAPES) if _MUST_ESCAPE(value) else value
-
-
-def _truth(value: bool) -> str:
-    return "t" if value else "f"
-
-
-def _format(type_: Any) -> Callable[[Any], str]:
-    if isinstance(type_, (Text, JSONB)):
-        return _escaped
-    if isinstance(type_, Boolean):
-        return _truth
-    return str
-
-
-def line_of(columns: Iterable[Any]) -> Callable[[Sequence[Any]], str]:
-    """A function from the values of ``columns``, in order, to (the rest of) a line of COPY text."""
-    formats = [_format(column.type) for column in columns]
-    if all(write is str for write in formats):
-        return _render_plain
-
-    def render(row: Sequence[Any]) -> str:
-        cells = ["\\N" if value is None else write(value) for write, value in zip(formats, row, strict=True)]
-        return "\t".join(cells) + "\n"
-
-    return render
+    with driver_connection(connection).cursor() as cursor:
+        cursor.copy_expert(f"COPY {table.fullname} ({columns}) FROM STDIN", io.BytesIO(lines), COPY_BLOCK)

@@ -13,7 +13,7 @@ from psycopg2.extras import execute_values
 from sqlalchemy import Connection, select, text
 
 from ccb_luigi.codes import meaning
-from ccb_luigi.postgres import driver_cursor
+from ccb_luigi.postgres import driver_connection
 from ccb_luigi.tables import quarentena
 from ccb_luigi.transform import Refused
 
@@ -57,7 +57,7 @@ def put(connection: Connection, refused: Iterable[Refused], partition: date) -> 
         for document in by_id.values()
     ]
     if rows:
-        with driver_cursor(connection) as cursor:
+        with driver_connection(connection).cursor() as cursor:
             execute_values(cursor, _PUT, rows, page_size=PAGE)
 
 

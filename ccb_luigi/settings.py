@@ -17,6 +17,9 @@ from zoneinfo import ZoneInfo
 from ccb_luigi.codes import FINDINGS
 from ccb_luigi.errors import ConfigurationError
 
+MOST_PROCESSES = 4
+"""More transforming processes than this would wait for one COPY."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -25,6 +28,7 @@ class Settings:
     mongo_uri: str = field(default="mongodb://127.0.0.1:27017", repr=False)
     mongo_database: str = "ccb"
     mongo_collection: str = "contratos"
+    source: str = ""
     postgres_url: str = field(default="", repr=False)
     timezone: str = "America/Sao_Paulo"
     max_rejected_share: float = 0.05
@@ -35,7 +39,7 @@ class Settings:
     pool_size: int = 2
     retry_seconds: float = 60.0
     lock_seconds: float = 600.0
-    batch: int = 1000
+    processes: int = field(default_factory=lambda: min(os.cpu_count() or 1, MOST_PROCESSES))
 
     def __post_init__(self) -> None:
         try:
@@ -44,8 +48,8 @@ class Settings:
             raise ConfigurationError("CCB_TIMEZONE is not the name of a time zone") from None
         if not 0 <= self.max_rejected_share <= 1:
             raise ConfigurationError("CCB_MAX_REJECTED_SHARE must lie between 0 and 1")
-        if min(self.workers, self.pool_size, self.batch, self.nightly_days) < 1:
-            raise ConfigurationError("workers, pool_size, batch and nightly_days must be at least 1")
+        if min(self.workers, self.pool_size, self.processes, self.nightly_days) < 1:
+            raise ConfigurationError("workers, pool_size, processes and nightly_days must be at least 1")
         if unknown := self.promoted - FINDINGS.keys():
             raise ConfigurationError(f"CCB_REJECT_FINDINGS: unknown code {sorted(unknown)[0]}")
 

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
 from bson import ObjectId
@@ -22,6 +23,7 @@ from pymongo.errors import (
     ConfigurationError as MongoConfigurationError,
 )
 
+from ccb_luigi.dump import DumpSource
 from ccb_luigi.errors import CcbError, ConfigurationError, SourceError
 from ccb_luigi.settings import Settings
 from ccb_luigi.transform import CODEC
@@ -68,6 +70,9 @@ class Source(Protocol):
 
     def odd(self) -> Iterator[bytes]:
         """Raw documents whose ``updatedAt`` is not a date."""
+
+    def close(self) -> None:
+        """Ends all connections."""
 
 
 class MongoSource:
@@ -144,9 +149,9 @@ def split(batch: bytes) -> Iterator[bytes]:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[MongoSource]:
+def opened(settings: Settings) -> Iterator[Source]:
     """The source that the settings name, closed at the end."""
-    source = MongoSource(settings)
+    source = DumpSource(Path(settings.source)) if settings.source else MongoSource(settings)
     try:
         yield source
     finally:

@@ -1,0 +1,99 @@
+"""The source as a file: what ``mongodump`` writes for one collection, plain or gzipped.
+
+The format is nothing but BSON documents, one after the other.
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from bson.errors import InvalidBSON
+
+from ccb_luigi.contract import Document
+from ccb_luigi.errors import ConfigurationError, SourceError
+from ccb_luigi.transform import decode, id_text
+
+LARGEST = 48 << 20
+"""Bytes of a document: the server takes 16 MiB, its own internal ones are a little larger."""
+
+_BLOCK = 1 << 20
+
+
+class DumpSource:
+    """A dump of the collection. It is read from end to end for every date: it has no index."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise ConfigurationError(f"CCB_SOURCE: there is no file {path}")
+        self.path = path
+
+    def documents(self, start: datetime, end: datetime) -> Iterator[bytes]:
+        """All documents: whoever asks for a date looks at each one's time anyway."""
+        del start, end
+        return self._read()
+
+    def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
+        """The documents with these ``_id`` (an ObjectId as its hex digits)."""
+        wanted = set(ids)
+        for raw, document in self._decoded():
+            if id_text(document.get("_id")) in wanted:
+                yield raw
+
+    def days(self, zone: Any, until: date) -> Iterator[date]:
+        """The days up to ``until`` on which some ``updatedAt`` date falls, in order."""
+        moments = (document.get("updatedAt") for _, document in self._decoded())
+        found = {m.astimezone(zone).date() for m in moments if isinstance(m, datetime)}
+        return iter(sorted(day for day in found if day <= until))
+
+    def odd(self) -> Iterator[bytes]:
+        """The documents whose ``updatedAt`` is not a date."""
+        return (raw for raw, d in self._decoded() if not isinstance(d.get("updatedAt"), datetime))
+
+    def close(self) -> None:
+        """Nothing stays open between two readings."""
+
+    def _decoded(self) -> Iterator[tuple[bytes, Document]]:
+        for raw in self._read():
+            try:
+                yield raw, decode(raw)
+            except InvalidBSON:
+                continue
+
+    def _read(self) -> Iterator[bytes]:
+        """Every document's bytes.
+
+        Raises:
+            SourceError: the file ends within a document, or isn't a dump.
+        """
+        opener: Any = gzip.open if self.path.suffix == ".gz" else open
+        try:
+            with opener(self.path, "rb") as file:
+                yield from self._split(file)
+        except EOFError:
+            raise SourceError(f"{self.path} is truncated: its gzip stream has no end") from None
+        except (OSError, zlib.error) as error:
+            raise SourceError(f"{self.path} can't be read ({type(error).__name__})") from None
+
+    def _split(self, file: IO[bytes]) -> Iterator[bytes]:
+        rest, offset = b"", 0
+        while block := file.read(_BLOCK):
+            data, position = rest + block, 0
+            while len(data) - position >= 4:
+                (length,) = struct.unpack_from("<i", data, position)
+                if not 5 <= length <= LARGEST:
+                    raise SourceError(f"{self.path} is no dump of a collection (byte {offset + position})")
+                if len(data) - position < length:
+                    break
+                if data[position + length - 1]:
+                    raise SourceError(f"{self.path} is no dump of a collection (byte {offset + position})")
+                yield data[position : position + length]
+                position += length
+            rest, offset = data[position:], offset + position
+        if rest:
+            raise SourceError(f"{self.path} is truncated: it ends within the document at byte {offset}")
