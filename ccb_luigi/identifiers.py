@@ -1,6 +1,6 @@
 """CPF, CNPJ and federation units: what can be told from the text alone.
 
-CPF: each check digit is (sum of digit x weight x 10) mod 11 mod 10, weights 10..2 and 11..2 (Receita Federal).
+CPF: each check digit is (sum of digit x weight x 10) mod 11 mod 10, weights 10..2 and 11..2.
 CNPJ: alphanumeric since July 2026 (IN RFB 2.229/2024): a character counts ``ord(c) - 48``; weights
 5,4,3,2,9,...,2 and 6,5,4,3,2,9,...,2; r = sum mod 11; the digit is 0 if r < 2, else 11 - r.
 """

@@ -9,6 +9,8 @@ isn't touched: no dead row, no new ``xmin``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,13 +40,13 @@ class Written:
 def load(connection: Connection, table: Table, batch: int) -> Written:
     """Brings the batch's rows of ``table`` from staging into it."""
     if table is tables.clientes:
-        return _write(connection, _upsert_clients(), batch)
+        return _load_clients(connection, batch)
     if table is tables.operacoes:
         return _load_contracts(connection, batch)
     if tables.operacoes in tables.parents(table):
         lock(connection, REMOVAL_LOCK, shared=True)
-        return _write(connection, _replace(table, _CONTRACTS_OF_BATCH, "ccb_code", _MARK_CHANGED), batch)
-    return _write(connection, _replace(table, _CLIENTS_OF_BATCH, "client_id"), batch)
+        return _replace(connection, table, "ccb_code", batch)
+    return _replace(connection, table, "client_id", batch)
 
 
 def duplicates(connection: Connection, batch: int) -> list[str]:
@@ -78,12 +80,13 @@ def classify(connection: Connection, batch: int) -> None:
     ``obsoleto``: a newer version of the same document is in the table. ``duplicado``: another, newer
     document has the ``ccbCode``.
     """
-    for statement in (_MARK_STALE, _FORGET_OLD_CODES, _MARK_DUPLICATES):
-        if statement is _FORGET_OLD_CODES:
-            if not connection.execute(text(_HAS_OLD_CODES), {"lote": batch}).scalar():
-                continue
-            lock(connection, REMOVAL_LOCK)
-        connection.execute(text(statement), {"lote": batch})
+    values = {"lote": batch}
+    connection.execute(text(_MARK_STALE), values)
+    if connection.execute(text(_COUNT_OLD_CODES), values).scalar():
+        lock(connection, REMOVAL_LOCK)
+        connection.execute(text(_FORGET_OLD_CODES), values)
+    connection.execute(text(_MARK_DUPLICATES_HERE), values)
+    connection.execute(text(_MARK_DUPLICATES_THERE), values)
 
 
 _MARK_STALE = """
@@ -98,52 +101,178 @@ _OLD_CODES = """
       AND o.mongo_id = k.mongo_id AND o.ccb_code <> k.ccb_code
 """
 
-_HAS_OLD_CODES = f"SELECT EXISTS (SELECT FROM operacoes o WHERE EXISTS (SELECT {_OLD_CODES}))"
+# Counted, not EXISTS: that asks for a plan that is fast if there is one, and endless if there is none.
+_COUNT_OLD_CODES = f"SELECT count(*) FROM operacoes o WHERE EXISTS (SELECT {_OLD_CODES})"
 
 _FORGET_OLD_CODES = f"DELETE FROM operacoes o WHERE EXISTS (SELECT {_OLD_CODES})"
 
-_MARK_DUPLICATES = """
+# Two statements, since an OR of two EXISTS can't be a join.
+_MARK_DUPLICATES_HERE = """
     UPDATE staging.contratos k SET situacao = 'duplicado'
     WHERE k.lote = :lote AND k.situacao IS NULL
-      AND (EXISTS (SELECT FROM staging.contratos r
-                   WHERE r.lote = :lote AND r.situacao IS NULL AND r.ccb_code = k.ccb_code
-                     AND (r.atualizado_em, r.mongo_id) > (k.atualizado_em, k.mongo_id))
-        OR EXISTS (SELECT FROM operacoes o
-                   WHERE o.ccb_code = k.ccb_code AND o.mongo_id <> k.mongo_id
-                     AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id)))
+      AND EXISTS (SELECT FROM staging.contratos r
+                  WHERE r.lote = :lote AND r.situacao IS NULL AND r.ccb_code = k.ccb_code
+                    AND (r.atualizado_em, r.mongo_id) > (k.atualizado_em, k.mongo_id))
+"""
+
+_MARK_DUPLICATES_THERE = """
+    UPDATE staging.contratos k SET situacao = 'duplicado'
+    FROM operacoes o
+    WHERE k.lote = :lote AND k.situacao IS NULL AND o.ccb_code = k.ccb_code AND o.mongo_id <> k.mongo_id
+      AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id)
 """
 
 # Documents whose version is the one that the table has now: only they may write its children.
-_CLIENTS_OF_BATCH = """
-    SELECT k.lote, k.doc, c.client_id, false AS novo
-    FROM staging.contratos k JOIN clientes c
-      ON c.client_id = k.client_id AND c.mongo_id = k.mongo_id AND c.atualizado_em = k.atualizado_em
-    WHERE k.lote = :lote
-"""
+_OWNERS = {
+    "client_id": """
+        SELECT k.doc, c.client_id
+        FROM staging.contratos k JOIN clientes c
+          ON c.client_id = k.client_id AND c.mongo_id = k.mongo_id AND c.atualizado_em = k.atualizado_em
+        WHERE k.lote = :lote
+    """,
+    "ccb_code": """
+        SELECT k.doc, o.ccb_code
+        FROM staging.contratos k JOIN operacoes o
+          ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
+        WHERE k.lote = :lote
+    """,
+}
 
-_CONTRACTS_OF_BATCH = """
-    SELECT k.lote, k.doc, o.ccb_code, coalesce(k.situacao = 'novo', false) AS novo
-    FROM staging.contratos k JOIN operacoes o
-      ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
-    WHERE k.lote = :lote
-"""
+_OF_DOCUMENT = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em"})
+
+
+def _replace(connection: Connection, table: Table, owner: str, batch: int) -> Written:
+    """Children as a set: what the owner's document doesn't have goes, what differs is rewritten.
+
+    Owners without any row in the table get theirs straight from staging; for the others both sides
+    are compared whole, and only the differences are touched.
+    """
+    names = _names(table)
+    key = [column.name for column in table.primary_key]
+    rest = [name for name in names if name not in key]
+    staged = ", ".join(f"d.{name}" if name == owner else f"s.{name}" for name in names)
+    of_batch = f"""
+        FROM dono d JOIN {tables.STAGED[table.name].fullname} s ON s.lote = :lote AND s.doc = d.doc
+    """
+    with (
+        _temporary(
+            connection,
+            "dono",
+            f"""SELECT d.*, NOT EXISTS (SELECT FROM {table.fullname} t WHERE t.{owner} = d.{owner}) AS novo
+                FROM ({_OWNERS[owner]}) d""",
+            batch,
+        ),
+        _temporary(
+            connection,
+            "mudanca",
+            f"""
+            SELECT {", ".join(f"coalesce(n.{name}, t.{name}) AS {name}" for name in key)},
+                   {"".join(f"n.{name}, " for name in rest)}
+                   CASE WHEN n.{owner} IS NULL THEN 'D' WHEN t.{owner} IS NULL THEN 'I' ELSE 'U' END AS acao
+            FROM (SELECT t.* FROM {table.fullname} t JOIN dono d USING ({owner}) WHERE NOT d.novo) t
+            FULL JOIN (SELECT {staged} {of_batch} WHERE NOT d.novo) n
+                   ON {_match(key)}
+            WHERE ({_columns("t", names)}) IS DISTINCT FROM ({_columns("n", names)})
+            """,
+            batch,
+        ),
+    ):
+        written = _apply(connection, table, key)
+        new = connection.execute(
+            text(
+                f"INSERT INTO {table.fullname} ({', '.join(names)}) SELECT {staged} {of_batch} WHERE d.novo"
+            ),
+            {"lote": batch},
+        ).rowcount
+        if owner == "ccb_code" and new + written.total:
+            connection.execute(text(_MARK_CHANGED.format(of_batch=of_batch)), {"lote": batch})
+    return Written(written.inserted + new, written.updated, written.deleted)
+
 
 # A contract whose own row stayed but whose children changed did change.
 _MARK_CHANGED = """
     UPDATE staging.contratos k SET situacao = 'alterado'
     WHERE k.lote = :lote AND k.situacao = 'igual'
-      AND k.ccb_code IN (SELECT ccb_code FROM removido UNION SELECT ccb_code FROM alterado
-                         UNION SELECT ccb_code FROM inserido)
+      AND k.ccb_code IN (SELECT ccb_code FROM mudanca UNION SELECT d.ccb_code {of_batch} WHERE d.novo)
 """
 
 
-def _write(connection: Connection, statement: str, batch: int) -> Written:
-    inserted, updated, deleted = connection.execute(text(statement), {"lote": batch}).one()
+def _upsert(connection: Connection, table: Table, candidates: str, guard: str, batch: int) -> Written:
+    """Rows of ``candidates`` that are new, or that differ from the table's and pass the guard."""
+    (key,) = (column.name for column in table.primary_key)
+    names = _names(table)
+    differs = f"({_columns('t', names)}) IS DISTINCT FROM ({_columns('n', names)})"
+    if "excluido_em" in table.columns:  # it is in the source, so it isn't gone
+        differs = f"({differs} OR t.excluido_em IS NOT NULL)"
+    changes = f"""
+        SELECT n.*, CASE WHEN t.{key} IS NULL THEN 'I' WHEN {differs} THEN 'U' ELSE '=' END AS acao
+        FROM ({candidates}) n LEFT JOIN {table.fullname} t USING ({key})
+        WHERE t.{key} IS NULL OR ({guard})
+    """
+    with _temporary(connection, "mudanca", changes, batch):
+        written = _apply(connection, table, [key])
+        if table is tables.operacoes:
+            connection.execute(text(_MARK_OUTCOME), {"lote": batch})
+            connection.execute(text("SELECT staging.analisar('contratos')"))
+    return written
+
+
+_MARK_OUTCOME = """
+    UPDATE staging.contratos k
+    SET situacao = CASE m.acao WHEN 'I' THEN 'novo' WHEN 'U' THEN 'alterado' ELSE 'igual' END
+    FROM mudanca m
+    WHERE k.lote = :lote AND k.situacao IS NULL AND k.ccb_code = m.ccb_code
+"""
+
+
+def _apply(connection: Connection, table: Table, key: list[str]) -> Written:
+    """Brings the temporary table ``mudanca`` into ``table``."""
+    names = _names(table)
+    rest = [name for name in names if name not in key]
+    assign = [f"{name} = n.{name}" for name in rest]
+    if "carregado_em" in table.columns:
+        assign.append("carregado_em = now()")
+    if "excluido_em" in table.columns:
+        assign.append("excluido_em = NULL")
+    deleted = connection.execute(
+        text(f"DELETE FROM {table.fullname} t USING mudanca n WHERE n.acao = 'D' AND {_match(key)}")
+    ).rowcount
+    updated = 0
+    if assign:
+        updated = connection.execute(
+            text(f"""
+                UPDATE {table.fullname} t SET {", ".join(assign)} FROM mudanca n
+                WHERE n.acao = 'U' AND {_match(key)}
+            """)
+        ).rowcount
+    inserted = connection.execute(
+        text(f"""
+            INSERT INTO {table.fullname} ({", ".join(names)})
+            SELECT {", ".join(names)} FROM mudanca WHERE acao = 'I'
+        """)
+    ).rowcount
     return Written(inserted, updated, deleted)
+
+
+@contextmanager
+def _temporary(connection: Connection, name: str, query: str, batch: int) -> Iterator[None]:
+    """The query's result as a table with statistics: joins with it get sound plans, whatever its size.
+
+    (As a common table expression it would have none, and "one row, probably" makes nested loops of
+    twenty thousand times twenty thousand.)
+    """
+    connection.execute(text(f"CREATE TEMP TABLE {name} ON COMMIT DROP AS {query}"), {"lote": batch})
+    connection.execute(text(f"ANALYZE {name}"))
+    yield
+    connection.execute(text(f"DROP TABLE {name}"))
 
 
 def _columns(alias: str, names: list[str]) -> str:
     return ", ".join(f"{alias}.{name}" for name in names)
+
+
+def _match(key: list[str]) -> str:
+    return " AND ".join(f"t.{name} = n.{name}" for name in key)
 
 
 def _names(table: Table) -> list[str]:
@@ -151,141 +280,56 @@ def _names(table: Table) -> list[str]:
     return [c.name for c in table.columns if c.name not in ("carregado_em", "excluido_em")]
 
 
-def _update(table: Table, key: list[str], guard: str = "") -> str:
-    """UPDATE from the CTE ``novo``, of the rows that really differ."""
-    rest = [name for name in _names(table) if name not in key]
-    if not rest:
-        keys = ", ".join(key)
-        return f"SELECT {keys} FROM {table.fullname} WHERE false"
-    assign = ", ".join(f"{name} = n.{name}" for name in rest)
-    if "carregado_em" in table.columns:
-        assign += ", carregado_em = now()"
-    differs = f"({_columns('t', rest)}) IS DISTINCT FROM ({_columns('n', rest)})"
-    if "excluido_em" in table.columns:  # it is in the source, so it isn't gone
-        assign += ", excluido_em = NULL"
-        differs = f"({differs} OR t.excluido_em IS NOT NULL)"
-    match = " AND ".join(f"t.{name} = n.{name}" for name in key)
-    return f"""
-        UPDATE {table.fullname} t SET {assign} FROM novo n
-        WHERE {match} {guard} AND {differs}
-        RETURNING {_columns("t", key)}
-    """
-
-
-def _counts() -> str:
-    return ", ".join(f"(SELECT count(*) FROM {name})" for name in ("inserido", "alterado", "removido"))
-
-
-def _upsert_clients() -> str:
-    """Of the documents that name a client the newest counts, here and against the table."""
-    table = tables.clientes
+def _staged(table: Table, documents: str = "") -> str:
+    """The columns of a table with one row per document, from staging."""
     names = _names(table)
-    of_document = ("client_id", "mongo_id", "atualizado_em")
-    selected = ", ".join(f"{'k' if name in of_document else 's'}.{name}" for name in names)
-    newest = "AND (n.atualizado_em, n.mongo_id) >= (t.atualizado_em, t.mongo_id)"
+    selected = ", ".join(f"{'k' if name in _OF_DOCUMENT else 's'}.{name}" for name in names)
     return f"""
-        WITH novo AS MATERIALIZED (
-            SELECT DISTINCT ON (k.client_id) {selected}
-            FROM staging.contratos k JOIN staging.clientes s USING (lote, doc)
-            WHERE k.lote = :lote
-            ORDER BY k.client_id, k.atualizado_em DESC, k.mongo_id DESC
-        ), removido AS (SELECT WHERE false
-        ), alterado AS ({_update(table, ["client_id"], newest)}
-        ), inserido AS (
-            INSERT INTO clientes ({", ".join(names)})
-            SELECT {_columns("n", names)} FROM novo n
-            WHERE NOT EXISTS (SELECT FROM clientes t WHERE t.client_id = n.client_id)
-            RETURNING client_id
-        )
-        SELECT {_counts()}
+        {selected}
+        FROM staging.contratos k
+        JOIN {tables.STAGED[table.name].fullname} s ON s.lote = k.lote AND s.doc = k.doc
+        WHERE k.lote = :lote {documents}
     """
 
 
-def _replace(table: Table, owners: str, owner: str, afterwards: str = "SELECT 1") -> str:
-    """Children as a set: what the owner's document doesn't have goes, what differs is rewritten.
-
-    Rows of owners that this batch brought (``novo``) can't be in the table yet, and aren't looked for.
+def _load_clients(connection: Connection, batch: int) -> Written:
+    """Of the documents that name a client the newest counts, here and against the table."""
+    newest_here = f"""
+        SELECT DISTINCT ON (k.client_id) {_staged(tables.clientes)}
+        ORDER BY k.client_id, k.atualizado_em DESC, k.mongo_id DESC
     """
-    key = [column.name for column in table.primary_key]
-    own = [name for name in _names(table) if name != owner]
-    match = " AND ".join(f"t.{name} = n.{name}" for name in key)
-    return f"""
-        WITH dono AS MATERIALIZED ({owners}
-        ), novo AS MATERIALIZED (
-            SELECT d.{owner}, {_columns("s", own)}
-            FROM dono d JOIN {tables.STAGED[table.name].fullname} s USING (lote, doc)
-            WHERE NOT d.novo
-        ), removido AS (
-            DELETE FROM {table.fullname} t USING dono d
-            WHERE t.{owner} = d.{owner} AND NOT d.novo
-              AND NOT EXISTS (SELECT FROM novo n WHERE {match})
-            RETURNING t.{owner}
-        ), alterado AS ({_update(table, key)}
-        ), inserido AS (
-            INSERT INTO {table.fullname} ({owner}, {", ".join(own)})
-            SELECT n.{owner}, {_columns("n", own)} FROM novo n
-            WHERE NOT EXISTS (SELECT FROM {table.fullname} t WHERE {match})
-            UNION ALL
-            SELECT d.{owner}, {_columns("s", own)}
-            FROM dono d JOIN {tables.STAGED[table.name].fullname} s USING (lote, doc)
-            WHERE d.novo
-            RETURNING {owner}
-        ), marcado AS ({afterwards})
-        SELECT {_counts()}
-    """
+    not_older = "(n.atualizado_em, n.mongo_id) >= (t.atualizado_em, t.mongo_id)"
+    return _upsert(connection, tables.clientes, newest_here, not_older, batch)
 
 
 def _load_contracts(connection: Connection, batch: int) -> Written:
     """Writes what ``classify`` left, notes what came of each document, and replaces the findings."""
-    written = _write(connection, _upsert_contracts(), batch)
+    left = f"SELECT {_staged(tables.operacoes, 'AND k.situacao IS NULL')}"
+    written = _upsert(connection, tables.operacoes, left, "true", batch)
     connection.execute(text(_REMOVE_FINDINGS), {"lote": batch})
     connection.execute(text(_ADD_FINDINGS), {"lote": batch})
     return written
 
 
-def _upsert_contracts() -> str:
-    table = tables.operacoes
-    names = _names(table)
-    of_document = ("ccb_code", "mongo_id", "client_id", "atualizado_em")
-    selected = ", ".join(f"{'k' if name in of_document else 's'}.{name}" for name in names)
-    return f"""
-        WITH novo AS MATERIALIZED (
-            SELECT {selected}
-            FROM staging.contratos k JOIN staging.operacoes s USING (lote, doc)
-            WHERE k.lote = :lote AND k.situacao IS NULL
-        ), removido AS (SELECT WHERE false
-        ), alterado AS ({_update(table, ["ccb_code"])}
-        ), inserido AS (
-            INSERT INTO operacoes ({", ".join(names)})
-            SELECT {_columns("n", names)} FROM novo n
-            WHERE NOT EXISTS (SELECT FROM operacoes t WHERE t.ccb_code = n.ccb_code)
-            RETURNING ccb_code
-        ), marcado AS (
-            UPDATE staging.contratos k SET situacao = CASE
-                WHEN EXISTS (SELECT FROM inserido i WHERE i.ccb_code = k.ccb_code) THEN 'novo'
-                WHEN EXISTS (SELECT FROM alterado a WHERE a.ccb_code = k.ccb_code) THEN 'alterado'
-                ELSE 'igual' END
-            WHERE k.lote = :lote AND k.situacao IS NULL
-        )
-        SELECT {_counts()}
-    """
-
-
-_REMOVE_FINDINGS = """
-    DELETE FROM controle.qualidade q USING staging.contratos k
-    WHERE k.lote = :lote AND k.situacao IN ('alterado', 'igual') AND q.ccb_code = k.ccb_code
-      AND (q.mongo_id <> k.mongo_id
-        OR NOT EXISTS (SELECT FROM staging.qualidade s
-                       WHERE s.lote = :lote AND s.doc = k.doc
-                         AND s.codigo = q.codigo AND s.campo = q.campo))
+_LOADED_FINDINGS = """
+    SELECT k.ccb_code, s.codigo, s.campo, k.mongo_id, k.particao
+    FROM staging.contratos k JOIN staging.qualidade s ON s.lote = k.lote AND s.doc = k.doc
+    WHERE k.lote = :lote AND k.situacao IN ('novo', 'alterado', 'igual')
 """
 
-_ADD_FINDINGS = """
-    INSERT INTO controle.qualidade (ccb_code, mongo_id, codigo, campo, particao)
-    SELECT k.ccb_code, k.mongo_id, s.codigo, s.campo, k.particao
-    FROM staging.contratos k JOIN staging.qualidade s USING (lote, doc)
-    WHERE k.lote = :lote AND k.situacao IN ('novo', 'alterado', 'igual')
-    ON CONFLICT DO NOTHING
+_REMOVE_FINDINGS = f"""
+    DELETE FROM controle.qualidade q USING (
+        SELECT q.ccb_code, q.codigo, q.campo, q.mongo_id, q.particao
+        FROM controle.qualidade q JOIN staging.contratos k USING (ccb_code)
+        WHERE k.lote = :lote AND k.situacao IN ('alterado', 'igual')
+        EXCEPT {_LOADED_FINDINGS}
+    ) gone
+    WHERE q.ccb_code = gone.ccb_code AND q.codigo = gone.codigo AND q.campo = gone.campo
+"""
+
+_ADD_FINDINGS = f"""
+    INSERT INTO controle.qualidade (ccb_code, codigo, campo, mongo_id, particao)
+    {_LOADED_FINDINGS} ON CONFLICT DO NOTHING
 """
 
 

@@ -10,12 +10,13 @@ down_revision = None
 # The loader has no DDL and doesn't own the tables, but statistics of staging must be fresh before a
 # load and emptying it must be cheap: two functions with the owner's rights do just that.
 ANALYSE = """
-CREATE FUNCTION staging.analisar() RETURNS void
+CREATE FUNCTION staging.analisar(nome text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE tabela regclass;
 BEGIN
     FOR tabela IN SELECT c.oid FROM pg_class c
-                  WHERE c.relnamespace = 'staging'::regnamespace AND c.relkind = 'r' LOOP
+                  WHERE c.relnamespace = 'staging'::regnamespace AND c.relkind = 'r'
+                    AND (nome IS NULL OR c.relname = nome) LOOP
         EXECUTE format('ANALYZE %s', tabela);
     END LOOP;
 END $$
@@ -52,7 +53,7 @@ def upgrade() -> None:
     _tables()
     op.execute(ANALYSE)
     op.execute(CLEAR)
-    op.execute("REVOKE ALL ON FUNCTION staging.analisar(), staging.limpar(integer) FROM PUBLIC")
+    op.execute("REVOKE ALL ON FUNCTION staging.analisar(text), staging.limpar(integer) FROM PUBLIC")
 
 
 def _tables() -> None:

@@ -1,0 +1,180 @@
+"""The demo: servers, contracts, a migration, the same again, a change, and what became of it all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pymongo.collection import Collection
+from rich.console import Console
+from rich.panel import Panel
+
+from ccb_luigi import display, markers, postgres, quarantine, runner, schema, source, status, tables
+from ccb_luigi import settings as settings_module
+from ccb_luigi.demo import synth
+from ccb_luigi.demo.servers import delete, servers
+from ccb_luigi.settings import Settings
+
+DAYS = 10
+SEED = 20261122
+CHANGED = 25
+"""Contracts that the demo updates; the first of them loses its last three parcelas."""
+
+
+def run(directory: Path, contracts: int, console: Console) -> int:
+    """Runs the demo in ``directory``, whose earlier data go; returns the exit status."""
+    delete(directory)
+    console.print("starting PostgreSQL and SecantusDB (it speaks MongoDB's protocol) ...")
+    with attached(directory) as settings:
+        code = _steps(settings, contracts, console)
+        console.print("stopping the servers ...")
+    return code
+
+
+@contextmanager
+def attached(directory: Path) -> Iterator[Settings]:
+    """The demo's servers, running, and the settings that lead to them (in the environment as well:
+    the workers read them there)."""
+    with servers(directory) as (pg, mongo):
+        found = {"CCB_POSTGRES_URL": pg.url, "CCB_MONGO_URI": mongo.uri}
+        before = {name: os.environ.get(name) for name in found}
+        os.environ.update(found)
+        try:
+            yield settings_module.load()
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+def _steps(settings: Settings, contracts: int, console: Console) -> int:
+    last = settings.yesterday()
+    days = [last - timedelta(days=n) for n in reversed(range(DAYS))]
+    origin = source.MongoSource(settings)
+    with contextlib.closing(origin):
+        collection = origin.collection
+        _title(console, 1, "A schema, and contracts in MongoDB")
+        schema.upgrade(settings)
+        collection.create_index("updatedAt")
+        with console.status(f"writing {contracts:,} synthetic contracts ..."):
+            synth.write_mongo(_documents(contracts, last), collection)
+        console.print(f"{contracts:,} contracts of {DAYS} days, a few of them bad")
+
+        _title(console, 2, "The migration, date by date")
+        code = _migrate(settings, days, console)
+        _title(console, 3, "The same again: nothing is done twice")
+        code = code or _again(settings, days, console)
+        _title(console, 4, f"{CHANGED} contracts change in MongoDB")
+        code = code or _change(settings, collection, console)
+    _title(console, 5, "What is there now")
+    _summary(settings, console)
+    return code
+
+
+def _documents(contracts: int, last: date) -> Iterator[dict[str, Any]]:
+    """Good contracts, and one of each kind of bad one scattered among them."""
+    kinds = list(synth.SPOILED)
+    gap = max(1, contracts // (len(kinds) + 1))
+    for number, document in enumerate(synth.contracts(contracts, SEED, until=last, days=DAYS)):
+        kind, rest = divmod(number, gap)
+        spoiled = rest == gap - 1 and kind < len(kinds)
+        yield synth.spoil(document, kinds[kind]) if spoiled else document
+
+
+def _title(console: Console, number: int, text: str) -> None:
+    console.print(f"\n[bold]{number}. {text}[/]")
+
+
+def _migrate(settings: Settings, days: list[date], console: Console) -> int:
+    with display.RunDisplay(console, days) as shown:
+        return runner.run(settings, days, workers=settings.workers, watch=shown.handle).exit_code
+
+
+def _again(settings: Settings, days: list[date], console: Console) -> int:
+    target = postgres.of_process(settings)
+    before = target.run(_fingerprint)
+    code = runner.run(settings, days, workers=settings.workers).exit_code
+    console.print(f"run --since {days[0]} --until {days[-1]}: every marker is there, nothing to do")
+    target.run(lambda c: markers.forget(c, days[-1]))
+    code = code or runner.run(settings, days[-1:], workers=settings.workers).exit_code
+    (again,) = target.run(lambda c: status.last_days(c, days[-1], 1))
+    written = sum(again.rows[name] for name in tables.BY_NAME)
+    same = "not one row version differs" if target.run(_fingerprint) == before else "[red]rows differ[/]"
+    read = again.rows[markers.EXTRACTION]
+    console.print(f"rerun --date {days[-1]}: {read} contracts read again, {written} rows written; {same}")
+    return code
+
+
+def _fingerprint(connection: Any) -> list[Any]:
+    """Changes with any row version of the eight tables."""
+    sums = ", ".join(
+        f"(SELECT coalesce(sum(hashtextextended(xmin::text || t::text, 0)), 0) FROM {name} t)"
+        for name in tables.BY_NAME
+    )
+    return list(connection.exec_driver_sql(f"SELECT {sums}").one())
+
+
+def _change(settings: Settings, collection: Collection[Any], console: Console) -> int:
+    now = datetime.now(settings.zone)
+    long = {"operation.NumeroDeParcelas": {"$gte": 12}, "ccbCode": {"$type": "string"}}
+    # Bad documents are left alone: they would stay where they are.
+    chosen = [d for d in collection.find(long).sort("_id", 1).limit(CHANGED * 2) if _is_loaded(settings, d)]
+    shortened = chosen[0]
+    rows = shortened["operation"]["parcelas"]["PrevisaoDeParcela"]
+    for document in chosen[:CHANGED]:
+        changes: dict[str, Any] = {"updatedAt": now, "status": "Alterada"}
+        if document is shortened:
+            changes["operation.parcelas.PrevisaoDeParcela"] = rows[:-3]
+        collection.update_one({"_id": document["_id"]}, {"$set": changes})
+    today = now.date()
+    code = _migrate(settings, [today], console)
+    target = postgres.of_process(settings)
+    (day,) = target.run(lambda c: status.last_days(c, today, 1))
+    written = ", ".join(f"{name} {day.rows[name]}" for name in tables.BY_NAME if day.rows.get(name))
+    console.print(f"rows written: {written}")
+    left = target.run(lambda c: _count_parcelas(c, shortened["ccbCode"]))
+    console.print(f"contract {shortened['ccbCode']}: {len(rows)} parcelas before, {left} now")
+    return code
+
+
+def _is_loaded(settings: Settings, document: dict[str, Any]) -> bool:
+    query = "SELECT EXISTS (SELECT FROM operacoes WHERE mongo_id = %s)"
+    found = postgres.of_process(settings).run(
+        lambda c: c.exec_driver_sql(query, (str(document["_id"]),)).scalar()
+    )
+    return bool(found)
+
+
+def _count_parcelas(connection: Any, ccb_code: str) -> int:
+    query = "SELECT count(*) FROM parcelas WHERE ccb_code = %s"
+    return int(connection.exec_driver_sql(query, (ccb_code,)).scalar_one())
+
+
+def _summary(settings: Settings, console: Console) -> None:
+    target = postgres.of_process(settings)
+    today = settings.yesterday() + timedelta(days=1)
+    console.print(display.status_table(target.run(lambda c: status.last_days(c, today, DAYS + 1))))
+    rows = target.run(lambda c: status.table_rows(c, list(tables.BY_NAME)))
+    console.print("\nrows in the tables: " + ", ".join(f"{name} {n:,}" for name, n in rows.items()))
+    entries = target.run(quarantine.open_entries)
+    console.print(f"\n{len(entries)} documents in quarantine:")
+    console.print(display.quarantine_table(entries))
+    console.print()
+    console.print(display.sums_table(target.run(status.sums)))
+    console.print(
+        Panel.fit(
+            "The data stay in .demo/; without CCB_POSTGRES_URL these start its servers again:\n"
+            "  .venv/bin/ccb-luigi status\n"
+            "  .venv/bin/ccb-luigi quarantine list\n"
+            f"  .venv/bin/ccb-luigi rerun --date {settings.yesterday()} --table parcelas\n"
+            'Your own servers: README.md, "Your own servers"',
+            title="where to go next",
+        )
+    )

@@ -1,0 +1,165 @@
+"""The installed program in processes of its own, in a directory and an environment made for it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from world import World
+
+from ccb_luigi.settings import Settings
+
+BIN = Path(sys.executable).parent
+REPOSITORY = Path(__file__).parents[2]
+ANSI = re.compile(r"\x1b")
+
+
+@dataclass
+class Program:
+    """``ccb-luigi`` and ``luigi``, as a user would start them."""
+
+    world: World
+    directory: Path
+    environment: dict[str, str] = field(repr=False)
+
+    def start(self, *words: object, program: str = "ccb-luigi", **environment: str) -> subprocess.Popen[str]:
+        """The running command, in a session of its own."""
+        return subprocess.Popen(
+            [str(BIN / program), *map(str, words)],
+            cwd=self.directory,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(
+        self, *words: object, status: int = 0, program: str = "ccb-luigi", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """The finished command; fails the test unless it ended with ``status``.
+
+        And without a traceback, but where Luigi's own messages were asked for.
+        """
+        process = self.start(*words, program=program, **environment)
+        try:
+            out, err = process.communicate(timeout=150)
+        finally:
+            kill(process)
+        done = subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        assert done.returncode == status, shown(done)
+        if program == "ccb-luigi" and words[0] != "-v":
+            assert "Traceback" not in out + err, shown(done)
+        return done
+
+    def luigi(self, *words: object, **rest: Any) -> subprocess.CompletedProcess[str]:
+        """``luigi --module ccb_luigi.tasks ...``."""
+        return self.run("--module", "ccb_luigi.tasks", *words, program="luigi", **rest)
+
+
+@dataclass
+class Scheduler:
+    """A ``luigid`` on a free port of this machine."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def ask(self, method: str, **parameters: object) -> Any:
+        """The scheduler's answer to one call of its API."""
+        query = urllib.parse.urlencode({"data": json.dumps(parameters)})
+        with urllib.request.urlopen(f"{self.url}/api/{method}?{query}", timeout=10) as answer:
+            return json.load(answer)["response"]
+
+    def statuses(self) -> dict[str, str]:
+        """Task id → status."""
+        return {name: task["status"] for name, task in self.ask("task_list", status="").items()}
+
+
+def shown(done: subprocess.CompletedProcess[str]) -> str:
+    return f"{done.args} ended with {done.returncode}\n--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"
+
+
+def kill(process: subprocess.Popen[Any]) -> None:
+    """The process and all that it forked."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, 9)
+    process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def yesterday() -> date:
+    return datetime.now(ZoneInfo("America/Sao_Paulo")).date() - timedelta(days=1)
+
+
+@pytest.fixture
+def program(database_url: str, mongo: Any, tmp_path: Path) -> Program:
+    """The program with a database of this test alone."""
+    settings = Settings(postgres_url=database_url, mongo_uri=mongo.uri, mongo_database=mongo.name)
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    environment = kept | {
+        "LUIGI_CONFIG_PATH": str(REPOSITORY / "luigi.cfg"),
+        "CCB_POSTGRES_URL": database_url,
+        "CCB_MONGO_URI": mongo.uri,
+        "CCB_MONGO_DATABASE": mongo.name,
+        "CCB_RETRY_SECONDS": "5",
+    }
+    return Program(World(settings), tmp_path, environment)
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[Scheduler]:
+    port = free_port()
+    state = tmp_path / "luigid"
+    state.mkdir()
+    process = subprocess.Popen(
+        [
+            BIN / "luigid",
+            "--address",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--state-path",
+            state / "state.pickle",
+        ],
+        cwd=state,
+        env=os.environ | {"LUIGI_CONFIG_PATH": str(REPOSITORY / "luigi.cfg")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    found = Scheduler(f"http://127.0.0.1:{port}", process)
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                found.statuses()
+                break
+            except (urllib.error.URLError, ConnectionError):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        yield found
+    finally:
+        kill(process)

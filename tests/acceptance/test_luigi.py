@@ -1,0 +1,279 @@
+"""The graph under Luigi itself: its command line, its scheduler, and processes that end in the middle."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg2
+import pytest
+from conftest import Program, Scheduler, kill, shown
+from world import D1, D2, D3, D4, DAYS, EIGHT, STEPS, World, at, document, rejected
+
+TASK_OF_STEP = {
+    "contratos": "ExtractContratos",
+    "clientes": "LoadClientes",
+    "identidades": "LoadIdentidades",
+    "enderecos": "LoadEnderecos",
+    "contatos": "LoadContatos",
+    "dados_bancarios": "LoadDadosBancarios",
+    "operacoes": "LoadOperacoes",
+    "parcelas": "LoadParcelas",
+    "detalhamento_cet": "LoadDetalhamentoCet",
+    "reconciliacoes": "ReconcileCCB",
+}
+CHILDREN_OF_CLIENTES = ("identidades", "enderecos", "contatos", "dados_bancarios", "operacoes")
+CHILDREN_OF_OPERACOES = ("parcelas", "detalhamento_cet")
+
+
+def migrate(
+    program: Program, day: object, *words: object, status: int = 0
+) -> subprocess.CompletedProcess[str]:
+    return program.luigi("MigrateCCB", "--date", day, *words, status=status)
+
+
+def steps_of(statuses: dict[str, str], day: object) -> dict[str, str]:
+    """Step (or ``root``) → status, from task ids like ``ccb.LoadParcelas_2026_03_02_0123456789``."""
+    return {
+        step_of(name): status
+        for name, status in statuses.items()
+        if str(day).replace("-", "_") in name  # the dates of a task id
+    }
+
+
+def step_of(task_id: str) -> str:
+    """The step of a task id like ``ccb.LoadParcelas_2026_03_02_0123456789``, or ``root``."""
+    family = task_id.split("_")[0].removeprefix("ccb.")
+    return {task: step for step, task in TASK_OF_STEP.items()}.get(family, "root")
+
+
+@contextmanager
+def held(world: World, table: str) -> Iterator[None]:
+    """No row of ``table`` can be written meanwhile: a load stops there, in its transaction."""
+    connection = psycopg2.connect(world.settings.postgres_url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+            yield
+        connection.rollback()
+    finally:
+        connection.close()
+
+
+def wait_until(true: Callable[[], object], seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def waits_for(world: World, table: str) -> bool:
+    """Whether somebody waits for a lock of the table."""
+    return bool(
+        world.one(
+            "SELECT count(*) FROM pg_locks WHERE relation = %s::regclass AND NOT granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            table,
+        )
+    )
+
+
+def assert_migrated_once(world: World, day: object = D1) -> None:
+    """Rows and markers of the only document ``a`` and the rejected one ``b``."""
+    assert world.contracts() == {"A": "a"}
+    assert world.numbers("A") == [1, 2, 3]
+    assert [world.one(f"SELECT count(*) FROM {name}") for name in EIGHT] == [1, 2, 1, 3, 1, 1, 3, 1]
+    assert world.one("SELECT count(*) FROM table_updates") == len(STEPS)
+    assert set(world.quarantined()) == {"b"}
+    assert world.query("SELECT particao, lidos, ok FROM controle.reconciliacoes") == [(day, 2, True)]
+    assert world.one("SELECT count(*) FROM staging.contratos") == 0
+
+
+@pytest.fixture
+def world(program: Program) -> World:
+    program.world.put(document("a", "A", at(D1)), rejected(document("b", "B", at(D1))))
+    return program.world
+
+
+def test_luigi_migrates_a_date_and_its_scheduler_shows_eleven_tasks_done(
+    program: Program, world: World, scheduler: Scheduler
+) -> None:
+    migrate(program, D1, "--scheduler-url", scheduler.url)
+    assert_migrated_once(world)
+    statuses = scheduler.statuses()
+    assert len(statuses) == 11
+    assert steps_of(statuses, D1) == dict.fromkeys([*STEPS, "root"], "DONE")
+
+    (root,) = [name for name in statuses if name.startswith("MigrateCCB_")]
+    graph = scheduler.ask("dep_graph", task_id=root, include_done=True)
+    needs = {step_of(name): {step_of(dep) for dep in node["deps"]} for name, node in graph.items()}
+    assert needs == {
+        "contratos": set(),
+        "clientes": {"contratos"},
+        **{name: {"contratos", "clientes"} for name in CHILDREN_OF_CLIENTES},
+        **{name: {"contratos", "operacoes"} for name in CHILDREN_OF_OPERACOES},
+        "reconciliacoes": set(EIGHT),
+        "root": {*EIGHT, "reconciliacoes"},
+    }
+
+
+def test_luigi_needs_no_running_scheduler(program: Program, world: World) -> None:
+    migrate(program, D1, "--local-scheduler")
+    assert_migrated_once(world)
+    before = world.markers(D1)
+    migrate(program, D1, "--local-scheduler")
+    assert world.markers(D1) == before
+
+
+def test_a_failing_task_is_shown_as_failed_with_one_clean_line(
+    program: Program, world: World, scheduler: Scheduler
+) -> None:
+    # PostgreSQL's own message about this would quote the row.
+    world.query("ALTER TABLE clientes ADD CONSTRAINT nobody CHECK (nome = 'x') NOT VALID")
+    done = migrate(program, D1, "--scheduler-url", scheduler.url, "--scheduler-retry-count", 1, status=30)
+    assert "Nome a" not in done.stdout + done.stderr
+    statuses = scheduler.statuses()
+    failed = [name for name, status in statuses.items() if status in ("FAILED", "DISABLED")]
+    assert [step_of(name) for name in failed] == ["clientes"]
+    assert steps_of(statuses, D1)["contratos"] == "DONE"
+    assert steps_of(statuses, D1)["parcelas"] == "PENDING"
+    error = scheduler.ask("fetch_error", task_id=failed[0])["error"]
+    assert error.strip('"') == ("PostgreSQL: check violation (23514) in table clientes, constraint nobody")
+    assert set(world.markers(D1)) == {"contratos"}
+
+
+def test_a_run_that_the_scheduler_refuses_after_failures_tells_why(
+    program: Program, world: World, scheduler: Scheduler
+) -> None:
+    """After three failures luigid keeps a task from being run for ten minutes."""
+    world.query("ALTER TABLE clientes ADD CONSTRAINT nobody CHECK (nome = 'x') NOT VALID")
+    program.run("run", "--date", D1, status=14, CCB_SCHEDULER_URL=scheduler.url)
+    assert steps_of(scheduler.statuses(), D1)["clientes"] == "DISABLED"
+    done = program.run("run", "--date", D1, status=10, CCB_SCHEDULER_URL=scheduler.url)
+    reasons = [line for line in (done.stdout + done.stderr).splitlines() if "dates complete" not in line]
+    assert len(reasons) == 1, shown(done)
+    assert "luigid" in reasons[0]
+
+
+def test_a_run_killed_in_the_middle_ends_right_when_it_is_started_again(
+    program: Program, world: World
+) -> None:
+    for table in ("clientes", "operacoes", "parcelas"):
+        process = program.start("run", "--date", D1, "--workers", 1)
+        with held(world, table):
+            wait_until(lambda table=table: waits_for(world, table))  # type: ignore[misc]
+            kill(process)
+        assert table not in world.markers(D1)
+        assert world.one(f"SELECT count(*) FROM {table}") == 0
+    program.run("run", "--date", D1)
+    assert_migrated_once(world)
+
+
+def test_a_run_killed_at_any_moment_ends_right_when_it_is_started_again(
+    program: Program, world: World
+) -> None:
+    for tenths in range(8, 24, 3):
+        world.clear()
+        process = program.start("run", "--date", D1, "--workers", 2)
+        time.sleep(tenths / 10)
+        kill(process)
+        marked = world.markers(D1)
+        for table in EIGHT:
+            assert (table in marked) == bool(world.one(f"SELECT count(*) FROM {table}"))
+        program.run("run", "--date", D1)
+        assert_migrated_once(world)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_ends_with_one_line_and_130_and_nothing_half_written(
+    program: Program, world: World, workers: int
+) -> None:
+    process = program.start("run", "--date", D1, "--workers", workers)
+    with held(world, "parcelas"):
+        wait_until(lambda: waits_for(world, "parcelas"))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    kill(process)
+    assert process.returncode == 130, out + err
+    said = [line for line in (out + err).splitlines() if line]
+    assert len(said) == 1, out + err
+    assert "interrupted" in said[0]
+    assert "parcelas" not in world.markers(D1)
+    wait_until(lambda: world.one("SELECT count(*) FROM parcelas") == 0)
+    program.run("run", "--date", D1)
+    assert_migrated_once(world)
+
+
+def test_two_runs_of_one_date_at_once_both_end_well_with_one_set_of_rows(
+    program: Program, world: World
+) -> None:
+    for _ in range(2):
+        world.clear()
+        processes = [program.start("run", "--date", D1, "--workers", 2) for _ in range(2)]
+        for process in processes:
+            out, err = process.communicate(timeout=100)
+            assert process.returncode == 0, out + err
+            assert "1 of 1 dates complete" in out
+            assert err == ""
+        assert_migrated_once(world)
+
+
+def test_two_runs_that_share_a_scheduler_both_end_well(
+    program: Program, world: World, scheduler: Scheduler
+) -> None:
+    processes = [
+        program.start("run", "--date", D1, "--workers", 1, CCB_SCHEDULER_URL=scheduler.url) for _ in range(2)
+    ]
+    for process in processes:
+        out, err = process.communicate(timeout=100)
+        assert process.returncode == 0, out + err
+    assert_migrated_once(world)
+    assert steps_of(scheduler.statuses(), D1) == dict.fromkeys([*STEPS, "root"], "DONE")
+
+
+def test_a_scheduler_that_is_down_does_not_keep_a_run_from_its_work(program: Program, world: World) -> None:
+    done = program.run("run", "--date", D1, CCB_SCHEDULER_URL="http://127.0.0.1:1")
+    assert "luigid does not answer" in done.stderr
+    assert_migrated_once(world)
+
+
+def test_a_range_of_dates_is_asked_for_at_once_and_only_the_missing_ones_run(
+    program: Program, world: World, tmp_path: Path
+) -> None:
+    world.put(document("c", "C", at(D3)))
+    migrate(program, D2, "--local-scheduler")
+    first = world.markers(D2)
+    # The module that has RangeDaily doesn't import ours, and ours doesn't import that one.
+    (tmp_path / "both.py").write_text("import ccb_luigi.tasks\nimport luigi.tools.range\n")
+    done = program.run(
+        *("--module", "both", "RangeDaily", "--of", "MigrateCCB", "--local-scheduler"),
+        *("--start", D1, "--stop", D3 + timedelta(days=1), "--days-back", 3660, "--task-limit", 50),
+        program="luigi",
+        PYTHONPATH=str(tmp_path),
+    )
+    assert "missing_data" not in done.stderr
+    for day in (D1, D2, D3):
+        assert set(world.markers(day)) == set(STEPS), shown(done)
+    assert world.markers(D2) == first
+    assert world.markers(D4) == {}
+    assert world.contracts() == {"A": "a", "C": "c"}
+
+
+def test_nightly_as_a_task_catches_up_the_last_days(program: Program, world: World) -> None:
+    program.luigi("NightlyCCB", "--date", D4, "--local-scheduler", CCB_NIGHTLY_DAYS="4")
+    for day in DAYS:
+        assert set(world.markers(day)) == set(STEPS)
+
+
+def test_no_setting_ever_becomes_a_parameter_that_the_scheduler_shows(
+    program: Program, world: World, scheduler: Scheduler
+) -> None:
+    migrate(program, D1, "--scheduler-url", scheduler.url)
+    tasks = scheduler.ask("task_list", status="")
+    assert {json.dumps(task["params"]) for task in tasks.values()} == {json.dumps({"date": str(D1)})}

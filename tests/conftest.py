@@ -1,0 +1,111 @@
+"""Servers and databases for the tests, started when the first test asks for them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import psycopg2
+import pymongo
+import pytest
+
+from ccb_luigi.demo.servers import Mongo, Postgres, delete
+
+TEMPLATE = "ccb_template"
+
+
+class MongoDatabase(NamedTuple):
+    """The address of the server, and the name of a database that does not exist yet."""
+
+    uri: str
+    name: str
+
+
+@pytest.fixture(scope="session")
+def server_directory() -> Iterator[Path]:
+    """Where the session's servers live. Not pytest's own: PostgreSQL as `nobody` can't enter it."""
+    directory = Path(tempfile.mkdtemp(prefix="ccb-luigi-"))
+    directory.chmod(0o711)
+    yield directory
+    delete(directory)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(server_directory: Path) -> Iterator[Postgres]:
+    with Postgres(server_directory) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongo_server(server_directory: Path) -> Iterator[Mongo]:
+    with Mongo(server_directory, test_commands=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_server: Postgres) -> str:
+    _execute(postgres_server, f"CREATE DATABASE {TEMPLATE}")
+    prepare_template(postgres_server.url_of(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(postgres_server: Postgres, template_database: str) -> Iterator[str]:
+    """A database of this test alone, with the tables and nothing in them."""
+    name = f"test_{uuid4().hex}"
+    _execute(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    yield postgres_server.url_of(name)
+    postgres_server.start()  # the test may have killed it
+    _execute(postgres_server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def mongo(mongo_server: Mongo) -> Iterator[MongoDatabase]:
+    """The server, and a database of this test alone."""
+    database = MongoDatabase(mongo_server.uri, f"test_{uuid4().hex}")
+    yield database
+    mongo_server.start()
+    with pymongo.MongoClient[Any](mongo_server.uri) as client:
+        client.drop_database(database.name)
+
+
+def prepare_template(url: str) -> None:
+    """Makes the tables in an empty database."""
+    from ccb_luigi import postgres, schema
+    from ccb_luigi.settings import Settings
+
+    settings = Settings(postgres_url=url)
+    schema.upgrade(settings)
+    postgres.of_process(settings).engine.dispose()  # a template must have no connections
+
+
+def _execute(server: Postgres, statement: str) -> None:
+    connection = psycopg2.connect(server.url)
+    connection.autocommit = True  # CREATE DATABASE refuses to be in a transaction
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.close()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="a skipped test fails the session (CI)")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With ``--no-skips`` green means that everything ran."""
+    if not session.config.getoption("--no-skips"):
+        return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if skipped and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not terminalreporter.config.getoption("--no-skips"):
+        return
+    for report in terminalreporter.stats.get("skipped", []):
+        terminalreporter.write_line(f"--no-skips: {report.nodeid} was skipped", red=True)

@@ -1,0 +1,202 @@
+"""The order of the house: what may import what, and that importing does nothing else."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "ccb_luigi"
+TESTS = PACKAGE.parent / "tests"
+
+# Each may import those of its own line and of the lines above it. What no line names belongs to the edge.
+PURE_GROUND = {"", "errors", "settings", "codes", "values", "identifiers"}
+PURE_MIDDLE = {"tables", "gate", "contract", "rows", "findings", "transform"}
+LUIGI_SIDE = {"targets", "tasks", "runner"}
+TOP = {"cli", "__main__"}
+
+OWNERS = {
+    "luigi": {"tasks", "targets", "runner"},
+    "pymongo": {"source"},
+    "psycopg2": {"postgres", "quarantine"},
+    "cerberus": {"contract"},
+}
+
+
+def modules() -> list[str]:
+    """Every module's name inside the package: ``values``, ``demo.synth``; the package itself is ''."""
+    names = [path.relative_to(PACKAGE).with_suffix("") for path in sorted(PACKAGE.rglob("*.py"))]
+    return [".".join(n.parts).removesuffix("__init__").rstrip(".") for n in names]
+
+
+def path_of(module: str) -> Path:
+    place = PACKAGE.joinpath(*module.split(".")) if module else PACKAGE
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Absolute names of all modules (and of what may be one) that the statements in ``tree`` import."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@cache
+def imports(module: str, at_top: bool = False) -> frozenset[str]:
+    """What ``module`` imports, anywhere or only where importing it does."""
+    tree = ast.parse(path_of(module).read_text(encoding="utf-8"))
+    if at_top:
+        inside = [n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+        for function in inside:
+            function.body = []
+    return frozenset(imported(tree))
+
+
+def own(module: str, at_top: bool = False) -> set[str]:
+    """The modules of the package that ``module`` imports."""
+    names = {name.removeprefix("ccb_luigi").lstrip(".") for name in imports(module, at_top) if is_ours(name)}
+    known = set(modules())
+    return {name if name in known else name.rpartition(".")[0] for name in names} - {module}
+
+
+def is_ours(name: str) -> bool:
+    return name.split(".")[0] == "ccb_luigi"
+
+
+def line(module: str) -> int:
+    if module in TOP:
+        return 4
+    if module in LUIGI_SIDE:
+        return 3
+    return 0 if module in PURE_GROUND else 1 if module in PURE_MIDDLE else 2
+
+
+FLAT = [name for name in modules() if not name.startswith(("demo", "migrations"))]
+
+
+def test_the_order_names_modules_that_there_are() -> None:
+    assert set(FLAT) >= PURE_GROUND | PURE_MIDDLE | LUIGI_SIDE | TOP
+
+
+@pytest.mark.parametrize("module", FLAT)
+def test_a_module_imports_only_what_comes_before_it(module: str) -> None:
+    later = {name for name in own(module) if line(name) > line(module) and not name.startswith("demo")}
+    assert not later
+
+
+def test_no_two_modules_import_each_other() -> None:
+    graph = {name: own(name, at_top=True) for name in modules()}
+    assert list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("module", [name for name in modules() if not name.startswith("demo")])
+def test_only_the_command_line_knows_the_demo_and_only_inside_a_command(module: str) -> None:
+    assert not [name for name in own(module, at_top=True) if name.startswith("demo")]
+    if module != "cli":
+        assert not [name for name in own(module) if name.startswith("demo")]
+
+
+@pytest.mark.parametrize("library", OWNERS)
+def test_a_library_has_one_owner(library: str) -> None:
+    users = {m for m in modules() if any(name.split(".")[0] == library for name in imports(m))}
+    strangers = {m for m in users - OWNERS[library] if not m.startswith("demo")}
+    assert not strangers
+    if library in ("luigi", "cerberus"):
+        assert users == OWNERS[library], "not even the demo"
+
+
+@pytest.mark.parametrize("module", sorted(PURE_GROUND | PURE_MIDDLE))
+def test_the_pure_modules_know_no_network_and_no_database(module: str) -> None:
+    effects = {"socket", "subprocess", "pymongo", "psycopg2", "luigi", "logging", "threading", "multiprocessing"}
+    assert not effects & {name.split(".")[0] for name in imports(module)}
+
+
+def test_the_package_never_imports_the_tests() -> None:
+    for module in modules():
+        assert not {"tests", "contracts", "pytest", "hypothesis"} & {n.split(".")[0] for n in imports(module)}
+
+
+def test_the_shared_document_calls_nothing_of_the_package() -> None:
+    tree = ast.parse((TESTS / "contracts.py").read_text(encoding="utf-8"))
+    assert not [name for name in imported(tree) if is_ours(name)]
+
+
+# Runs in a process of its own, told which modules to import. The first frame that isn't the library's own
+# plumbing tells who asked for a variable; third parties may read what they like.
+_PROBE = """
+import importlib, os, sys, threading
+plumbing = ("<frozen", os.__file__, os.environ.get.__code__.co_filename)
+told = []
+
+def asker():
+    frame = sys._getframe(2)
+    while frame and frame.f_code.co_filename.startswith(plumbing):
+        frame = frame.f_back
+    return frame.f_code.co_filename if frame else ""
+
+real = os._Environ.__getitem__
+def getitem(self, name):
+    if "/ccb_luigi/" in asker():
+        told.append("reads " + name)
+    return real(self, name)
+os._Environ.__getitem__ = getitem
+
+def hook(event, args):
+    if event in ("socket.connect", "socket.bind", "subprocess.Popen", "os.fork", "os.posix_spawn"):
+        told.append(event)
+    elif event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+"):
+        told.append("writes " + str(args[0]))
+    elif event == "open" and str(args[0]).endswith("luigi.cfg"):
+        told.append("reads luigi.cfg")
+sys.addaudithook(hook)
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+if threading.active_count() > 1:
+    told.append("threads")
+print("; ".join(told))
+"""
+
+
+def test_importing_opens_nothing_and_reads_no_environment(tmp_path: Path) -> None:
+    names = [f"ccb_luigi.{name}".rstrip(".") for name in FLAT if name != "__main__"]
+    (tmp_path / "luigi.cfg").write_text("[ccb]\nworkers = none\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", _PROBE, *names],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env={"CCB_MAX_REJECTED_SHARE": "none", "CCB_TIMEZONE": "none", "PYTHONPATH": str(PACKAGE.parent)},
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout.strip() == ""
+
+
+def test_the_probe_sees_what_it_looks_for(tmp_path: Path) -> None:
+    guilty = tmp_path / "ccb_luigi"
+    guilty.mkdir()
+    (guilty / "guilty.py").write_text(
+        "import os, socket\nos.environ.get('HOME')\nos.getenv('LANG')\nopen('x', 'w').close()\n"
+        "socket.socket(type=socket.SOCK_DGRAM).connect(('127.0.0.1', 9))\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", _PROBE, "guilty"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(guilty)},
+        check=False,
+    )
+    assert done.stdout.strip() == "reads HOME; reads LANG; writes x; socket.connect"

@@ -1,0 +1,230 @@
+"""Settings: file below environment, one-line errors without values, hidden addresses, days of a zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from ccb_luigi import settings
+from ccb_luigi.errors import ConfigurationError
+from ccb_luigi.settings import Settings
+
+SECRET = "s3nh4-s3cr3t4"
+NAMES = {
+    "CCB_MONGO_URI": "mongo_uri",
+    "CCB_MONGO_DATABASE": "mongo_database",
+    "CCB_MONGO_COLLECTION": "mongo_collection",
+    "CCB_POSTGRES_URL": "postgres_url",
+    "CCB_TIMEZONE": "timezone",
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory: no luigi.cfg but the test's own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(directory: Path, text: str, name: str = "luigi.cfg") -> Path:
+    path = directory / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_file_and_environment_the_defaults_of_the_contract_hold() -> None:
+    found = settings.load({})
+    assert (found.mongo_database, found.mongo_collection) == ("ccb", "contratos")
+    assert found.timezone == "America/Sao_Paulo"
+    assert found.max_rejected_share == 0.05
+    assert found.promoted == frozenset()
+
+
+def test_the_file_in_the_working_directory_counts(here: Path) -> None:
+    write(
+        here,
+        "[ccb]\nmongo_uri = mongodb://u:%(p)$@h/\nmongo_database = d\nmongo_collection = c\n"
+        "postgres_url = postgresql://u:p%40@h/d\ntimezone = UTC\nmax_rejected_share = 0.5\nworkers = 3\n"
+        "[core]\nworkers = 9\n",
+    )
+    found = settings.load({})
+    assert found.mongo_uri == "mongodb://u:%(p)$@h/", "a password may hold % and $"
+    assert found.postgres_url == "postgresql://u:p%40@h/d"
+    assert (found.mongo_database, found.mongo_collection, found.timezone) == ("d", "c", "UTC")
+    assert (found.max_rejected_share, found.workers) == (0.5, 3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_environment_stands_above_the_file(here: Path, name: str) -> None:
+    write(here, f"[ccb]\n{NAMES[name]} = Asia/Tokyo\n")
+    assert getattr(settings.load({}), NAMES[name]) == "Asia/Tokyo"
+    assert getattr(settings.load({name: "Europe/Lisbon"}), NAMES[name]) == "Europe/Lisbon"
+
+
+def test_the_share_comes_from_the_environment_too(here: Path) -> None:
+    write(here, "[ccb]\nmax_rejected_share = 0.5\n")
+    assert settings.load({"CCB_MAX_REJECTED_SHARE": "1"}).max_rejected_share == 1
+    assert settings.load({"CCB_MAX_REJECTED_SHARE": "0"}).max_rejected_share == 0
+
+
+def test_an_empty_variable_is_as_good_as_none(here: Path) -> None:
+    write(here, "[ccb]\nmongo_database = d\n")
+    assert settings.load({"CCB_MONGO_DATABASE": ""}).mongo_database == "d"
+
+
+def test_the_file_that_luigi_is_told_to_read_stands_above_the_one_in_the_directory(here: Path) -> None:
+    write(here, "[ccb]\nmongo_database = below\nmongo_collection = kept\n")
+    other = write(here, "[ccb]\nmongo_database = above\n", "other.cfg")
+    found = settings.load({"LUIGI_CONFIG_PATH": str(other)})
+    assert (found.mongo_database, found.mongo_collection) == ("above", "kept")
+
+
+def test_a_file_that_is_not_there_is_no_error(here: Path) -> None:
+    assert settings.load({"LUIGI_CONFIG_PATH": str(here / "nowhere.cfg")}) == settings.load({})
+
+
+def test_the_environment_of_the_process_counts_when_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CCB_MONGO_DATABASE", "of_the_process")
+    assert settings.load().mongo_database == "of_the_process"
+
+
+def test_it_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        monkeypatch.setenv("CCB_MONGO_DATABASE", name)
+        assert settings.load().mongo_database == name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CCB_TIMEZONE", f"{SECRET}/Nowhere"),
+        ("CCB_TIMEZONE", f"../../{SECRET}"),
+        ("CCB_TIMEZONE", f"/etc/{SECRET}"),
+        ("CCB_TIMEZONE", SECRET * 1000),
+        ("CCB_TIMEZONE", "America"),
+        ("CCB_MAX_REJECTED_SHARE", SECRET),
+        ("CCB_MAX_REJECTED_SHARE", "0,05"),
+        ("CCB_MAX_REJECTED_SHARE", "5%"),
+        ("CCB_MAX_REJECTED_SHARE", "1.5"),
+        ("CCB_MAX_REJECTED_SHARE", "-0.1"),
+        ("CCB_MAX_REJECTED_SHARE", "nan"),
+        ("CCB_MAX_REJECTED_SHARE", "inf"),
+        ("CCB_WORKERS", f"{SECRET}\nsecond line"),
+        ("CCB_WORKERS", "0"),
+        ("CCB_WORKERS", "2.5"),
+        ("CCB_BATCH", "0"),
+        ("CCB_NIGHTLY_DAYS", "-1"),
+        ("CCB_POOL_SIZE", "x"),
+    ],
+    ids=lambda value: value[:40],
+)
+def test_a_setting_that_makes_no_sense_is_one_line_without_its_value(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        settings.load({name: value})
+    text = str(raised.value)
+    assert text.count("\n") == 0
+    assert name in text or NAMES.get(name, name).removeprefix("CCB_").lower() in text
+    assert SECRET not in repr(raised.value)
+    assert value not in text or len(value) < 4
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"no section {SECRET}\n",
+        f"[ccb]\nmongo_uri\n = \n{SECRET}\n",
+        f"[ccb]\nmongo_uri = {SECRET}\nmongo_uri = {SECRET}\n",
+        f"[ccb]\n[ccb]\npostgres_url = {SECRET}\n",
+        f"[ccb\npostgres_url = {SECRET}\n",
+    ],
+)
+def test_a_file_that_is_no_configuration_is_one_line_that_quotes_nothing_of_it(here: Path, text: str) -> None:
+    write(here, text)
+    with pytest.raises(ConfigurationError) as raised:
+        settings.load({})
+    assert str(raised.value).count("\n") == 0
+    assert "luigi.cfg" in str(raised.value)
+    assert SECRET not in str(raised.value)
+
+
+def test_a_file_of_other_bytes_than_utf_8_is_one_line(here: Path) -> None:
+    (here / "luigi.cfg").write_bytes(b"[ccb]\nmongo_uri = \xff\xfe\n")
+    with pytest.raises(ConfigurationError) as raised:
+        settings.load({})
+    assert str(raised.value).count("\n") == 0
+
+
+def test_a_number_in_the_file_that_is_none_is_told_by_its_name(here: Path) -> None:
+    write(here, f"[ccb]\nworkers = {SECRET}\n")
+    with pytest.raises(ConfigurationError, match="WORKERS") as raised:
+        settings.load({})
+    assert SECRET not in str(raised.value)
+
+
+def test_addresses_never_show() -> None:
+    found = Settings(
+        mongo_uri=f"mongodb://u:{SECRET}@h/",
+        postgres_url=f"postgresql://u:{SECRET}@h/d",
+        scheduler_url=f"http://u:{SECRET}@h/",
+    )
+    assert SECRET not in repr(found)
+    assert SECRET not in str(found)
+    assert SECRET not in f"{found}"
+
+
+def test_finding_codes_can_be_promoted_however_they_are_parted() -> None:
+    for text in ("cpf_digito,saldo_final", "cpf_digito saldo_final", " cpf_digito ,\n saldo_final, "):
+        found = settings.load({"CCB_REJECT_FINDINGS": text})
+        assert found.promoted == {"cpf_digito", "saldo_final"}
+
+
+def test_a_code_that_is_no_finding_is_refused_in_one_line() -> None:
+    for text in ("cpf_digito, nada", "ausente"):  # a rejection is no finding
+        with pytest.raises(ConfigurationError, match="CCB_REJECT_FINDINGS") as raised:
+            settings.load({"CCB_REJECT_FINDINGS": text})
+        assert str(raised.value).count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("day", "start", "hours"),
+    [
+        (date(2026, 11, 22), datetime(2026, 11, 22, 3, tzinfo=UTC), 24),
+        (date(2018, 11, 3), datetime(2018, 11, 3, 3, tzinfo=UTC), 24),
+        (date(2018, 11, 4), datetime(2018, 11, 4, 3, tzinfo=UTC), 23),
+        (date(2018, 11, 5), datetime(2018, 11, 5, 2, tzinfo=UTC), 24),
+        (date(2019, 2, 16), datetime(2019, 2, 16, 2, tzinfo=UTC), 25),
+        (date(2019, 2, 17), datetime(2019, 2, 17, 3, tzinfo=UTC), 24),
+        (date(2024, 2, 29), datetime(2024, 2, 29, 3, tzinfo=UTC), 24),
+        (date(2024, 12, 31), datetime(2024, 12, 31, 3, tzinfo=UTC), 24),
+    ],
+)
+def test_a_day_lasts_from_local_midnight_to_local_midnight(day: date, start: datetime, hours: int) -> None:
+    begins, ends = Settings().bounds(day)
+    assert begins.timestamp() == start.timestamp()
+    assert ends.timestamp() - begins.timestamp() == hours * 3600
+
+
+def test_the_days_of_a_year_follow_each_other_without_gap_or_overlap() -> None:
+    for zone in ("America/Sao_Paulo", "UTC", "Asia/Tokyo"):
+        here = Settings(timezone=zone)
+        days = [date.fromordinal(n) for n in range(date(2018, 10, 1).toordinal(), date(2019, 4, 1).toordinal())]
+        bounds = [here.bounds(day) for day in days]
+        for (_, end), (start, _) in zip(bounds, bounds[1:], strict=False):
+            assert end.timestamp() == start.timestamp()
+
+
+def test_a_day_of_another_zone_is_that_zones() -> None:
+    begins, ends = Settings(timezone="Asia/Tokyo").bounds(date(2026, 11, 22))
+    assert begins.timestamp() == datetime(2026, 11, 21, 15, tzinfo=UTC).timestamp()
+    assert ends.timestamp() == datetime(2026, 11, 22, 15, tzinfo=UTC).timestamp()
+
+
+def test_yesterday_is_the_day_before_the_one_that_the_zone_has_now() -> None:
+    for zone in ("America/Sao_Paulo", "Pacific/Kiritimati", "Etc/GMT+12"):
+        here = Settings(timezone=zone)
+        before = datetime.now(here.zone).date()
+        found = here.yesterday()
+        assert before.toordinal() - 1 <= found.toordinal() <= datetime.now(here.zone).date().toordinal() - 1
