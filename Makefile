@@ -14,7 +14,7 @@ $(BIN)/.installed: pyproject.toml requirements.txt
 		{ echo 'Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ...' >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo 'installing into $(VENV) (about a minute, once) ...'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e '.[demo,dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c requirements.txt -e '.[demo,dev]'
 	@touch $@
 
 run: $(BIN)/.installed ## The demo: servers, contracts, a migration, a summary

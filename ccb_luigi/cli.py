@@ -219,7 +219,7 @@ def nightly(settings: Settings, workers: int | None) -> int:
 @_clean
 @_with_settings
 def status_command(settings: Settings, count: int, until: date | None, as_json: bool) -> None:
-    """Dates × tables: rows written, or a dash where a step is missing."""
+    """Dates × tables: rows of each date, or a dash where a step is missing."""
     last = until or settings.yesterday()
     days = postgres.of_process(settings).run(lambda c: status.last_days(c, last, count))
     if as_json:
@@ -229,8 +229,7 @@ def status_command(settings: Settings, count: int, until: date | None, as_json: 
     console.print(display.status_table(days))
     incomplete = [day for day in days if day.missing]
     console.print(
-        f"{len(days) - len(incomplete)} of {len(days)} dates complete; rows written by each step,"
-        " - is missing, quar: open rejections"
+        f"{len(days) - len(incomplete)} of {len(days)} dates complete (-: missing; quar: open rejections)"
     )
 
 
@@ -304,11 +303,10 @@ def quarantine_retry(settings: Settings, mongo_ids: tuple[str, ...], day: date |
     if not wanted:
         click.echo("the quarantine is empty")
         return 0
-    counts = pipeline.migrate_ids(settings, wanted)
-    gone = len(wanted) - counts.lidos
+    counts, gone = pipeline.migrate_ids(settings, wanted)
     click.echo(
         f"{counts.lidos} read again: {counts.lidos - counts.quarentena} loaded,"
-        f" {counts.quarentena} still rejected" + (f"; {gone} no longer in the source" if gone else "")
+        f" {counts.quarentena} still rejected" + (f"; {gone} closed: no longer in the source" if gone else "")
     )
     return 0
 

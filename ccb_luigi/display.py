@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from types import TracebackType
 
@@ -92,8 +92,8 @@ class RunDisplay:
             self._console.print(f"[green]{day}  done[/]  {self._read.get(day, 0):,} contracts, proven")
 
 
-def status_table(days: Sequence[Day]) -> Table:
-    """Dates × tables: rows written, or what is missing; fits 80 columns."""
+def status_table(days: Sequence[Day], totals: Mapping[str, int] | None = None) -> Table:
+    """Dates × tables: rows of the date, or what is missing; ``totals``: rows in the tables themselves."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("date", no_wrap=True)
     for name in SHORT.values():
@@ -104,6 +104,9 @@ def status_table(days: Sequence[Day]) -> Table:
         cells = ["[red]-[/]" if (rows := day.rows.get(step)) is None else _short(rows) for step in SHORT]
         proof = {None: "[red]-[/]", True: "[green]ok[/]", False: "[red]DIFF[/]"}[day.proven]
         table.add_row(str(day.day), *cells, _short(day.quarantined), proof)
+    if totals:
+        cells = [_short(totals[step]) if step in totals else "" for step in SHORT]
+        table.add_row("in tables", *cells, "", "", style="bold")
     return table
 
 
@@ -123,7 +126,7 @@ def quarantine_table(entries: Sequence[Entry]) -> Table:
     table.add_column("tries", justify="right")
     table.add_column("since", no_wrap=True)
     for entry in entries:
-        since = entry.primeira_vez.strftime("%Y-%m-%d %H:%M")
+        since = entry.primeira_vez.strftime("%Y-%m-%d")
         table.add_row(
             printable(entry.mongo_id),
             str(entry.particao),

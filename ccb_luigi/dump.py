@@ -39,7 +39,7 @@ class DumpSource:
         return self._read()
 
     def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
-        """The documents with these ``_id`` (an ObjectId as its hex digits)."""
+        """The documents with these ``_id``, as the quarantine names them."""
         wanted = set(ids)
         for raw, document in self._decoded():
             if id_text(document.get("_id")) in wanted:

@@ -79,7 +79,8 @@ def load(settings: Settings, table: Table, day: date) -> loading.Written | None:
             postgres.lock(connection, f"tabela {table.name}")
             extraction = _checked_extraction(connection, table, day)
             written = _load(connection, settings, table, day.toordinal(), extraction.inserted)
-            markers.put(connection, table.name, day, written.total, asdict(written))
+            staged = extraction.contagens["staging"][table.name]
+            markers.put(connection, table.name, day, staged, asdict(written))
             return written
 
     return postgres.of_process(settings).run(work)
@@ -115,10 +116,13 @@ def reconcile_day(settings: Settings, day: date) -> reconcile.Reconciliation | N
     return result
 
 
-def migrate_ids(settings: Settings, ids: list[str]) -> Counts:
-    """Migrates single documents by ``_id``, whatever their date, in one transaction of all tables."""
+def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
+    """Migrates single documents by ``_id``, whatever their date, in one transaction of all tables.
 
-    def work(connection: Connection) -> Counts:
+    Returns the counts, and how many rejections were closed because their document is gone.
+    """
+
+    def work(connection: Connection) -> tuple[Counts, int]:
         schema.check(connection)
         postgres.lock(connection, "avulsos", *(f"tabela {table.name}" for table in tables.LOADED))
         loading.discard(connection, AD_HOC)
@@ -133,7 +137,7 @@ def migrate_ids(settings: Settings, ids: list[str]) -> Counts:
             raise NotReconciled(f"source and target differ in {' and '.join(result.differences)}")
         loading.clear(connection, AD_HOC)
         counts.quarentena = result.quarentena
-        return counts
+        return counts, quarantine.close_gone(connection, ids)
 
     return postgres.of_process(settings).run(work)
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select, text
 from ccb_luigi.codes import meaning
 from ccb_luigi.postgres import driver_connection
 from ccb_luigi.tables import quarentena
-from ccb_luigi.transform import Refused
+from ccb_luigi.transform import BY_BYTES, Refused
 
 PAGE = 100
 
@@ -83,15 +83,19 @@ def close_loaded(connection: Connection, batch: int, read_at: datetime) -> int:
     ).rowcount
 
 
-def close_gone(connection: Connection, ids: Sequence[str]) -> None:
-    """Closes the rows of documents that the source no longer has."""
-    connection.execute(
+def close_gone(connection: Connection, ids: Sequence[str]) -> int:
+    """Closes the rows of documents that this transaction looked for and didn't find; returns how many.
+
+    What was found has been renewed or closed by now. A document that is known by its bytes only can't
+    be looked for.
+    """
+    return connection.execute(
         text("""
             UPDATE controle.quarentena SET resolvido_em = now()
-            WHERE mongo_id = ANY(:ids) AND resolvido_em IS NULL
+            WHERE mongo_id = ANY(:ids) AND resolvido_em IS NULL AND ultima_vez < now()
         """),
-        {"ids": list(ids)},
-    )
+        {"ids": [name for name in ids if not name.startswith(BY_BYTES)]},
+    ).rowcount
 
 
 def open_entries(

@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.errors import (
     AutoReconnect,
@@ -26,7 +25,7 @@ from pymongo.errors import (
 from ccb_luigi.dump import DumpSource
 from ccb_luigi.errors import CcbError, ConfigurationError, SourceError
 from ccb_luigi.settings import Settings
-from ccb_luigi.transform import CODEC
+from ccb_luigi.transform import CODEC, ids_of
 
 BATCH_DOCUMENTS = 1000
 IDS_PER_QUERY = 1000
@@ -63,7 +62,7 @@ class Source(Protocol):
         """Raw documents that may belong to [start, end): all that do are among them."""
 
     def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
-        """The raw documents with these ``_id`` (an ObjectId as its hex digits) that still exist."""
+        """The raw documents with these ``_id``, as the quarantine names them, that still exist."""
 
     def days(self, zone: Any, until: date) -> Iterator[date]:
         """The days up to ``until`` on which some ``updatedAt`` date falls, in order."""
@@ -109,9 +108,7 @@ class MongoSource:
 
     def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
         """See ``Source``."""
-        wanted: list[Any] = []
-        for text in ids:
-            wanted += [text, ObjectId(text)] if ObjectId.is_valid(text) else [text]
+        wanted = [value for name in ids for value in ids_of(name)]
         for first in range(0, len(wanted), IDS_PER_QUERY):
             yield from self._read({"_id": {"$in": wanted[first : first + IDS_PER_QUERY]}})
 

@@ -8,18 +8,22 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, select, text
 
-from ccb_luigi import markers
+from ccb_luigi import markers, tables
 from ccb_luigi.tables import reconciliacoes, table_updates
 
 
 @dataclass(slots=True)
 class Day:
-    """One date. ``rows``: step → rows that it wrote (documents read, for the extraction); missing steps
-    aren't in it. ``proven``: the last reconciliation, ``None`` if there was none. ``quarantined``: the
-    date's open rejections."""
+    """One date.
+
+    ``rows``: step → rows that the date has for it (documents, for the extraction and the proof); missing
+    steps aren't in it. ``written``: table → rows that its load really touched. ``proven``: the last
+    reconciliation, ``None`` if there was none. ``quarantined``: the date's open rejections.
+    """
 
     day: date
     rows: dict[str, int] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
     proven: bool | None = None
     quarantined: int = 0
 
@@ -49,9 +53,12 @@ def last_days(connection: Connection, until: date, count: int) -> list[Day]:
     """The ``count`` dates up to ``until``, oldest first."""
     first = until - timedelta(days=count - 1)
     days = {day: Day(day) for day in (first + timedelta(days=n) for n in range(count))}
-    marked = select(table_updates.c.particao, table_updates.c.target_table, table_updates.c.linhas)
-    for day, step, rows in connection.execute(marked.where(table_updates.c.particao.between(first, until))):
+    columns = (table_updates.c[name] for name in ("particao", "target_table", "linhas", "contagens"))
+    marked = select(*columns).where(table_updates.c.particao.between(first, until))
+    for day, step, rows, counts in connection.execute(marked):
         days[day].rows[step] = rows
+        if step in tables.BY_NAME:
+            days[day].written[step] = sum(counts.values())
     proofs = select(reconciliacoes.c.particao, reconciliacoes.c.ok)
     for day, ok in connection.execute(proofs.where(reconciliacoes.c.particao.between(first, until))):
         days[day].proven = ok

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -26,6 +27,7 @@ CODEC: CodecOptions[Document] = CodecOptions(
 _LENIENT: CodecOptions[Document] = CODEC.with_options(unicode_decode_error_handler="replace")
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000").search
 MAX_ID = 255
+BY_BYTES = "sha256:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,20 @@ def id_text(value: Any) -> str:
     if isinstance(value, str) and "\0" not in value and len(value) <= MAX_ID:
         return value
     text = json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)
-    return text if len(text) <= MAX_ID else "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    return text if len(text) <= MAX_ID else BY_BYTES + hashlib.sha256(text.encode()).hexdigest()
+
+
+def ids_of(name: str) -> list[Any]:
+    """The values of ``_id`` that ``id_text`` names so; none for a document known by its bytes only."""
+    if name.startswith(BY_BYTES):
+        return []
+    found: list[Any] = [name]
+    if ObjectId.is_valid(name):
+        found.append(ObjectId(name))
+    elif name.startswith("{"):
+        with suppress(ValueError, TypeError):
+            found.append(json_util.loads(name, json_options=json_util.CANONICAL_JSON_OPTIONS))
+    return found
 
 
 def _name_of_broken(raw: bytes) -> str:
@@ -161,7 +176,7 @@ def _name_of_broken(raw: bytes) -> str:
     try:
         return id_text(bson.decode(raw, codec_options=_LENIENT)["_id"])
     except (InvalidBSON, ValueError, OverflowError, RecursionError, KeyError):
-        return "sha256:" + hashlib.sha256(raw).hexdigest()
+        return BY_BYTES + hashlib.sha256(raw).hexdigest()
 
 
 def _refuse_nul(extras: str) -> None:

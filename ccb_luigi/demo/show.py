@@ -105,7 +105,7 @@ def _again(settings: Settings, days: list[date], console: Console) -> int:
     target.run(lambda c: markers.forget(c, days[-1]))
     code = code or runner.run(settings, days[-1:], workers=settings.workers).exit_code
     (again,) = target.run(lambda c: status.last_days(c, days[-1], 1))
-    written = sum(again.rows[name] for name in tables.BY_NAME)
+    written = sum(again.written.values())
     same = "not one row version differs" if target.run(_fingerprint) == before else "[red]rows differ[/]"
     read = again.rows[markers.EXTRACTION]
     console.print(f"rerun --date {days[-1]}: {read} contracts read again, {written} rows written; {same}")
@@ -137,8 +137,8 @@ def _change(settings: Settings, collection: Collection[Any], console: Console) -
     code = _migrate(settings, [today], console)
     target = postgres.of_process(settings)
     (day,) = target.run(lambda c: status.last_days(c, today, 1))
-    written = ", ".join(f"{name} {day.rows[name]}" for name in tables.BY_NAME if day.rows.get(name))
-    console.print(f"rows written: {written}")
+    written = ", ".join(f"{name} {rows}" for name, rows in day.written.items() if rows)
+    console.print(f"rows inserted, changed or removed: {written}")
     left = target.run(lambda c: _count_parcelas(c, shortened["ccbCode"]))
     console.print(f"contract {shortened['ccbCode']}: {len(rows)} parcelas before, {left} now")
     return code
@@ -160,9 +160,9 @@ def _count_parcelas(connection: Any, ccb_code: str) -> int:
 def _summary(settings: Settings, console: Console) -> None:
     target = postgres.of_process(settings)
     today = settings.yesterday() + timedelta(days=1)
-    console.print(display.status_table(target.run(lambda c: status.last_days(c, today, DAYS + 1))))
-    rows = target.run(lambda c: status.table_rows(c, list(tables.BY_NAME)))
-    console.print("\nrows in the tables: " + ", ".join(f"{name} {n:,}" for name, n in rows.items()))
+    totals = target.run(lambda c: status.table_rows(c, list(tables.BY_NAME)))
+    days = target.run(lambda c: status.last_days(c, today, DAYS + 1))
+    console.print(display.status_table(days, totals))
     entries = target.run(quarantine.open_entries)
     console.print(f"\n{len(entries)} documents in quarantine:")
     console.print(display.quarantine_table(entries))
