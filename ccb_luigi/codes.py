@@ -4,6 +4,7 @@ from __future__ import annotations
 
 REJECTIONS: dict[str, str] = {
     "bson_invalido": "the document can't be decoded",
+    "aninhamento": "documents are nested in documents too deeply",
     "id_invalido": "_id is neither a string nor an ObjectId",
     "ausente": "a required field is missing or null",
     "tipo_invalido": "the value has a type that this field can't have",

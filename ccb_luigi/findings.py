@@ -30,7 +30,7 @@ def findings(document: Document) -> list[Finding]:
     rows = schedule(document)
     found = [*_client(document), *_operation(document["operation"])]
     if not _adds_up(document["operation"], rows):
-        found += _schedule(document, rows)
+        found += _schedule(document["operation"])
     return found
 
 
@@ -134,9 +134,11 @@ def _compounds(monthly: Decimal | None, annual: Decimal | None) -> bool:
     return abs(((1 + monthly / 100) ** 12 - 1) * 100 - annual) <= ANNUAL_TOLERANCE
 
 
-def _schedule(document: Document, listed: list[Document]) -> Iterator[Finding]:
-    operation = document["operation"]
-    indexed = sorted(enumerate(listed), key=lambda pair: pair[1]["NumeroDaParcela"])
+def _schedule(operation: Document) -> Iterator[Finding]:
+    listed = (operation.get("parcelas") or {}).get("PrevisaoDeParcela") or ()
+    # Null items count for the index: it is the source's own.
+    present = [(index, row) for index, row in enumerate(listed) if row is not None]
+    indexed = sorted(present, key=lambda pair: pair[1]["NumeroDaParcela"])
     rows = [row for _, row in indexed]
     due = [row for row in rows if row["NumeroDaParcela"] >= 1]
     if operation.get("NumeroDeParcelas") not in (None, len(due)):

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ccb_luigi import values
-from ccb_luigi.values import Unreadable
+from ccb_luigi.values import Rounded, Unreadable
 
 Document = dict[str, Any]
 Rules = Mapping[str, Any]
@@ -138,9 +138,10 @@ def _tax_id(value: Any) -> str | None:
 
 
 def _exact_money(value: Any) -> Any:
-    if type(value) is float:  # may have been rounded, which is a finding
+    found = values.money(value)
+    if type(found) is Rounded:  # which is a finding
         raise _Unsure
-    return values.money(value)
+    return found
 
 
 _ONCE: dict[str, Callable[[ZoneInfo], Reader]] = {

@@ -44,7 +44,7 @@ class Settings:
     def __post_init__(self) -> None:
         try:
             ZoneInfo(self.timezone)
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             raise ConfigurationError("CCB_TIMEZONE is not the name of a time zone") from None
         if not 0 <= self.max_rejected_share <= 1:
             raise ConfigurationError("CCB_MAX_REJECTED_SHARE must lie between 0 and 1")

@@ -24,7 +24,6 @@ from ccb_luigi.values import EPOCH, Unreadable
 CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
-_LENIENT: CodecOptions[Document] = CODEC.with_options(unicode_decode_error_handler="replace")
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000").search
 MAX_ID = 255
 BY_BYTES = "sha256:"
@@ -102,6 +101,9 @@ class Transform:
             return Refused(_name_of_broken(raw), broken.codes, broken.messages, raw)
         try:
             return self._accepted(decoded)
+        except RecursionError:
+            deep = Rejected({"": ["aninhamento"]})
+            return Refused(id_text(decoded.get("_id")), deep.codes, deep.messages, raw)
         except Rejected as rejected:
             return Refused(id_text(decoded.get("_id")), rejected.codes, rejected.messages, raw)
 
@@ -112,7 +114,7 @@ class Transform:
         rows = rows_of(document, raw)
         _refuse_nul(rows.tables["operacoes"][0][-1])
         found = findings(document)
-        if passed is None:  # the gate passes no doubles
+        if passed is None:  # the gate passes nothing rounded
             found += rounded(document)
         found += [(code, path) for path, code in rows.left_out if code]
         if moment is None:
@@ -172,11 +174,18 @@ def ids_of(name: str) -> list[Any]:
 
 
 def _name_of_broken(raw: bytes) -> str:
-    """The ``_id`` of a document that can't be decoded, or its fingerprint if that is broken too."""
-    try:
-        return id_text(bson.decode(raw, codec_options=_LENIENT)["_id"])
-    except (InvalidBSON, ValueError, OverflowError, RecursionError, KeyError):
-        return BY_BYTES + hashlib.sha256(raw).hexdigest()
+    """The ``_id`` of a document that can't be decoded, or its fingerprint if that is broken too.
+
+    MongoDB stores ``_id`` first: after the length one byte for the type, the name, and the value.
+    """
+    if raw[5:9] == b"_id\0":
+        if raw[4] == 0x07 and len(raw) >= 21:
+            return str(ObjectId(raw[9:21]))
+        length = int.from_bytes(raw[9:13], "little")
+        if raw[4] == 0x02 and 0 < length <= len(raw) - 13:
+            with suppress(UnicodeDecodeError):
+                return id_text(raw[13 : 12 + length].decode())
+    return BY_BYTES + hashlib.sha256(raw).hexdigest()
 
 
 def _refuse_nul(extras: str) -> None:

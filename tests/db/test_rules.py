@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import multiprocessing
 import os
 import random
 from datetime import date, timedelta
@@ -11,6 +13,7 @@ from typing import Any
 
 import bson
 import pytest
+from sqlalchemy import event
 from world import (
     D1,
     D2,
@@ -28,7 +31,7 @@ from world import (
     unfounded,
 )
 
-from ccb_luigi import markers, pipeline
+from ccb_luigi import markers, pipeline, postgres
 from ccb_luigi.errors import NotReconciled, StagingIncomplete
 from ccb_luigi.settings import Settings
 
@@ -661,6 +664,45 @@ def test_a_target_that_differs_by_a_cent_is_not_marked_as_proven(world: World, d
     world.again(D1)
     assert world.column("SELECT ok FROM controle.reconciliacoes") == [True]
     assert world.numbers("A") == world.numbers("B") == [1, 2, 3]
+
+
+@pytest.mark.parametrize("statement", range(12))
+def test_a_date_is_proven_although_the_next_one_overtakes_it_at_that_moment(
+    world: World, statement: int
+) -> None:
+    """The next date's loads commit (or wait) before the given statement of the reconciliation."""
+    world.put(document("s", "S", at(D1)), document("t", "T", at(D1)))
+    pipeline.extract(world.settings, D1)
+    world.load(D1)
+    world.put(document("u", "S", at(D2), rows=7), document("t", "T", at(D2), rows=5))
+    pipeline.extract(world.settings, D2)
+    fork = multiprocessing.get_context("fork")
+
+    def overtake() -> None:
+        try:
+            world.load(D2)
+        finally:
+            os._exit(0)
+
+    process = fork.Process(target=overtake)
+    count = itertools.count()
+
+    def before(*_: Any) -> None:
+        if next(count) == statement:
+            process.start()
+            process.join(3)
+
+    engine = postgres.of_process(world.settings).engine
+    event.listen(engine, "before_cursor_execute", before)
+    try:
+        pipeline.reconcile_day(world.settings, D1)
+    finally:
+        event.remove(engine, "before_cursor_execute", before)
+        if process.pid:
+            process.join(60)
+    world.migrate(D2)
+    assert world.contracts() == {"S": "u", "T": "t"}
+    assert world.query("SELECT lidos, ok FROM controle.reconciliacoes") == [(2, True), (2, True)]
 
 
 # --- all of it at random -----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,15 +21,15 @@ CANARY = "ZZCANARYZZ"
 MONTH_OF_GRACE = {
     "NumeroDaParcela": 0,
     "DataDeVencimento": date(2024, 4, 10),
-    "ValorDaAmortizacao": D("0.00"),
-    "ValorDaCorrecao": D("0.00"),
-    "ValorDoJuros": D("434.11"),
-    "ValorDoSeguro": D("0.00"),
-    "ValorTaxaBancaria": D("0.00"),
-    "ValorDaPrestacao": D("0.00"),
-    "ValorDoSaldoAnterior": D("18412.54"),
-    "ValorDoJurosCapitalizados": D("0.00"),
-    "ValorDoSaldoAtual": D("18846.65"),
+    "ValorDaAmortizacao": Decimal("0.00"),
+    "ValorDaCorrecao": Decimal("0.00"),
+    "ValorDoJuros": Decimal("434.11"),
+    "ValorDoSeguro": Decimal("0.00"),
+    "ValorTaxaBancaria": Decimal("0.00"),
+    "ValorDaPrestacao": Decimal("0.00"),
+    "ValorDoSaldoAnterior": Decimal("18412.54"),
+    "ValorDoJurosCapitalizados": Decimal("0.00"),
+    "ValorDoSaldoAtual": Decimal("18846.65"),
 }
 NORMAL = {
     "_id": "Zt4mQx81Lr0VbnCyA2pe",
@@ -57,7 +57,7 @@ NORMAL = {
     "motherName": "Clara Araújo",
     "gender": "masculino",
     "contacts": {"email": ["bento@example.com"], "phone": ["(11) 90000-0000"]},
-    "averageMonthlyIncome": D("9800.00"),
+    "averageMonthlyIncome": Decimal("9800.00"),
     "bankData": [{"bankNumber": "756", "branchNumber": "4103", "accountNumber": "8079"}],
     "status": "Enviada",
     "ccbCode": "A0912345-000",
@@ -69,30 +69,30 @@ NORMAL_OPERATION = {
     "VencimentoPrimeiraParcela": date(2024, 5, 10),
     "FinanIOF": True,
     "Conta": "110000000",
-    "ValorBruto": D("18412.54"),
-    "ValorDoSeguro": D("0.00"),
-    "ValorDaCAD": D("0.00"),
-    "ValorDoIOF": D("412.54"),
-    "ValorLiquido": D("18000.00"),
-    "TaxaDeJuros": D("2.4390"),
-    "TaxaDeJurosAnual": D("33.53"),
-    "CET": D("2.76"),
-    "CET_ANUAL": D("38.64"),
+    "ValorBruto": Decimal("18412.54"),
+    "ValorDoSeguro": Decimal("0.00"),
+    "ValorDaCAD": Decimal("0.00"),
+    "ValorDoIOF": Decimal("412.54"),
+    "ValorLiquido": Decimal("18000.00"),
+    "TaxaDeJuros": Decimal("2.4390"),
+    "TaxaDeJurosAnual": Decimal("33.53"),
+    "CET": Decimal("2.76"),
+    "CET_ANUAL": Decimal("38.64"),
     "DataDeLiberacao": date(2024, 3, 12),
     "DataDeVencimentoInicial": date(2024, 5, 10),
     "DataDeVencimentoFinal": date(2025, 4, 10),
     "NumeroDeParcelas": 12,
-    "TotalDeAmortizacao": D("18846.65"),
-    "TotalDaTaxaDeServico": D("0.00"),
-    "TotalDoSeguro": D("0.00"),
-    "TotalDaTaxaDeCorrecao": D("0.00"),
-    "TotalDeJuros": D("3553.82"),
-    "TotalDoValorDasParcelas": D("21966.36"),
+    "TotalDeAmortizacao": Decimal("18846.65"),
+    "TotalDaTaxaDeServico": Decimal("0.00"),
+    "TotalDoSeguro": Decimal("0.00"),
+    "TotalDaTaxaDeCorrecao": Decimal("0.00"),
+    "TotalDeJuros": Decimal("3553.82"),
+    "TotalDoValorDasParcelas": Decimal("21966.36"),
     "detalhamentoDaCET": {
-        "PorcentagemDeJuros": D("2.44"),
-        "PorcentagemDeImpostos": D("0.32"),
-        "PorcentagemDeTarifas": D("0.00"),
-        "PorcentagemDeServicos": D("0.00"),
+        "PorcentagemDeJuros": Decimal("2.44"),
+        "PorcentagemDeImpostos": Decimal("0.32"),
+        "PorcentagemDeTarifas": Decimal("0.00"),
+        "PorcentagemDeServicos": Decimal("0.00"),
     },
 }
 
@@ -103,7 +103,7 @@ def known(value: Any) -> Any:
         return {name: known(inner) for name, inner in value.items() if inner is not None}
     if isinstance(value, list):
         return [known(item) for item in value]
-    return (type(value), str(value)) if isinstance(value, D) else value
+    return (type(value), str(value)) if isinstance(value, Decimal) else value
 
 
 def pick(document: Document, names: Document) -> Document:
@@ -147,7 +147,7 @@ def test_the_example_normalises_to_these_values() -> None:
     rows = found["operation"]["parcelas"]["PrevisaoDeParcela"]
     assert known(rows[0]) == known(MONTH_OF_GRACE)
     assert [row["NumeroDaParcela"] for row in rows] == list(range(13))
-    assert rows[12]["ValorDoJuros"] == D("43.63")
+    assert rows[12]["ValorDoJuros"] == Decimal("43.63")
 
 
 def test_checking_leaves_the_document_as_it_was() -> None:
@@ -178,8 +178,8 @@ def test_only_the_fields_that_a_contract_can_not_be_without_are_needed() -> None
             "ccbCode": "c",
             "operation": {
                 "VencimentoPrimeiraParcela": date(2024, 5, 10),
-                "ValorBruto": D("1.00"),
-                "ValorLiquido": D("1.00"),
+                "ValorBruto": Decimal("1.00"),
+                "ValorLiquido": Decimal("1.00"),
             },
         }
     )
@@ -259,14 +259,22 @@ def test_an_only_contact_means_the_same_bare_as_in_a_list(path: str) -> None:
 @pytest.mark.parametrize("null", [None, "", {"@i:nil": "true"}], ids=repr)
 @pytest.mark.parametrize("path", ["identity", "address", "bankData", "contacts.email", SCHEDULE])
 def test_null_items_of_a_list_hold_nothing(path: str, null: Any) -> None:
-    real = schedule() if path == SCHEDULE else [contract()["contacts"]["email"]] if "." in path else [contract()[path]]
+    real = (
+        schedule()
+        if path == SCHEDULE
+        else [contract()["contacts"]["email"]]
+        if "." in path
+        else [contract()[path]]
+    )
     found: Any = checked(contract(**{path: [null, *real, null]}))
     for step in path.split("."):
         found = found[step]
     assert len([item for item in found if item is not None]) == len(real)
 
 
-@pytest.mark.parametrize("path", ["identity", "address", "bankData", "contacts", "operation.parcelas", SCHEDULE])
+@pytest.mark.parametrize(
+    "path", ["identity", "address", "bankData", "contacts", "operation.parcelas", SCHEDULE]
+)
 def test_an_empty_object_or_list_is_valid(path: str) -> None:
     checked(contract(**{path: {} if path != SCHEDULE else []}))
 
@@ -407,7 +415,11 @@ def test_the_longest_keys_that_fit_are_valid() -> None:
     )
 
 
-@pytest.mark.parametrize("value", [f"{CANARY}\0", {CANARY: CANARY}, [[CANARY]], CANARY * 100], ids=["nul", "object", "lists", "long"])
+@pytest.mark.parametrize(
+    "value",
+    [f"{CANARY}\0", {CANARY: CANARY}, [[CANARY]], CANARY * 100],
+    ids=["nul", "object", "lists", "long"],
+)
 def test_no_error_ever_quotes_what_a_field_held(value: Any) -> None:
     whole, containers = contract(), []
     for path, held in [(path, held_at(whole, path)) for path in field_paths(whole)]:
@@ -415,15 +427,16 @@ def test_no_error_ever_quotes_what_a_field_held(value: Any) -> None:
             containers.append(contract(**{path: value}))
         else:
             changed(whole, path, value)
-    rejected = 0
+    told = []
     for document in (whole, *containers[:8]):
         try:
             CHECKER.check(document)
         except Rejected as error:
-            rejected += 1
-            assert CANARY not in f"{error} {error!r} {error.reasons} {error.codes} {error.messages}"
-            assert error.__cause__ is None
-    assert rejected
+            told.append(
+                f"{error} {error!r} {error.reasons} {error.codes} {error.messages} {error.__cause__!r}"
+            )
+    assert told
+    assert CANARY not in "".join(told)
 
 
 def held_at(document: Any, path: str) -> Any:
@@ -450,7 +463,10 @@ def test_the_messages_are_the_codes_with_their_sentences_per_path() -> None:
     [
         ({}, datetime(2024, 5, 3, 19, 28, 10, 454_000, tzinfo=UTC)),
         ({"updatedAt": None}, datetime(2024, 3, 12, 12, 20, 19, 93_830, tzinfo=UTC)),
-        ({"updatedAt": "", "createdAt": {"@i:nil": "true"}}, datetime(2024, 3, 12, 12, 28, 25, 832_000, tzinfo=UTC)),
+        (
+            {"updatedAt": "", "createdAt": {"@i:nil": "true"}},
+            datetime(2024, 3, 12, 12, 28, 25, 832_000, tzinfo=UTC),
+        ),
         ({"updatedAt": "0001-01-01T00:00:00"}, datetime(2024, 3, 12, 12, 20, 19, 93_830, tzinfo=UTC)),
         (
             {

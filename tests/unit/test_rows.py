@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -68,15 +68,23 @@ def test_the_client_of_a_person() -> None:
             False,
             "MG",
             "FIDC - Modelo",
-            D("9800.00"),
+            Decimal("9800.00"),
         )
     ]
 
 
 def test_the_client_of_a_company_without_anything_that_it_may_lack() -> None:
-    optional = (
-        "birthDate maritalStatus birthPlace gender motherName pep state structure averageMonthlyIncome".split()
-    )
+    optional = [
+        "birthDate",
+        "maritalStatus",
+        "birthPlace",
+        "gender",
+        "motherName",
+        "pep",
+        "state",
+        "structure",
+        "averageMonthlyIncome",
+    ]
     nothing = (None,) * 9
     found = table("clientes", name="  ACME\n", **PJ, **dict.fromkeys(optional, MISSING))
     assert found == [("ACME", "PJ", "12ABC34501DE35", *nothing)]
@@ -89,7 +97,9 @@ def test_a_person_has_a_cpf_and_an_rg() -> None:
     ]
 
 
-@pytest.mark.parametrize("none", [MISSING, None, "", {}, [], [None], {"issuer": None, "number": " "}], ids=repr)
+@pytest.mark.parametrize(
+    "none", [MISSING, None, "", {}, [], [None], {"issuer": None, "number": " "}], ids=repr
+)
 def test_without_a_number_there_is_no_rg(none: Any) -> None:
     assert table("identidades", identity=none) == [("CPF", "39825979194", None, None)]
 
@@ -159,7 +169,9 @@ def test_the_address_of_the_document() -> None:
     ],
     ids=repr,
 )
-def test_an_address_is_of_the_kind_it_says_or_of_the_usual_one(person: Document, said: Any, kind: str) -> None:
+def test_an_address_is_of_the_kind_it_says_or_of_the_usual_one(
+    person: Document, said: Any, kind: str
+) -> None:
     item = STREET if said is MISSING else {**STREET, "type": said}
     assert table("enderecos", **person, address=item) == [(kind, *STREET_ROW)]
 
@@ -220,7 +232,10 @@ def test_without_contacts_there_are_no_rows(nothing: Any) -> None:
     ("item", "row"),
     [
         ({"bankNumber": "756", "branchNumber": 4103, "accountNumber": 8079}, ("756", "4103", "8079")),
-        ({"bankNumber": "001", "branchNumber": "0012-3", "accountNumber": "0045-X"}, ("001", "0012-3", "0045-X")),
+        (
+            {"bankNumber": "001", "branchNumber": "0012-3", "accountNumber": "0045-X"},
+            ("001", "0012-3", "0045-X"),
+        ),
         ({"bankNumber": 1, "branchNumber": Int64(2), "accountNumber": 3.0}, ("1", "2", "3")),
         ({"bankNumber": 0, "branchNumber": 0, "accountNumber": 0}, ("0", "0", "0")),
     ],
@@ -231,16 +246,21 @@ def test_an_account_is_text_and_an_int_its_digits(item: Document, row: tuple[str
 
 
 def test_an_account_twice_is_one_row() -> None:
-    one, other = {"bankNumber": "1", "branchNumber": 2, "accountNumber": "3"}, {
-        "bankNumber": 1,
-        "branchNumber": "2",
-        "accountNumber": 3,
-    }
+    one, other = (
+        {"bankNumber": "1", "branchNumber": 2, "accountNumber": "3"},
+        {
+            "bankNumber": 1,
+            "branchNumber": "2",
+            "accountNumber": 3,
+        },
+    )
     assert table("dados_bancarios", bankData=[one, None, other]) == [("1", "2", "3")]
 
 
 @pytest.mark.parametrize("lacking", ["bankNumber", "branchNumber", "accountNumber"])
-def test_an_account_that_lacks_a_part_is_left_out_with_a_finding_and_kept_among_the_extras(lacking: str) -> None:
+def test_an_account_that_lacks_a_part_is_left_out_with_a_finding_and_kept_among_the_extras(
+    lacking: str,
+) -> None:
     whole = {"bankNumber": "1", "branchNumber": 2, "accountNumber": "3"}
     part = {**whole, lacking: ""}
     found = rows(bankData=[whole, part])
@@ -267,25 +287,25 @@ def test_the_row_of_the_operation() -> None:
         None,
         True,
         "110000000",
-        D("18412.54"),
-        D("0.00"),
-        D("0.00"),
-        D("412.54"),
-        D("18000.00"),
-        D("2.4390"),
-        D("33.53"),
-        D("2.76"),
-        D("38.64"),
+        Decimal("18412.54"),
+        Decimal("0.00"),
+        Decimal("0.00"),
+        Decimal("412.54"),
+        Decimal("18000.00"),
+        Decimal("2.4390"),
+        Decimal("33.53"),
+        Decimal("2.76"),
+        Decimal("38.64"),
         date(2024, 3, 12),
         date(2024, 5, 10),
         date(2025, 4, 10),
         12,
-        D("18846.65"),
-        D("0.00"),
-        D("0.00"),
-        D("0.00"),
-        D("3553.82"),
-        D("21966.36"),
+        Decimal("18846.65"),
+        Decimal("0.00"),
+        Decimal("0.00"),
+        Decimal("0.00"),
+        Decimal("3553.82"),
+        Decimal("21966.36"),
         datetime(2024, 3, 12, 12, 20, 19, 93_830, tzinfo=UTC),
         datetime(2024, 3, 12, 12, 28, 25, 832_000, tzinfo=UTC),
     ]
@@ -295,10 +315,19 @@ def test_the_row_of_the_operation() -> None:
 
 def test_every_column_has_the_field_of_its_own() -> None:
     """Each amount a number of its own, so that no two columns can be mixed up."""
-    amounts = (
-        "ValorBruto ValorDoSeguro ValorDaCAD ValorDoIOF ValorLiquido TotalDeAmortizacao TotalDaTaxaDeServico"
-        " TotalDoSeguro TotalDaTaxaDeCorrecao TotalDeJuros TotalDoValorDasParcelas"
-    ).split()
+    amounts = [
+        "ValorBruto",
+        "ValorDoSeguro",
+        "ValorDaCAD",
+        "ValorDoIOF",
+        "ValorLiquido",
+        "TotalDeAmortizacao",
+        "TotalDaTaxaDeServico",
+        "TotalDoSeguro",
+        "TotalDaTaxaDeCorrecao",
+        "TotalDeJuros",
+        "TotalDoValorDasParcelas",
+    ]
     changes = {f"operation.{name}": str(number) for number, name in enumerate(amounts, 1)}
     row = table("operacoes", **changes)[0]
     assert [int(value) for value in (*row[5:10], *row[18:24])] == list(range(1, 12))
@@ -308,37 +337,41 @@ def test_a_bare_operation_has_nulls() -> None:
     bare = {"VencimentoPrimeiraParcela": "2024-05-10", "ValorBruto": "2", "ValorLiquido": "1"}
     found = rows(operation=bare, status=MISSING, createdAt=MISSING, emitedAt=MISSING).tables
     row = found["operacoes"][0]
-    assert [value for value in row[:-1] if value is not None] == [date(2024, 5, 10), D("2.00"), D("1.00")]
-    assert (row[1], row[5], row[9]) == (date(2024, 5, 10), D("2.00"), D("1.00"))
+    assert [value for value in row[:-1] if value is not None] == [
+        date(2024, 5, 10),
+        Decimal("2.00"),
+        Decimal("1.00"),
+    ]
+    assert (row[1], row[5], row[9]) == (date(2024, 5, 10), Decimal("2.00"), Decimal("1.00"))
     assert found["parcelas"] == found["detalhamento_cet"] == []
 
 
 def test_the_rows_of_the_schedule_with_the_grace_period() -> None:
     found = table("parcelas")
-    zero = D("0.00")
+    zero = Decimal("0.00")
     assert found[0] == (
         0,
         date(2024, 4, 10),
         zero,
         zero,
-        D("434.11"),
+        Decimal("434.11"),
         zero,
         zero,
         zero,
-        D("18412.54"),
+        Decimal("18412.54"),
         zero,
-        D("18846.65"),
+        Decimal("18846.65"),
     )
     assert found[12] == (
         12,
         date(2025, 4, 10),
-        D("1786.90"),
+        Decimal("1786.90"),
         zero,
-        D("43.63"),
+        Decimal("43.63"),
         zero,
         zero,
-        D("1830.53"),
-        D("1786.90"),
+        Decimal("1830.53"),
+        Decimal("1786.90"),
         zero,
         zero,
     )
@@ -358,7 +391,7 @@ def test_every_amount_of_a_row_has_a_column_of_its_own() -> None:
         "ValorDoSaldoAtual": 10,
     }
     row = {"NumeroDaParcela": 1, "DataDeVencimento": "2024-05-10", **fields}
-    assert table("parcelas", schedule=row) == [(1, date(2024, 5, 10), *map(D, range(2, 11)))]
+    assert table("parcelas", schedule=row) == [(1, date(2024, 5, 10), *map(Decimal, range(2, 11)))]
     assert table("parcelas", schedule={"NumeroDaParcela": 1, "DataDeVencimento": "2024-05-10"}) == [
         (1, date(2024, 5, 10), *[None] * 9)
     ]
@@ -370,7 +403,9 @@ def test_without_a_schedule_there_are_no_parcelas(empty: Any) -> None:
 
 
 def test_an_only_row_that_is_an_object_is_a_parcela() -> None:
-    assert [row[0] for row in table("parcelas", schedule=parcela(1, "2024-05-10", "1", "0", "1", "1", "0"))] == [1]
+    assert [
+        row[0] for row in table("parcelas", schedule=parcela(1, "2024-05-10", "1", "0", "1", "1", "0"))
+    ] == [1]
 
 
 def test_null_rows_of_the_schedule_are_skipped() -> None:
@@ -378,9 +413,11 @@ def test_null_rows_of_the_schedule_are_skipped() -> None:
 
 
 def test_the_breakdown_of_the_cet() -> None:
-    assert table("detalhamento_cet") == [(D("2.44"), D("0.32"), D("0.00"), D("0.00"))]
+    assert table("detalhamento_cet") == [(Decimal("2.44"), Decimal("0.32"), Decimal("0.00"), Decimal("0.00"))]
     one = {"PorcentagemDeTarifas": "1.50"}
-    assert table("detalhamento_cet", **{"operation.detalhamentoDaCET": one}) == [(None, None, D("1.50"), None)]
+    assert table("detalhamento_cet", **{"operation.detalhamentoDaCET": one}) == [
+        (None, None, Decimal("1.50"), None)
+    ]
     for nothing in (None, {}, {"@xsi:nil": "true"}, MISSING):
         assert table("detalhamento_cet", **{"operation.detalhamentoDaCET": nothing}) == []
 

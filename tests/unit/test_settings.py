@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,7 @@ def test_it_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "value"),
     [
         ("CCB_TIMEZONE", f"{SECRET}/Nowhere"),
+        ("CCB_TIMEZONE", SECRET),
         ("CCB_TIMEZONE", f"../../{SECRET}"),
         ("CCB_TIMEZONE", f"/etc/{SECRET}"),
         ("CCB_TIMEZONE", SECRET * 1000),
@@ -114,7 +116,6 @@ def test_it_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CCB_WORKERS", f"{SECRET}\nsecond line"),
         ("CCB_WORKERS", "0"),
         ("CCB_WORKERS", "2.5"),
-        ("CCB_BATCH", "0"),
         ("CCB_NIGHTLY_DAYS", "-1"),
         ("CCB_POOL_SIZE", "x"),
     ],
@@ -210,9 +211,11 @@ def test_a_day_lasts_from_local_midnight_to_local_midnight(day: date, start: dat
 def test_the_days_of_a_year_follow_each_other_without_gap_or_overlap() -> None:
     for zone in ("America/Sao_Paulo", "UTC", "Asia/Tokyo"):
         here = Settings(timezone=zone)
-        days = [date.fromordinal(n) for n in range(date(2018, 10, 1).toordinal(), date(2019, 4, 1).toordinal())]
+        days = [
+            date.fromordinal(n) for n in range(date(2018, 10, 1).toordinal(), date(2019, 4, 1).toordinal())
+        ]
         bounds = [here.bounds(day) for day in days]
-        for (_, end), (start, _) in zip(bounds, bounds[1:], strict=False):
+        for (_, end), (start, _) in pairwise(bounds):
             assert end.timestamp() == start.timestamp()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from bson import Binary, Code, Decimal128, Int64, MaxKey, ObjectId, Regex, Timestamp
+from bson import Binary, Decimal128, Int64, MaxKey, ObjectId, Regex, Timestamp
 from bson.datetime_ms import DatetimeMS
 from contracts import bson_values
 from hypothesis import example, given, settings
@@ -86,20 +86,20 @@ def same_decimal(found: Any, digits: str) -> bool:
     return isinstance(found, Decimal) and str(found) == digits
 
 
-@EVERY_READER
 @pytest.mark.parametrize("null", NULLS, ids=shown)
-def test_every_way_to_say_null_is_null_for_every_reader(reader: Reader, null: Any) -> None:
-    assert reader(null) is None
+def test_every_way_to_say_null_is_null_for_every_reader(null: Any) -> None:
+    for name, reader in READERS.items():
+        assert reader(null) is None, name
 
 
-@EVERY_READER
 @pytest.mark.parametrize(
     "value",
     [{}, {"@i:nil": "false"}, {"@i:nil": "true", "a": 1}, {"a": 1}, [], ["1"], [None], b"1", Binary(b"1", 4)],
     ids=shown,
 )
-def test_containers_and_bytes_are_never_a_value(reader: Reader, value: Any) -> None:
-    code_of(reader, value)
+def test_containers_and_bytes_are_never_a_value(value: Any) -> None:
+    for reader in READERS.values():
+        code_of(reader, value)
 
 
 @EVERY_READER
@@ -434,7 +434,9 @@ def test_what_is_no_int4_is_no_count(value: Any, code: str) -> None:
 # --- truth ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", [True, "True", "true", "TRUE", "S", "s", "1", " true ", 1, 1.0, Int64(1)], ids=shown)
+@pytest.mark.parametrize(
+    "value", [True, "True", "true", "TRUE", "S", "s", "1", " true ", 1, 1.0, Int64(1)], ids=shown
+)
 def test_the_ways_to_say_true(value: Any) -> None:
     assert values.boolean(value) is True
 
@@ -488,9 +490,11 @@ def test_a_calendar_date_is_the_day_that_was_written(value: Any) -> None:
     assert type(found) is date
 
 
-@pytest.mark.parametrize("zone", ["Asia/Tokyo", "Pacific/Kiritimati", "Etc/GMT+12", "America/Sao_Paulo", "UTC"])
+@pytest.mark.parametrize(
+    "zone", ["Asia/Tokyo", "Pacific/Kiritimati", "Etc/GMT+12", "America/Sao_Paulo", "UTC"]
+)
 @given(day=st.dates(min_value=date(1, 1, 2)))
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_a_midnight_without_offset_never_moves_by_a_time_zone(zone: str, day: date) -> None:
     here = ZoneInfo(zone)
     iso = f"{day.year:04}-{day.month:02}-{day.day:02}"
@@ -677,7 +681,9 @@ def test_an_id_is_kept_exactly_as_it_is() -> None:
     assert values.mongo_id(ObjectId("65f04e2c9d1e8a0001a1b2c3")) == "65f04e2c9d1e8a0001a1b2c3"
 
 
-@pytest.mark.parametrize("value", [None, 5, 5.0, True, b"x", {"a": 1}, ["x"], datetime(2024, 1, 1)], ids=shown)
+@pytest.mark.parametrize(
+    "value", [None, 5, 5.0, True, b"x", {"a": 1}, ["x"], datetime(2024, 1, 1)], ids=shown
+)
 def test_an_id_of_another_type_is_refused(value: Any) -> None:
     assert code_of(values.mongo_id, value) == "id_invalido"
 
@@ -792,7 +798,9 @@ NORMAL: dict[str, Callable[[Any], bool]] = {
     "text": lambda v: type(v) is str and v == v.strip() != "" and "\0" not in v,
     "key": lambda v: type(v) is str and v == v.strip() != "" and "\0" not in v,
     "person_type": lambda v: v in ("PF", "PJ"),
-    "tax_id": lambda v: type(v) is str and v.isascii() and v.isalnum() and v == v.upper() and len(v) in (11, 14),
+    "tax_id": lambda v: (
+        type(v) is str and v.isascii() and v.isalnum() and v == v.upper() and len(v) in (11, 14)
+    ),
     "zip_code": lambda v: type(v) is str and "\0" not in v,
     "money": lambda v: isinstance(v, D) and v.as_tuple().exponent == -2 and abs(v) < 10**13,
     "rate": lambda v: type(v) is D and v.is_finite(),
@@ -812,14 +820,13 @@ def promised(name: str, value: Any) -> bool:
     return found is None or NORMAL[name](found)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(bson_values())
 def test_a_reader_gives_its_normal_form_or_null_or_a_code_and_nothing_else(value: Any) -> None:
     for name in READERS:
         assert promised(name, value), name
 
 
-@pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize(
     "value",
     [
@@ -842,14 +849,12 @@ def test_a_reader_gives_its_normal_form_or_null_or_a_code_and_nothing_else(value
     ],
     ids=shown,
 )
-def test_monsters_are_read_or_refused_and_never_break_a_reader(name: str, value: Any) -> None:
-    assert promised(name, value)
+def test_monsters_are_read_or_refused_and_never_break_a_reader(value: Any) -> None:
+    for name in READERS:
+        assert promised(name, value), name
 
 
 @EVERY_READER
 def test_an_error_never_quotes_the_value(reader: Reader) -> None:
-    for value in ("ZZCANARYZZ\0", {"a": "ZZCANARYZZ"}, b"ZZCANARYZZ", ["ZZCANARYZZ"], Code("ZZCANARYZZ")):
-        try:
-            reader(value)
-        except Unreadable as error:
-            assert "CANARY" not in repr(error)
+    for value in ("ZZCANARYZZ\0", {"a": "ZZCANARYZZ"}, b"ZZCANARYZZ", ["ZZCANARYZZ"], Regex("ZZCANARYZZ")):
+        assert "CANARY" not in code_of(reader, value)

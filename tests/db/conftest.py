@@ -1,0 +1,50 @@
+"""A source and a target for each database test, and rows by the names of their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg2
+import psycopg2.extras
+import pytest
+from world import World
+
+from ccb_luigi.settings import Settings
+
+Rows = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def settings(database_url: str, mongo: Any) -> Settings:
+    """An empty collection and a database with the tables; nothing is waited for longer than a minute."""
+    return Settings(
+        # Nobody pulls the plug, and each date is eleven commits.
+        postgres_url=f"{database_url}?options=-csynchronous_commit%3Doff",
+        mongo_uri=mongo.uri,
+        mongo_database=mongo.name,
+        retry_seconds=30,
+        lock_seconds=60,
+    )
+
+
+@pytest.fixture
+def world(settings: Settings) -> World:
+    return World(settings)
+
+
+@pytest.fixture
+def rows(settings: Settings) -> Rows:
+    """``rows("parcelas", ccb_code="A")``: the committed rows as dictionaries, in the primary key's order."""
+
+    def find(table: str, **having: Any) -> list[dict[str, Any]]:
+        condition = "".join(f" AND {name} = %s" for name in having)
+        connection = psycopg2.connect(settings.postgres_url)
+        try:
+            with connection, connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+                cursor.execute(f"SELECT * FROM {table} WHERE true{condition} ORDER BY 1, 2", [*having.values()])
+                return [dict(row) for row in cursor.fetchall()]
+        finally:
+            connection.close()
+
+    return find
