@@ -437,7 +437,8 @@ def test_a_step_whose_staging_lost_rows_loads_nothing(world: World, staged: str,
     pipeline.extract(world.settings, D1)
     for earlier in EIGHT[: EIGHT.index(step)]:
         world.load(D1, earlier)
-    world.query(f"DELETE FROM staging.{staged} WHERE doc = 1")
+    gone = f"DELETE FROM staging.{staged} WHERE ctid = (SELECT min(ctid) FROM staging.{staged}) RETURNING 1"
+    assert world.query(gone) == [(1,)]
     with pytest.raises(StagingIncomplete):
         world.load(D1, step)
     assert world.one(f"SELECT count(*) FROM {step}") == 0
