@@ -191,7 +191,12 @@ def run(
 @main.command()
 @source_option
 @click.option("--date", "day", type=DAY, required=True, help="The date to do again.")
-@click.option("--table", type=click.Choice(list(BY_NAME)), help="Only this table and what depends on it.")
+@click.option(
+    "--table",
+    metavar="TABLE",
+    type=click.Choice(list(BY_NAME)),
+    help=f"Only this table and what depends on it: {', '.join(BY_NAME)}.",
+)
 @click.option("--workers", type=click.IntRange(1, 64), help="Parallel tasks (default: from luigi.cfg).")
 @_clean
 @_with_settings

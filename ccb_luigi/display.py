@@ -42,6 +42,7 @@ class RunDisplay:
         self._console = console
         self._left = {day: len(markers.STEPS) for day in days}
         self._read: dict[date, int] = {}
+        self._failed: set[Event] = set()
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -73,6 +74,9 @@ class RunDisplay:
         if self._bar is None or event.day is None:
             return
         if event.kind == "failed":
+            if event in self._failed:  # tried again, and failed again in the same way
+                return
+            self._failed.add(event)
             self._console.print(f"[red]{event.day}  {event.step}  failed[/]: {event.message}", soft_wrap=True)
         elif event.kind == "progress":
             self._read[event.day] = event.rows

@@ -74,19 +74,23 @@ def displaced(connection: Connection, batch: int) -> list[str]:
     return list(found.scalars())
 
 
-def classify(connection: Connection, batch: int) -> None:
+def classify(connection: Connection, batch: int) -> list[str]:
     """Marks what will not be loaded, and takes away the rows of contracts whose code changed.
+
+    Returns the codes that were vacated so.
 
     ``obsoleto``: a newer version of the same document is in the table. ``duplicado``: another, newer
     document has the ``ccbCode``.
     """
     values = {"lote": batch}
     connection.execute(text(_MARK_STALE), values)
+    vacated: list[str] = []
     if connection.execute(text(_COUNT_OLD_CODES), values).scalar():
         lock(connection, REMOVAL_LOCK)
-        connection.execute(text(_FORGET_OLD_CODES), values)
+        vacated = list(connection.execute(text(_FORGET_OLD_CODES), values).scalars())
     connection.execute(text(_MARK_DUPLICATES_HERE), values)
     connection.execute(text(_MARK_DUPLICATES_THERE), values)
+    return vacated
 
 
 _MARK_STALE = """
@@ -104,7 +108,7 @@ _OLD_CODES = """
 # Counted, not EXISTS: that asks for a plan that is fast if there is one, and endless if there is none.
 _COUNT_OLD_CODES = f"SELECT count(*) FROM operacoes o WHERE EXISTS (SELECT {_OLD_CODES})"
 
-_FORGET_OLD_CODES = f"DELETE FROM operacoes o WHERE EXISTS (SELECT {_OLD_CODES})"
+_FORGET_OLD_CODES = f"DELETE FROM operacoes o WHERE EXISTS (SELECT {_OLD_CODES}) RETURNING o.ccb_code"
 
 # Two statements, since an OR of two EXISTS can't be a join.
 _MARK_DUPLICATES_HERE = """
@@ -192,7 +196,7 @@ def _replace(connection: Connection, table: Table, owner: str, batch: int) -> Wr
 # A contract whose own row stayed but whose children changed did change.
 _MARK_CHANGED = """
     UPDATE staging.contratos k SET situacao = 'alterado'
-    WHERE k.lote = :lote AND k.situacao = 'igual'
+    WHERE k.lote = :lote AND (k.situacao = 'igual' OR k.situacao IS NULL)
       AND k.ccb_code IN (SELECT ccb_code FROM mudanca UNION SELECT d.ccb_code {of_batch} WHERE d.novo)
 """
 

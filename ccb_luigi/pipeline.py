@@ -23,6 +23,9 @@ from ccb_luigi.staging import Counts, Progress, stage
 AD_HOC = 0
 """The batch of documents that are migrated by ``_id``; a date's batch is its ordinal, from 1 on."""
 
+FREED = "liberados"
+"""In the marker of operacoes: the documents that wait for a code that this load vacated."""
+
 BREAKER_MINIMUM = 50
 """Up to this many rejected documents never trip the circuit breaker (contract §3.9)."""
 
@@ -76,11 +79,12 @@ def load(settings: Settings, table: Table, day: date) -> loading.Written | None:
         with _step(connection, table.name, day) as todo:
             if not todo:
                 return None
-            postgres.lock(connection, f"tabela {table.name}")
+            postgres.lock(connection, _table_lock(table))
             extraction = _checked_extraction(connection, table, day)
-            written = _load(connection, settings, table, day.toordinal(), extraction.inserted)
+            written, freed = _load(connection, settings, table, day.toordinal(), extraction.inserted)
             staged = extraction.contagens["staging"][table.name]
-            markers.put(connection, table.name, day, staged, asdict(written))
+            counts = asdict(written) | ({FREED: freed} if freed else {})
+            markers.put(connection, table.name, day, staged, counts)
             return written
 
     return postgres.of_process(settings).run(work)
@@ -93,10 +97,14 @@ def reconcile_day(settings: Settings, day: date) -> reconcile.Reconciliation | N
         NotReconciled: counts or sums differ; the row with ``ok = false`` stays, and no marker.
     """
 
+    _migrate_freed(settings, day)
+
     def work(connection: Connection) -> reconcile.Reconciliation | None:
         with _step(connection, markers.RECONCILIATION, day) as todo:
             if not todo:
                 return None
+            # The look at both tables takes several statements: no other date may move them meanwhile.
+            postgres.lock(connection, _table_lock(tables.operacoes), _table_lock(tables.parcelas))
             batch = day.toordinal()
             extraction = _checked_extraction(connection, tables.parcelas, day)
             counts = extraction.contagens
@@ -124,13 +132,13 @@ def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
 
     def work(connection: Connection) -> tuple[Counts, int]:
         schema.check(connection)
-        postgres.lock(connection, "avulsos", *(f"tabela {table.name}" for table in tables.LOADED))
+        postgres.lock(connection, "avulsos", *map(_table_lock, tables.LOADED))
         loading.discard(connection, AD_HOC)
         started = datetime.now(UTC)
         with source.opened(settings) as origin:
             task = Task(AD_HOC, None, settings.zone, settings.promoted)
             counts = stage(connection, task, origin.by_ids(ids))
-        for table in tables.LOADED:
+        for table in tables.LOADED:  # what a vacated code sets free here, the next retry or date loads
             _load(connection, settings, table, AD_HOC, started)
         result = reconcile.reconcile(connection, AD_HOC, counts.lidos, counts.quarentena)
         if not result.ok:
@@ -142,6 +150,10 @@ def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
     return postgres.of_process(settings).run(work)
 
 
+def _table_lock(table: Table) -> str:
+    return f"tabela {table.name}"
+
+
 @contextmanager
 def _step(connection: Connection, step: str, day: date) -> Iterator[bool]:
     """Locks the step and tells whether it is still to be done."""
@@ -150,18 +162,31 @@ def _step(connection: Connection, step: str, day: date) -> Iterator[bool]:
     yield markers.find(connection, step, day) is None
 
 
+def _migrate_freed(settings: Settings, day: date) -> None:
+    """Loads the documents that had lost a ``ccbCode`` which the date's load of operacoes vacated.
+
+    Otherwise it would depend on the order of the dates who has the code (contract §3.2).
+    """
+    target = postgres.of_process(settings)
+    loaded = target.run(lambda connection: markers.find(connection, tables.operacoes.name, day))
+    if loaded and loaded.contagens.get(FREED):
+        migrate_ids(settings, loaded.contagens[FREED])
+
+
 def _load(
     connection: Connection, settings: Settings, table: Table, batch: int, read_at: datetime
-) -> loading.Written:
+) -> tuple[loading.Written, list[str]]:
+    """Loads a table; for operacoes also the ``mongo_id`` of those who may now have a vacated code."""
     if table is not tables.operacoes:
-        return loading.load(connection, table, batch)
-    loading.classify(connection, batch)
+        return loading.load(connection, table, batch), []
+    vacated = loading.classify(connection, batch)
+    freed = quarantine.waiting_for(connection, vacated) if vacated else []
     losers = [*loading.duplicates(connection, batch), *loading.displaced(connection, batch)]
     written = loading.load(connection, table, batch)
     quarantine.close_loaded(connection, batch, read_at)
     if losers:
         _quarantine_duplicates(connection, settings, losers)
-    return written
+    return written, freed
 
 
 def _quarantine_duplicates(connection: Connection, settings: Settings, ids: list[str]) -> None:
@@ -184,9 +209,10 @@ def _checked_extraction(connection: Connection, table: Table, day: date) -> mark
     if extraction is None:
         raise StagingIncomplete(f"{day}: nothing is staged; `ccb-luigi rerun --date {day}` extracts it")
     expected = extraction.contagens["staging"]
-    for name, found in loading.staged_counts(
-        connection, day.toordinal(), table.name, tables.staged_contratos.name
-    ).items():
+    counted = [table.name, tables.staged_contratos.name]
+    if table is tables.operacoes:
+        counted.append(tables.staged_qualidade.name)
+    for name, found in loading.staged_counts(connection, day.toordinal(), *counted).items():
         if found != expected.get(name, 0):
             raise StagingIncomplete(
                 f"{day}: staging.{name} holds {found} rows, the extraction wrote {expected.get(name, 0)};"

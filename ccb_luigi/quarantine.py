@@ -15,7 +15,8 @@ from sqlalchemy import Connection, select, text
 from ccb_luigi.codes import meaning
 from ccb_luigi.postgres import driver_connection
 from ccb_luigi.tables import quarentena
-from ccb_luigi.transform import BY_BYTES, Refused
+from ccb_luigi.transform import BY_BYTES, Refused, decode
+from ccb_luigi.values import key
 
 PAGE = 100
 
@@ -70,17 +71,32 @@ def duplicate(mongo_id: str, raw: bytes) -> Refused:
 def close_loaded(connection: Connection, batch: int, read_at: datetime) -> int:
     """Closes the rows of the documents that the batch loaded; returns how many.
 
-    ``read_at`` is when the batch was read: what was rejected after that is a later version.
+    ``read_at`` is when the batch was read: what was rejected after that is a later version, unless all
+    that it lost was its code, which it has now.
     """
     return connection.execute(
         text("""
             UPDATE controle.quarentena q SET resolvido_em = now()
             FROM staging.contratos k
             WHERE k.lote = :lote AND k.situacao IN ('novo', 'alterado', 'igual')
-              AND q.mongo_id = k.mongo_id AND q.resolvido_em IS NULL AND q.ultima_vez <= :read_at
+              AND q.mongo_id = k.mongo_id AND q.resolvido_em IS NULL
+              AND (q.ultima_vez <= :read_at
+                   OR q.codigos = '{ccb_duplicado}' AND q.particao <= k.particao)
         """),
         {"lote": batch, "read_at": read_at},
     ).rowcount
+
+
+def waiting_for(connection: Connection, ccb_codes: Sequence[str]) -> list[str]:
+    """``mongo_id`` of the open duplicates whose document has one of these codes."""
+    wanted = set(ccb_codes)
+    found = connection.execute(
+        text("""
+            SELECT mongo_id, documento FROM controle.quarentena
+            WHERE resolvido_em IS NULL AND 'ccb_duplicado' = ANY(codigos) AND documento IS NOT NULL
+        """)
+    )
+    return [mongo_id for mongo_id, raw in found if key(decode(bytes(raw)).get("ccbCode")) in wanted]
 
 
 def close_gone(connection: Connection, ids: Sequence[str]) -> int:

@@ -69,10 +69,27 @@ def run(
     if todo:
         with events.listening(handle):
             _build([MigrateCCB(date=day) for day in todo], settings, workers)
+        if not outcome.failures:
+            for event in _held_back(settings, todo):
+                handle(event)
     complete = set(all_done(markers.STEPS, wanted))
     outcome.complete = [day for day in wanted if day in complete]
     outcome.incomplete = [day for day in wanted if day not in complete]
     return outcome
+
+
+def _held_back(settings: Settings, days: list[date]) -> list[Event]:
+    """Why dates may be incomplete although no step failed here."""
+    missing = set(days) - set(all_done(markers.STEPS, days))
+    reason = (
+        "luigid holds it back after failures ([scheduler] disable_persist), or another worker has it;"
+        " without luigid: CCB_SCHEDULER_URL= ccb-luigi run ..."
+    )
+    return [
+        Event("failed", "migration", day, message=reason, exit_code=PartitionFailed.exit_code)
+        for day in sorted(missing)
+        if settings.scheduler_url
+    ]
 
 
 def _build(roots: list[luigi.Task], settings: Settings, workers: int) -> None:

@@ -58,7 +58,7 @@ def last_days(connection: Connection, until: date, count: int) -> list[Day]:
     for day, step, rows, counts in connection.execute(marked):
         days[day].rows[step] = rows
         if step in tables.BY_NAME:
-            days[day].written[step] = sum(counts.values())
+            days[day].written[step] = sum(counts[name] for name in ("inserted", "updated", "deleted"))
     proofs = select(reconciliacoes.c.particao, reconciliacoes.c.ok)
     for day, ok in connection.execute(proofs.where(reconciliacoes.c.particao.between(first, until))):
         days[day].proven = ok

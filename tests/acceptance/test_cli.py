@@ -32,7 +32,6 @@ COMMANDS = [
     "quarantine list",
     "quarantine show",
     "quarantine retry",
-    "sweep",
     "synth",
     "demo",
 ]

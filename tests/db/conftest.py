@@ -42,7 +42,9 @@ def rows(settings: Settings) -> Rows:
         connection = psycopg2.connect(settings.postgres_url)
         try:
             with connection, connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
-                cursor.execute(f"SELECT * FROM {table} WHERE true{condition} ORDER BY 1, 2", [*having.values()])
+                cursor.execute(
+                    f"SELECT * FROM {table} WHERE true{condition} ORDER BY 1, 2", [*having.values()]
+                )
                 return [dict(row) for row in cursor.fetchall()]
         finally:
             connection.close()
