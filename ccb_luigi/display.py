@@ -52,6 +52,7 @@ class RunDisplay:
             console=console,
             transient=True,
             disable=not console.is_terminal,
+            auto_refresh=False,  # its thread would print while workers are forked: see events
         )
         self._bar: TaskID | None = None
 
@@ -71,6 +72,7 @@ class RunDisplay:
 
     def handle(self, event: Event) -> None:
         """Takes an event of a worker."""
+        self._progress.refresh()
         if self._bar is None or event.day is None:
             return
         if event.kind == "failed":

@@ -1,4 +1,4 @@
-"""What the workers tell the command line: a queue that forked workers inherit.
+"""What the workers tell the command line, through a pipe that forked workers inherit.
 
 Without a listener (``luigi --module ...``) telling does nothing.
 """
@@ -6,50 +6,70 @@ Without a listener (``luigi --module ...``) telling does nothing.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from multiprocessing.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """``kind``: started, progress, done or failed. ``rows``: documents read so far, or rows written."""
+    """``kind``: started, progress, done, failed, or idle (nothing happened for a moment).
+
+    ``rows``: documents read so far, or rows of the step.
+    """
 
     kind: str
-    step: str
-    day: date | None
+    step: str = ""
+    day: date | None = None
     rows: int = 0
     message: str = ""
     exit_code: int = 0
 
 
-_queue: Any = None
+IDLE = Event("idle")
+IDLE_SECONDS = 0.25
+LONGEST_MESSAGE = 500
+"""So that an event fits into one atomic write: no lock that a killed worker could take to its grave."""
+
+_writer: Connection | None = None
+
+# A child forked in the middle of a print would inherit the locked stdout, and hang at its end.
+_handling = threading.Lock()
+os.register_at_fork(
+    before=_handling.acquire, after_in_parent=_handling.release, after_in_child=_handling.release
+)
 
 
 def tell(event: Event) -> None:
     """Sends the event to the listener, if there is one."""
-    if _queue is not None:
-        _queue.put(event)
+    if _writer is not None:
+        _writer.send(replace(event, message=event.message[:LONGEST_MESSAGE]))
 
 
 @contextmanager
 def listening(handle: Callable[[Event], None]) -> Iterator[None]:
     """Calls ``handle``, in a thread, for each event of this process and of those that it forks."""
-    global _queue
-    _queue = multiprocessing.get_context("fork").SimpleQueue()
+    global _writer
+    reader, _writer = multiprocessing.Pipe(duplex=False)
 
-    def pump(queue: Any) -> None:
-        while (event := queue.get()) is not None:
-            handle(event)
+    def pump() -> None:
+        while True:
+            event = reader.recv() if reader.poll(IDLE_SECONDS) else IDLE
+            if event is None:
+                return
+            with _handling:
+                handle(event)
 
-    thread = threading.Thread(target=pump, args=(_queue,), daemon=True)
+    thread = threading.Thread(target=pump, daemon=True)
     thread.start()
+    writer = _writer
     try:
         yield
     finally:
-        _queue.put(None)
+        _writer = None
+        writer.send(None)
         thread.join(timeout=5)
-        _queue = None

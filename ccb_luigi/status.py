@@ -12,6 +12,9 @@ from ccb_luigi import markers, tables
 from ccb_luigi.tables import reconciliacoes, table_updates
 
 
+_TOUCHED = ("inserted", "updated", "deleted")
+
+
 @dataclass(slots=True)
 class Day:
     """One date.
@@ -58,7 +61,7 @@ def last_days(connection: Connection, until: date, count: int) -> list[Day]:
     for day, step, rows, counts in connection.execute(marked):
         days[day].rows[step] = rows
         if step in tables.BY_NAME:
-            days[day].written[step] = sum(counts[name] for name in ("inserted", "updated", "deleted"))
+            days[day].written[step] = sum(counts.get(name, 0) for name in _TOUCHED)
     proofs = select(reconciliacoes.c.particao, reconciliacoes.c.ok)
     for day, ok in connection.execute(proofs.where(reconciliacoes.c.particao.between(first, until))):
         days[day].proven = ok
