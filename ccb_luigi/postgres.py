@@ -127,6 +127,8 @@ def translated(error: Exception) -> CcbError:
         return TargetError("PostgreSQL: no connection became free", transient=True)
     if isinstance(original, psycopg2.ProgrammingError) and "dsn" in str(original):
         return ConfigurationError("CCB_POSTGRES_URL is not a libpq URL or key/value string")
+    if re.search("invalid integer value|invalid port number", str(original)):
+        return ConfigurationError("CCB_POSTGRES_URL holds something else where a number must be")
     state = getattr(original, "pgcode", None)
     if state is None:
         return _of_connection(str(original))
@@ -143,7 +145,7 @@ def translated(error: Exception) -> CcbError:
     if state == errorcodes.LOCK_NOT_AVAILABLE:
         return Busy("another run holds a lock that this one needs", transient=True)
     if state == errorcodes.INSUFFICIENT_PRIVILEGE:
-        return TargetError(f"{what}: see the grants in README.md")
+        return TargetError(f"{what}: see docs/grants.sql")
     return TargetError(what, transient=state in _TRANSIENT or state.startswith("08"))
 
 

@@ -29,6 +29,7 @@ def upgrade(settings: Settings) -> tuple[str | None, str]:
     def work(connection: Connection) -> tuple[str | None, str]:
         postgres.lock(connection, LOCK)
         before = current(connection)
+        _refuse_newer(before or "")
         connection.execute(text("CREATE SCHEMA IF NOT EXISTS controle"))
         command.upgrade(alembic_config(connection), REVISION)
         return before, REVISION
@@ -65,5 +66,11 @@ def check(connection: Connection) -> None:
         raise SchemaOutdated(
             f"the tables are at revision {found}, not {REVISION}: run `ccb-luigi db upgrade`"
         )
+    _refuse_newer(found)
+
+
+def _refuse_newer(found: str) -> None:
     if found > REVISION:
-        raise SchemaOutdated(f"the tables are at revision {found}, newer than this program ({REVISION})")
+        raise SchemaOutdated(
+            f"the tables are at revision {found}, newer than this program ({REVISION}): install the newer one"
+        )

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from configparser import ConfigParser, Error
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -66,6 +66,8 @@ class Settings:
     def bounds(self, day: date) -> tuple[datetime, datetime]:
         """[start, end) of the partition ``day`` as local midnights (23 or 25 hours on some days)."""
         start = datetime.combine(day, time(), self.zone)
+        if day == date.max:
+            return start, datetime.max.replace(tzinfo=UTC)
         return start, datetime.combine(day + timedelta(days=1), time(), self.zone)
 
     def yesterday(self) -> date:

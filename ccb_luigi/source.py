@@ -36,7 +36,7 @@ _NOT_DATES = [
     "double", "string", "object", "binData", "undefined", "objectId", "bool", "regex", "dbPointer",
     "javascript", "symbol", "javascriptWithScope", "int", "timestamp", "long", "decimal", "minKey", "maxKey",
 ]  # fmt: skip
-_FIRST = datetime(1, 1, 1, tzinfo=UTC)
+_FIRST = datetime(1, 1, 2, tzinfo=UTC)  # the day before is .NET's null
 _LAST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 ODD_DATES: dict[str, Any] = {
     "$or": [
@@ -44,7 +44,7 @@ ODD_DATES: dict[str, Any] = {
         {"updatedAt": {"$type": _NOT_DATES}},
         {"updatedAt": []},
         {"updatedAt": {"$lt": _FIRST}},
-        {"updatedAt": {"$gt": _LAST}},
+        {"updatedAt": {"$gte": _LAST}},
     ]
 }
 """The documents whose ``updatedAt`` is not a date that Python can hold."""
@@ -100,7 +100,8 @@ class MongoSource:
     def documents(self, start: datetime, end: datetime) -> Iterator[bytes]:
         """See ``Source``; the odd ones come last, whatever their date."""
         yield from self._read(in_range(start, end))
-        yield from self.odd()
+        # A list can hold a date of this range and something odd: it has been read above.
+        yield from self._read({**ODD_DATES, "$nor": [in_range(start, end)]})
 
     def odd(self) -> Iterator[bytes]:
         """See ``Source``."""
@@ -119,7 +120,7 @@ class MongoSource:
         while True:
             with translated():
                 found = self.collection.find_one(
-                    {"updatedAt": {"$gte": after, "$lt": end}},
+                    {"updatedAt": {"$gte": after, "$lt": end}, "updatedAt.0": {"$exists": False}},
                     {"updatedAt": 1},
                     sort=[("updatedAt", 1)],
                 )

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, select, text
 from ccb_luigi import markers, tables
 from ccb_luigi.tables import reconciliacoes, table_updates
 
-
 _TOUCHED = ("inserted", "updated", "deleted")
 
 

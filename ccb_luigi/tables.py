@@ -54,7 +54,7 @@ def _from(path: str, name: str, type_: Any = None, **kwargs: Any) -> Column[Any]
 
 def _finite(column: Column[Any]) -> str:
     """``numeric`` takes NaN, and without a precision infinity as well; NaN sorts above infinity."""
-    if column.type is Money:
+    if column.type.precision is not None:  # type: ignore[attr-defined]
         return f"{column.name} <> 'NaN'"
     return f"{column.name} < 'Infinity' AND {column.name} > '-Infinity'"
 
@@ -239,9 +239,8 @@ def dependants(table: Table) -> list[Table]:
     return [candidate for candidate in LOADED if candidate in found - {table}]
 
 
-table_updates = Table(
+table_updates = _table(
     "table_updates",
-    metadata,
     Column("update_id", Text, primary_key=True),
     Column("target_table", Text),
     Column("inserted", Moment, server_default=func.now()),
@@ -289,9 +288,8 @@ qualidade = Table(
     comment="Findings on contracts that were loaded all the same",
 )
 
-reconciliacoes = Table(
+reconciliacoes = _table(
     "reconciliacoes",
-    metadata,
     Column("particao", Date, primary_key=True),
     *(
         Column(name, BigInteger, nullable=False)

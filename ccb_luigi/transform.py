@@ -167,9 +167,10 @@ def ids_of(name: str) -> list[Any]:
     found: list[Any] = [name]
     if ObjectId.is_valid(name):
         found.append(ObjectId(name))
-    elif name.startswith("{"):
+    else:
         with suppress(ValueError, TypeError):
-            found.append(json_util.loads(name, json_options=json_util.CANONICAL_JSON_OPTIONS))
+            value = json_util.loads(name, json_options=json_util.CANONICAL_JSON_OPTIONS)
+            found += [value] if id_text(value) == name else []
     return found
 
 

@@ -143,6 +143,10 @@ def _tables() -> None:
             server_default=sa.text("now()"),
             nullable=False,
         ),
+        sa.CheckConstraint(
+            "soma_valor_bruto_origem <> 'NaN' AND soma_valor_bruto_destino <> 'NaN' AND soma_prestacoes_origem <> 'NaN' AND soma_prestacoes_destino <> 'NaN'",
+            name=op.f("reconciliacoes_finitos_check"),
+        ),
         sa.PrimaryKeyConstraint("particao", name=op.f("reconciliacoes_pkey")),
         schema="controle",
         comment="Per date: what was read and what came of it, and the sums on both sides",
@@ -298,6 +302,7 @@ def _tables() -> None:
         sa.Column("linhas", sa.BigInteger(), nullable=True),
         sa.Column("contagens", JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
         sa.Column("segundos", sa.Numeric(precision=12, scale=3), nullable=True),
+        sa.CheckConstraint("segundos <> 'NaN'", name=op.f("table_updates_finitos_check")),
         sa.PrimaryKeyConstraint("update_id", name=op.f("table_updates_pkey")),
         comment="Markers: which table has which date's rows (Luigi's own marker table, and our counts)",
     )
