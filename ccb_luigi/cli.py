@@ -13,7 +13,7 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.console import Console
@@ -83,6 +83,11 @@ def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def _interrupted() -> NoReturn:
+    click.echo("ccb-luigi: interrupted; what is done is marked, the same command goes on", err=True)
+    sys.exit(130)
+
+
 def _clean(command: Callable[..., Any]) -> Callable[..., None]:
     """Turns our errors into one line on stderr and their exit status."""
 
@@ -94,11 +99,12 @@ def _clean(command: Callable[..., Any]) -> Callable[..., None]:
             click.echo(f"ccb-luigi: {error}", err=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("ccb-luigi: interrupted; what is done is marked, the same command goes on", err=True)
-            sys.exit(130)
+            _interrupted()
         except click.ClickException:
             raise
         except Exception as error:  # noqa: BLE001 - its text may quote data: only its place gets out
+            if isinstance(error.__context__, KeyboardInterrupt):  # a library stumbled over Ctrl-C
+                _interrupted()
             place = traceback.extract_tb(error.__traceback__)[-1]
             log.info("".join(traceback.format_tb(error.__traceback__)))
             click.echo(

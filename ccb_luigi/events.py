@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,11 +38,17 @@ LONGEST_MESSAGE = 500
 
 _writer: Connection | None = None
 
-# A child forked in the middle of a print would inherit the locked stdout, and hang at its end.
 _handling = threading.Lock()
-os.register_at_fork(
-    before=_handling.acquire, after_in_parent=_handling.release, after_in_child=_handling.release
-)
+
+
+def _in_child() -> None:
+    _handling.release()
+    if _writer is not None:  # Ctrl-C reaches every process of the terminal: the parent says the words
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+# A child forked in the middle of a print would inherit the locked stdout, and hang at its end.
+os.register_at_fork(before=_handling.acquire, after_in_parent=_handling.release, after_in_child=_in_child)
 
 
 def tell(event: Event) -> None:

@@ -18,10 +18,17 @@ LONGEST_WAIT = 15.0
 
 
 def retrying(work: Callable[[], T], deadline: float) -> T:
-    """Calls ``work`` until it returns, for at most ``deadline`` seconds in all.
+    """Calls ``work`` until it returns, for at most ``deadline`` seconds after the first failure.
 
-    Only errors with ``transient`` set are tried again; the last one is raised when time is up.
+    Only errors with ``transient`` set are tried again; the last one is raised when time is up. The first
+    try may take hours: a connection that breaks at the end of it has the whole deadline to come back.
     """
+    try:
+        return work()
+    except CcbError as error:
+        if not error.transient:
+            raise
+        log.warning("%s; trying again", error)
     attempt = backoff.on_exception(
         backoff.expo,
         CcbError,

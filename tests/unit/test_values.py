@@ -245,7 +245,7 @@ def test_a_double_next_to_whole_cents_is_rounded_and_says_so(value: Any, cents: 
         (True, "tipo_invalido"),
         (False, "tipo_invalido"),
         (datetime(2024, 1, 1), "tipo_invalido"),
-        (ObjectId(), "tipo_invalido"),
+        (ObjectId("65f0c0ffee65f0c0ffee65f0"), "tipo_invalido"),
     ],
     ids=shown,
 )
