@@ -137,7 +137,7 @@ def _change(settings: Settings, collection: Collection[Any], console: Console) -
     code = _migrate(settings, [today], console)
     target = postgres.of_process(settings)
     (day,) = target.run(lambda c: status.last_days(c, today, 1))
-    written = ", ".join(f"{name} {rows}" for name, rows in day.written.items() if rows)
+    written = ", ".join(f"{name} {day.written[name]}" for name in tables.BY_NAME if day.written.get(name))
     console.print(f"rows inserted, changed or removed: {written}")
     left = target.run(lambda c: _count_parcelas(c, shortened["ccbCode"]))
     console.print(f"contract {shortened['ccbCode']}: {len(rows)} parcelas before, {left} now")
