@@ -183,6 +183,8 @@ def run(
     """Migrate dates; what is complete is left alone."""
     if day and (since or until):
         raise click.UsageError("--date goes alone; a range is --since and --until")
+    if full and since:
+        raise click.UsageError("--full begins with the first document: it has no --since")
     last = day or until or settings.yesterday()
     if full:
         days = all_days(settings, last)
@@ -351,7 +353,8 @@ def synth(
         written = generator.write_bson(documents, to_bson)
     else:
         origin = source.MongoSource(settings)
-        written = generator.write_mongo(documents, origin.collection)
+        with source.translated():
+            written = generator.write_mongo(documents, origin.collection)
         origin.close()
     click.echo(f"{written} contracts written")
 

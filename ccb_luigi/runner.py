@@ -83,7 +83,7 @@ def _held_back(settings: Settings, days: list[date]) -> list[Event]:
     missing = set(days) - set(all_done(markers.STEPS, days))
     reason = (
         "luigid holds it back after failures ([scheduler] disable_persist), or another worker has it;"
-        " without luigid: CCB_SCHEDULER_URL= ccb-luigi run ..."
+        " without a scheduler_url the command schedules by itself"
     )
     return [
         Event("failed", "migration", day, message=reason, exit_code=PartitionFailed.exit_code)

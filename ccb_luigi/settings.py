@@ -86,8 +86,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     found: dict[str, str | int | float] = {}
     for item in fields(Settings):
         name = f"CCB_{item.name.upper()}"
-        text = environ.get(name) or section.get(item.name)
-        if text is None:
+        text = environ.get(name) or section.get(item.name)  # an empty variable is as good as none
+        if not text:
             continue
         try:
             found[item.name] = _READERS[str(item.type)](text)
