@@ -209,6 +209,9 @@ class Contract:
         return own.generation_time if isinstance(own, ObjectId) else None
 
 
+_NO_DOCUMENT = object()
+"""In the place of what should be a sub-document and isn't: it has no type that the schema knows."""
+
 _CODE_OF_RULE = {
     "required": "ausente",
     "nullable": "ausente",
@@ -285,7 +288,10 @@ class _Validator(Validator):  # type: ignore[misc]  # Cerberus ships no types
         return values.moment(value, self._config["zone"])
 
     def _normalize_coerce_document(self, value: Any) -> Any:
-        return None if values.is_null(value) else value
+        if values.is_null(value):
+            return None
+        # Cerberus would rebuild any other sequence (bytes are one) item by item, and stumble.
+        return value if isinstance(value, dict) else _NO_DOCUMENT
 
     def _normalize_coerce_items(self, value: Any) -> Any:
         if values.is_null(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,16 @@ from uuid import uuid4
 import psycopg2
 import pymongo
 import pytest
+from hypothesis import settings
 
 from ccb_luigi.demo.servers import Mongo, Postgres, delete
 
 TEMPLATE = "ccb_template"
+
+# CI tries the same examples every time; at a developer's desk hypothesis looks for new ones.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 class MongoDatabase(NamedTuple):
