@@ -1,0 +1,1 @@
+"""The commands of ``ccb-luigi``, a module per subject."""

@@ -1,0 +1,127 @@
+"""What every command has around it: its settings, a true exit status, one clear line if it fails."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from functools import wraps
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+
+from ccb_luigi import settings as settings_module
+from ccb_luigi.errors import CcbError
+from ccb_luigi.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Day(click.ParamType[date]):
+    """A date as YYYY-MM-DD."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Reads the option's text."""
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail("a date is written as YYYY-MM-DD", param, ctx)
+
+
+DAY = Day()
+DEMO = Path(".demo")
+
+
+@contextmanager
+def _settings() -> Iterator[Settings]:
+    """The settings; where no PostgreSQL is set and a demo has left its data, the demo's."""
+    settings = settings_module.load()
+    if settings.postgres_url or not DEMO.is_dir():
+        yield settings
+        return
+    from ccb_luigi.demo.show import attached  # needs the extra `demo`
+
+    click.echo(f"(no CCB_POSTGRES_URL: using the demo's servers in {DEMO}/)", err=True)
+    with attached(DEMO) as settings:
+        yield settings
+
+
+def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives the command its settings, as the first argument."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with _settings() as settings:
+            return command(settings, *args, **kwargs)
+
+    return wrapped
+
+
+def _interrupted() -> NoReturn:
+    click.echo("ccb-luigi: interrupted; what is done is marked, the same command goes on", err=True)
+    sys.exit(130)
+
+
+def clean(command: Callable[..., Any]) -> Callable[..., None]:
+    """Turns our errors into one line on stderr and their exit status."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            code = command(*args, **kwargs)
+        except CcbError as error:
+            click.echo(f"ccb-luigi: {error}", err=True)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            _interrupted()
+        except click.ClickException:
+            raise
+        except Exception as error:  # noqa: BLE001 - its text may quote data: only its place gets out
+            if isinstance(error.__context__, KeyboardInterrupt):  # a library stumbled over Ctrl-C
+                _interrupted()
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            log.info("".join(traceback.format_tb(error.__traceback__)))
+            click.echo(
+                f"ccb-luigi: unexpected {type(error).__name__} in {place.name}, line {place.lineno}"
+                " (`ccb-luigi -v` shows the way there)",
+                err=True,
+            )
+            sys.exit(1)
+        sys.exit(code or 0)
+
+    return wrapped
+
+
+def _from_dump(context: click.Context, param: click.Parameter, path: Path | None) -> None:
+    """Puts the option where the settings, also those of the workers, find it."""
+    if path is not None:
+        os.environ["CCB_SOURCE"] = str(path.absolute())
+
+
+source_option = click.option(
+    "--source",
+    type=click.Path(path_type=Path),
+    expose_value=False,
+    is_eager=True,
+    callback=_from_dump,
+    help="Read a mongodump file (.bson, .bson.gz) instead of the server.",
+)
+
+workers_option = click.option(
+    "--workers", type=click.IntRange(1, 64), help="Parallel tasks (default: from luigi.cfg)."
+)
+
+
+def console() -> Console:
+    """Where results are printed."""
+    return Console(highlight=False)

@@ -1,0 +1,103 @@
+"""Migrating: one date, a range, everything, what the timer starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import click
+
+from ccb_luigi import block, display, markers, postgres, source
+from ccb_luigi.commands.frame import DAY, clean, console, source_option, with_settings, workers_option
+from ccb_luigi.settings import Settings
+from ccb_luigi.tables import BY_NAME
+
+
+@click.command()
+@source_option
+@click.option("--date", "day", type=DAY, help="One date (default: yesterday).")
+@click.option("--since", type=DAY, help="First date of a range.")
+@click.option("--until", type=DAY, help="Last date of a range (default: yesterday).")
+@click.option("--full", is_flag=True, help="Everything up to the end of the date.")
+@workers_option
+@clean
+@with_settings
+def run(
+    settings: Settings,
+    day: date | None,
+    since: date | None,
+    until: date | None,
+    full: bool,
+    workers: int | None,
+) -> int:
+    """Migrate dates; what is complete is left alone."""
+    if day and (since or until):
+        raise click.UsageError("--date goes alone; a range is --since and --until")
+    if full and since:
+        raise click.UsageError("--full begins with the first document: it has no --since")
+    last = day or until or settings.yesterday()
+    if full:
+        days = all_days(settings, last)
+    else:
+        first = since or last
+        if first > last:
+            raise click.UsageError("--since lies after --until")
+        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    return _migrate(settings, days, workers)
+
+
+@click.command()
+@source_option
+@click.option("--date", "day", type=DAY, required=True, help="The date to do again.")
+@click.option(
+    "--table",
+    metavar="TABLE",
+    type=click.Choice(list(BY_NAME)),
+    help=f"Only this table and what depends on it: {', '.join(BY_NAME)}.",
+)
+@workers_option
+@clean
+@with_settings
+def rerun(settings: Settings, day: date, table: str | None, workers: int | None) -> int:
+    """Forget the markers of a date and migrate it again."""
+    postgres.of_process(settings).run(lambda c: markers.forget(c, day, table))
+    return _migrate(settings, [day], workers)
+
+
+@click.command()
+@workers_option
+@clean
+@with_settings
+def nightly(settings: Settings, workers: int | None) -> int:
+    """What the timer starts: every date of the last days that is not complete."""
+    last = settings.yesterday()
+    days = [last - timedelta(days=n) for n in reversed(range(settings.nightly_days))]
+    return _migrate(settings, days, workers)
+
+
+def all_days(settings: Settings, until: date) -> list[date]:
+    """Every date up to ``until`` that has documents, the oldest first."""
+    transform = block.transform_of(settings.zone, settings.promoted)
+    with source.opened(settings) as origin:
+        found = set(origin.days(settings.zone, until))
+        for raw in origin.odd():
+            partition = transform.partition_of_raw(raw)
+            if partition is not None and partition <= until:
+                found.add(partition)
+    return sorted(found) or [until]
+
+
+def _migrate(settings: Settings, days: Sequence[date], workers: int | None) -> int:
+    """Runs the dates with a progress display, and sums up in one line."""
+    from ccb_luigi import runner  # Luigi takes a while to import: only where it is needed
+
+    screen = console()
+    with display.RunDisplay(screen, days) as shown:
+        outcome = runner.run(settings, days, workers=workers or settings.workers, watch=shown.handle)
+    done = f"{len(outcome.complete)} of {len(days)} dates complete"
+    if outcome.incomplete:
+        first = ", ".join(str(day) for day in outcome.incomplete[:5])
+        screen.print(f"[red]{done}[/]; missing: {first}{' ...' if len(outcome.incomplete) > 5 else ''}")
+    else:
+        screen.print(done)
+    return outcome.exit_code

@@ -1,0 +1,94 @@
+"""The quarantine: what is in it, why, and whether it reads well now."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccb_luigi import codes, display, pipeline, postgres, quarantine
+from ccb_luigi.commands.frame import DAY, clean, console, with_settings
+from ccb_luigi.errors import CcbError
+from ccb_luigi.settings import Settings
+
+
+@click.group("quarantine")
+def quarantine_group() -> None:
+    """The rejected documents."""
+
+
+@quarantine_group.command("list")
+@click.option("--date", "day", type=DAY, help="Only this date's.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@clean
+@with_settings
+def quarantine_list(settings: Settings, day: date | None, as_json: bool) -> None:
+    """Open rejections: _id, date, codes."""
+    entries = postgres.of_process(settings).run(lambda c: quarantine.open_entries(c, day))
+    if as_json:
+        click.echo(json.dumps([asdict(entry) for entry in entries], default=str))
+        return
+    if not entries:
+        click.echo("the quarantine is empty")
+        return
+    screen = console()
+    screen.print(display.quarantine_table(entries))
+    seen = sorted({code for entry in entries for code in entry.codigos})
+    for code in seen:
+        screen.print(f"  {code}: {codes.meaning(code)}", soft_wrap=True, highlight=False)
+
+
+@quarantine_group.command("show")
+@click.argument("mongo_id")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the raw BSON there (mode 0600).")
+@clean
+@with_settings
+def quarantine_show(settings: Settings, mongo_id: str, out: Path | None) -> None:
+    """Why a document was rejected, field by field. The document itself is never printed."""
+
+    def work(connection: Any) -> tuple[quarantine.Entry, bytes | None]:
+        found = quarantine.open_entries(connection, mongo_id=mongo_id)
+        if not found:
+            raise CcbError(f"no open rejection of _id {display.printable(mongo_id)}")
+        return found[0], quarantine.raw_document(connection, mongo_id)
+
+    entry, raw = postgres.of_process(settings).run(work)
+    screen = console()
+    screen.print(
+        f"_id {display.printable(entry.mongo_id)}, date {entry.particao}, tried {entry.tentativas} times"
+    )
+    for path, messages in entry.erros.items():
+        for message in messages:
+            screen.print(
+                f"  {display.printable(path or '(document)')}: {message}",
+                soft_wrap=True,
+                highlight=False,
+            )
+    if out and raw is not None:
+        out.touch(mode=0o600, exist_ok=False)
+        out.write_bytes(raw)
+        screen.print(f"{len(raw)} bytes written to {out}")
+
+
+@quarantine_group.command("retry")
+@click.argument("mongo_ids", nargs=-1)
+@click.option("--date", "day", type=DAY, help="All open rejections of this date.")
+@clean
+@with_settings
+def quarantine_retry(settings: Settings, mongo_ids: tuple[str, ...], day: date | None) -> int:
+    """Read rejected documents from the source again (all, or the named ones) and load what is good now."""
+    target = postgres.of_process(settings)
+    wanted = list(mongo_ids) or [e.mongo_id for e in target.run(lambda c: quarantine.open_entries(c, day))]
+    if not wanted:
+        click.echo("the quarantine is empty")
+        return 0
+    counts, gone = pipeline.migrate_ids(settings, wanted)
+    click.echo(
+        f"{counts.lidos} read again: {counts.lidos - counts.quarentena} loaded,"
+        f" {counts.quarentena} still rejected" + (f"; {gone} closed: no longer in the source" if gone else "")
+    )
+    return 0
