@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 from bson.errors import InvalidBSON
 
 from ccb_luigi import tables
-from ccb_luigi.copytext import line_of
+from ccb_luigi.copytext import line
+from ccb_luigi.rows import Row
 from ccb_luigi.transform import Accepted, Refused, Transform, decode
+from ccb_luigi.uniform import Uniform
 
 BYTES = 4 << 20
 """A block ends here even if it has few documents: some have 15 MB."""
@@ -33,12 +35,6 @@ VERSION = (
 )
 """The columns of staging.contratos that come from the document."""
 
-_RENDER = {
-    table.name: line_of(list(table.columns)[2:])
-    for table in (*tables.STAGED.values(), tables.staged_qualidade)
-}
-_RENDER_VERSION = line_of([tables.staged_contratos.c[name] for name in VERSION[2:]])
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -56,12 +52,49 @@ class Rendered:
 
     lines: dict[str, bytes]
     counts: dict[str, int]
-    refused: list[tuple[date, Refused]] = field(default_factory=list)
+    refused: list[tuple[date, Refused]]
 
     @property
     def read(self) -> int:
         """Documents of the batch in this block."""
         return self.counts["contratos"] + len(self.refused)
+
+
+class _Rendering:
+    """A block on its way to ``Rendered``."""
+
+    def __init__(self) -> None:
+        self.refused: list[tuple[date, Refused]] = []
+        self._lines: dict[str, list[str]] = {table.name: [] for table in tables.STAGING}
+        self._counts = dict.fromkeys(self._lines, 0)
+
+    def done(self) -> Rendered:
+        """The whole block."""
+        lines = {name: "".join(some).encode() for name, some in self._lines.items() if some}
+        return Rendered(lines, self._counts, self.refused)
+
+    def add(self, judged: Accepted, partition: date, prefix: str) -> None:
+        """Takes in the rows of a document; ``prefix`` is what each of its lines begins with."""
+        version = (
+            judged.mongo_id,
+            judged.ccb_code,
+            judged.client_id,
+            judged.atualizado_em,
+            partition,
+            judged.valor_bruto,
+            judged.soma_prestacoes,
+        )
+        self._write("contratos", [version], prefix)
+        for name, rows in judged.rows.items():
+            self._write(name, rows, prefix)
+        self._write("qualidade", judged.findings, prefix)
+
+    def _write(self, table: str, rows: Sequence[Row] | Uniform, prefix: str) -> None:
+        self._counts[table] += len(rows)
+        if isinstance(rows, Uniform):
+            self._lines[table] += (prefix, rows.text.replace("\n", "\n" + prefix), "\n")
+        else:
+            self._lines[table] += [prefix + line(row) for row in rows]
 
 
 @lru_cache(maxsize=4)
@@ -90,8 +123,7 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
     A document whose time can't be read belongs to every date.
     """
     transform = transform_of(task.zone, task.promoted)
-    lines: dict[str, list[str]] = {table.name: [] for table in tables.STAGING}
-    refused: list[tuple[date, Refused]] = []
+    rendering = _Rendering()
     for doc, raw in enumerate(documents, number * DOCUMENTS):
         try:
             document = decode(raw)
@@ -103,28 +135,7 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
         partition = task.day or found or transform.today()
         judged = transform.judge(raw, document)
         if isinstance(judged, Refused):
-            refused.append((partition, judged))
+            rendering.refused.append((partition, judged))
         else:
-            _render(judged, partition, f"{task.batch}\t{doc}\t", lines)
-    return Rendered(
-        lines={name: "".join(some).encode() for name, some in lines.items() if some},
-        counts={name: len(some) for name, some in lines.items()},
-        refused=refused,
-    )
-
-
-def _render(judged: Accepted, partition: date, prefix: str, lines: dict[str, list[str]]) -> None:
-    version = (
-        judged.mongo_id,
-        judged.ccb_code,
-        judged.client_id,
-        judged.atualizado_em,
-        partition,
-        judged.valor_bruto,
-        judged.soma_prestacoes,
-    )
-    lines["contratos"].append(prefix + _RENDER_VERSION(version))
-    for name, rows in judged.rows.items():
-        write = _RENDER[name]
-        lines[name] += [prefix + write(row) for row in rows]
-    lines["qualidade"] += [prefix + _RENDER["qualidade"](finding) for finding in judged.findings]
+            rendering.add(judged, partition, f"{task.batch}\t{doc}\t")
+    return rendering.done()

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -313,12 +314,12 @@ def _unknown(schema: Rules) -> Walk:
 
     A dot or backslash inside a key is escaped with a backslash, so that no two paths are alike.
     """
-    known = schema.keys()
+    known = frozenset(schema)
     inside = [(name, _unknown_inside(rules)) for name, rules in schema.items() if "schema" in rules]
     nested = [(name, walk) for name, walk in inside if walk is not None]
 
     def walk(document: Document, prefix: str) -> Iterator[tuple[str, Any]]:
-        if not document.keys() <= known:
+        if not known.issuperset(document):
             for key in document.keys() - known:
                 yield prefix + key.replace("\\", "\\\\").replace(".", "\\."), document[key]
         for name, step in nested:
@@ -336,14 +337,17 @@ def _unknown_inside(rules: Rules) -> Walk | None:
         return lambda value, path: walk(value, path + ".")
     if "schema" not in inner:
         return None
-    walk_item, known = _unknown(inner["schema"]), inner["schema"].keys()
+    walk_item, known = _unknown(inner["schema"]), frozenset(inner["schema"])
     flat = not any("schema" in field for field in inner["schema"].values())
 
     def walk_items(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-        for index, item in enumerate(value if isinstance(value, list) else [value]):
-            if not isinstance(item, dict) or (flat and item.keys() <= known) or values.is_null(item):
-                continue
-            yield from walk_item(item, f"{path}.{index}.")
+        items = value if isinstance(value, list) else [value]
+        with suppress(TypeError):  # some item can't be looked into
+            if flat and all(map(known.issuperset, items)):
+                return
+        for index, item in enumerate(items):
+            if isinstance(item, dict) and not values.is_null(item):
+                yield from walk_item(item, f"{path}.{index}.")
 
     return walk_items
 

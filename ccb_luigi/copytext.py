@@ -1,38 +1,26 @@
-"""Rows as text for COPY: one function per table, put together once from its columns' types."""
+"""Rows as text for COPY."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, Text
-from sqlalchemy.dialects.postgresql import JSONB
-
-_MUST_ESCAPE = re.compile(r"[\\\t\n\r]").search
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-def line_of(columns: Iterable[Column[Any]]) -> Callable[[Sequence[Any]], str]:
-    """A function from the values of ``columns``, in order, to (the rest of) a line of COPY text.
+def line(row: Sequence[Any]) -> str:
+    """A row as (the rest of) a line of COPY text.
 
-    What ``str`` makes of numbers, dates, moments and truth values is what PostgreSQL reads.
+    What ``str`` makes of numbers, dates, moments and truth values is what PostgreSQL reads. Few texts need
+    escaping, so the whole line is looked at first: are its tabs and backslashes those that belong there?
     """
-    formats = [_escaped if isinstance(column.type, (Text, JSONB)) else str for column in columns]
-    if _escaped not in formats:
-        return _plain
-
-    def render(row: Sequence[Any]) -> str:
-        cells = ["\\N" if v is None else write(v) for write, v in zip(formats, row, strict=True)]
-        return "\t".join(cells) + "\n"
-
-    return render
-
-
-def _plain(row: Sequence[Any]) -> str:
-    line = "\t".join(map(str, row)) + "\n"
-    return line.replace("None", "\\N") if None in row else line
-
-
-def _escaped(value: str) -> str:
-    return value.translate(_ESCAPES) if _MUST_ESCAPE(value) else value
+    found = "\t".join(["\\N" if value is None else str(value) for value in row])
+    if (
+        found.count("\t") == len(row) - 1
+        and found.count("\\") == row.count(None)
+        and "\n" not in found
+        and "\r" not in found
+    ):
+        return found + "\n"
+    cells = ["\\N" if value is None else str(value).translate(_ESCAPES) for value in row]
+    return "\t".join(cells) + "\n"

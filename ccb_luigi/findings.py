@@ -7,13 +7,15 @@ rules that need it; charges that are missing count as zero.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
-from operator import add, eq, itemgetter
+from operator import add
 from typing import Any
 
 from ccb_luigi import identifiers
 from ccb_luigi.contract import Document
 from ccb_luigi.rows import schedule
+from ccb_luigi.uniform import Uniform
 from ccb_luigi.values import Rounded
 
 Finding = tuple[str, str]
@@ -27,10 +29,11 @@ _LIST = "operation.parcelas.PrevisaoDeParcela"
 
 def findings(document: Document) -> list[Finding]:
     """All findings on a normalised document but ``rounded``; no value is ever part of one."""
+    operation = document["operation"]
     rows = schedule(document)
-    found = [*_client(document), *_operation(document["operation"])]
-    if not _adds_up(document["operation"], rows):
-        found += _schedule(document["operation"])
+    found = [*_client(document), *_operation(operation)]
+    if not (isinstance(rows, Uniform) and _adds_up(operation, rows)):
+        found += _schedule(operation)
     return found
 
 
@@ -46,47 +49,50 @@ def rounded(value: Any, path: str = "") -> Iterator[Finding]:
             yield from rounded(inner, f"{path}.{index}")
 
 
-_COLUMNS = itemgetter(
-    "NumeroDaParcela",
-    "DataDeVencimento",
-    "ValorDaAmortizacao",
-    "ValorDoJuros",
-    "ValorDaPrestacao",
-    "ValorDoSaldoAnterior",
-    "ValorDoSaldoAtual",
-    "ValorDaCorrecao",
-    "ValorDoSeguro",
-    "ValorTaxaBancaria",
-)
+_PRINCIPAL, _INTEREST, _PAYMENT = "ValorDaAmortizacao", "ValorDoJuros", "ValorDaPrestacao"
+_BEFORE, _AFTER = "ValorDoSaldoAnterior", "ValorDoSaldoAtual"
+_CHARGES = ("ValorDaCorrecao", "ValorDoSeguro", "ValorTaxaBancaria")
+_ZEROS = frozenset({"0", "0.0", "0.00"})
 
 
-def _adds_up(operation: Document, rows: list[Document]) -> bool:
+def _adds_up(operation: Document, rows: Uniform) -> bool:
     """Whether an ordinary schedule holds in every respect; ``False`` only means that it isn't sure.
 
     The same rules as in ``_schedule``, on whole columns at once: nearly free, and no finding's words.
     """
-    try:
-        number, due, principal, interest, payment, before, after, *charges = zip(
-            *map(_COLUMNS, rows), strict=True
-        )
-        start = 1 - number[0]
-        return (
-            start in (0, 1)
-            and number == tuple(range(number[0], number[0] + len(rows)))
-            and not any(map(any, charges))
-            and before == (operation["ValorBruto"], *after[:-1])
-            and not after[-1]
-            and all(map(eq, map(add, before, interest), map(add, after, payment)))
-            and all(map(eq, payment[start:], map(add, principal[start:], interest[start:])))
-            and operation["TotalDeAmortizacao"] == sum(principal)
-            and operation["TotalDeJuros"] == sum(interest)
-            and operation["TotalDoValorDasParcelas"] == sum(payment)
-            and operation["NumeroDeParcelas"] == len(rows) - start
-            and operation["DataDeVencimentoInicial"] == due[start]
-            and operation["DataDeVencimentoFinal"] == due[-1]
-        )
-    except (KeyError, TypeError, ValueError, IndexError):  # something is missing: the long way tells
+    number = [*map(int, rows.column("NumeroDaParcela"))]
+    if number[0] not in (0, 1) or number != [*range(number[0], number[0] + len(rows))]:
         return False
+    if not all(map(_ZEROS.issuperset, map(rows.column, _CHARGES))):
+        return False
+    start = 1 - number[0]
+    due = rows.column("DataDeVencimento")
+    principal, interest, payment, after = map(rows.amounts, (_PRINCIPAL, _INTEREST, _PAYMENT, _AFTER))
+    before = [operation["ValorBruto"], *after[:-1]]
+    return (
+        _chained(rows, before)
+        and not after[-1]
+        and [*map(add, before, interest)] == [*map(add, after, payment)]
+        and payment[start:] == [*map(add, principal[start:], interest[start:])]
+        and operation["TotalDeAmortizacao"] == sum(principal)
+        and operation["TotalDeJuros"] == sum(interest)
+        and operation["TotalDoValorDasParcelas"] == sum(payment)
+        and operation["NumeroDeParcelas"] == len(rows) - start > 0
+        and _same_day(operation["DataDeVencimentoInicial"], due[start])
+        and _same_day(operation["DataDeVencimentoFinal"], due[-1])
+    )
+
+
+def _chained(rows: Uniform, before: list[Decimal]) -> bool:
+    """Whether each row begins with ``before``, which but for the first is where the row above it ended."""
+    texts = rows.column(_BEFORE)
+    if texts[1:] == rows.column(_AFTER)[:-1]:
+        return Decimal(texts[0]) == before[0]
+    return rows.amounts(_BEFORE) == before
+
+
+def _same_day(day: date | None, text: str) -> bool:
+    return day is not None and day.isoformat() == text[:10]
 
 
 def _client(document: Document) -> Iterator[Finding]:

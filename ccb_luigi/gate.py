@@ -13,7 +13,8 @@ from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ccb_luigi import values
+from ccb_luigi import uniform, values
+from ccb_luigi.uniform import Uniform
 from ccb_luigi.values import Rounded, Unreadable
 
 Document = dict[str, Any]
@@ -197,12 +198,16 @@ def _document_reader(rules: Rules, zone: ZoneInfo) -> Reader:
 
 
 def _items_reader(rules: Rules, zone: ZoneInfo) -> Reader:
-    read = _reader(rules.get("schema", {}), zone)
+    item_rules = rules.get("schema", {})
+    read = _reader(item_rules, zone)
+    read_uniform = uniform.reader(item_rules, read, _Memory(_REMEMBERED["date"](zone)).__getitem__)
 
-    def items(value: Any) -> list[Any] | None:
-        if values.is_null(value):
-            return None
-        return [read(item) for item in (value if type(value) is list else [value])]
+    def items(value: Any) -> list[Any] | Uniform | None:
+        if type(value) is not list:
+            if values.is_null(value):
+                return None
+            value = [value]
+        return (read_uniform and read_uniform(value)) or [read(item) for item in value]
 
     return items
 
@@ -233,7 +238,10 @@ def _checked(read: Reader, check: Any) -> Reader:
 
     def distinct(value: Any) -> Any:
         found = read(value)
-        numbers = [row["NumeroDaParcela"] for row in found or () if row is not None]
+        if type(found) is Uniform:
+            numbers = [*map(int, found.column("NumeroDaParcela"))]
+        else:
+            numbers = [row["NumeroDaParcela"] for row in found or () if row is not None]
         if len(numbers) != len(set(numbers)):
             raise _Unsure
         return found

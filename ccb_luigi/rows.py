@@ -15,11 +15,14 @@ from bson import json_util
 from sqlalchemy import Table
 
 from ccb_luigi import tables, values
-from ccb_luigi.contract import Document, extras
+from ccb_luigi.contract import PARCELA, Document, extras
+from ccb_luigi.uniform import Uniform
 
 Row = tuple[Any, ...]
 
 _RELAXED = json_util.RELAXED_JSON_OPTIONS
+_PLAIN = frozenset({type(None), str, bool})
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 _ADDRESS_KINDS = {
     "residencial": "residencial",
     "residential": "residencial",
@@ -30,10 +33,14 @@ _ADDRESS_KINDS = {
 
 @dataclass(slots=True)
 class Rows:
-    """``tables``: table name → rows. ``left_out``: (path, finding or None) of what has no row."""
+    """``tables``: table name → rows. ``left_out``: (path, finding or None) of what has no row, only extras.
 
-    tables: dict[str, list[Row]]
+    Rows that came as a ``Uniform`` are one: their text for COPY is there already.
+    """
+
+    tables: dict[str, list[Row] | Uniform]
     left_out: list[tuple[str, str | None]] = field(default_factory=list)
+    extras: str = "{}"
 
 
 def rows_of(document: Document, raw: Document) -> Rows:
@@ -45,19 +52,29 @@ def rows_of(document: Document, raw: Document) -> Rows:
     rows.tables["enderecos"] = _addresses(document, rows)
     rows.tables["contatos"] = _contacts(document)
     rows.tables["dados_bancarios"] = _accounts(document, rows)
-    rows.tables["parcelas"] = [_parcela(row) for row in schedule(document)]
+    rows.tables["parcelas"] = _parcelas(document)
     cet = operation.get("detalhamentoDaCET")
     breakdown = _cet(cet) if cet else ()
     rows.tables["detalhamento_cet"] = [breakdown] if any(p is not None for p in breakdown) else []
-    rows.tables["operacoes"] = [(*_operation(document), extras_json(raw, rows.left_out))]
+    rows.extras = extras_json(raw, rows.left_out)
+    rows.tables["operacoes"] = [(*_operation(document), rows.extras)]
     return rows
 
 
-def schedule(document: Document) -> list[Document]:
+def schedule(document: Document) -> list[Document] | Uniform:
     """The rows of PrevisaoDeParcela, null items left out, in the document's order."""
     container = document["operation"].get("parcelas")
     listed = container.get("PrevisaoDeParcela") if container else None
+    if isinstance(listed, Uniform):
+        return listed
     return [row for row in listed if row is not None] if listed else []
+
+
+def _parcelas(document: Document) -> list[Row] | Uniform:
+    rows = schedule(document)
+    if isinstance(rows, Uniform) and _SCHEDULE_IS_THE_TABLE:
+        return rows.map(_parcela)
+    return [_parcela(row) for row in rows]
 
 
 def extras_json(raw: Document, left_out: list[tuple[str, str | None]]) -> str:
@@ -65,8 +82,8 @@ def extras_json(raw: Document, left_out: list[tuple[str, str | None]]) -> str:
     found = dict(extras(raw))
     for path, _ in left_out:
         found[path] = _at(raw, path)
-    if all(value is None or type(value) in (str, bool) for value in found.values()):
-        return json.dumps(found, ensure_ascii=False)
+    if _PLAIN.issuperset(map(type, found.values())):
+        return _as_json(found)
     return json_util.dumps(found, json_options=_RELAXED, ensure_ascii=False)
 
 
@@ -117,6 +134,7 @@ def staged_columns(table: Table) -> Iterator[Any]:
 
 
 _parcela = _getter(tables.parcelas)
+_SCHEDULE_IS_THE_TABLE = [*PARCELA] == [column.info.get("path") for column in staged_columns(tables.parcelas)]
 _cet = _getter(tables.detalhamento_cet)
 _operation = _getter(tables.operacoes)
 _client_fields = _getter(tables.clientes)

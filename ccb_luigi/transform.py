@@ -18,6 +18,7 @@ from bson.errors import InvalidBSON
 from ccb_luigi.contract import Contract, Document, Rejected
 from ccb_luigi.findings import Finding, findings, rounded
 from ccb_luigi.rows import Row, rows_of, schedule
+from ccb_luigi.uniform import Uniform
 from ccb_luigi.values import EPOCH, Unreadable
 
 # Dates past year 9999 decode to a number instead of failing the whole document.
@@ -39,7 +40,7 @@ class Accepted:
     atualizado_em: datetime
     valor_bruto: Decimal
     soma_prestacoes: Decimal
-    rows: dict[str, list[Row]]
+    rows: dict[str, list[Row] | Uniform]
     findings: list[Finding]
 
 
@@ -112,7 +113,7 @@ class Transform:
         document = self.contract.judge(raw) if passed is None else passed
         moment = self.contract.effective_time(raw)
         rows = rows_of(document, raw)
-        _refuse_nul(rows.tables["operacoes"][0][-1])
+        _refuse_nul(rows.extras)
         found = findings(document)
         if passed is None:  # the gate passes nothing rounded
             found += rounded(document)
@@ -127,13 +128,17 @@ class Transform:
             client_id=document["clientId"],
             atualizado_em=moment or EPOCH,
             valor_bruto=document["operation"]["ValorBruto"],
-            soma_prestacoes=sum(
-                (row.get("ValorDaPrestacao") or Decimal(0) for row in schedule(document)),
-                Decimal(0),
-            ),
+            soma_prestacoes=_payments(document),
             rows=rows.tables,
             findings=found,
         )
+
+
+def _payments(document: Document) -> Decimal:
+    rows = schedule(document)
+    if isinstance(rows, Uniform):
+        return sum(rows.amounts("ValorDaPrestacao"), Decimal(0))
+    return sum((row.get("ValorDaPrestacao") or Decimal(0) for row in rows), Decimal(0))
 
 
 def decode(raw: bytes) -> Document:

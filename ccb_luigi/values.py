@@ -26,6 +26,7 @@ INT4 = range(-(2**31), 2**31)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?").fullmatch
+_PLAIN_MONEY = re.compile(r"[0-9]{1,13}(?:\.[0-9]{1,2})?").fullmatch
 _BRAZILIAN = re.compile(r"[+-]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+").fullmatch
 _AMBIGUOUS = re.compile(r"[+-]?[0-9]+\.[0-9]{3}").fullmatch
 _EXPONENT = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?").fullmatch
@@ -36,6 +37,10 @@ _BRAZILIAN_DATE = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})(.*)", re.DOTALL)
 _TIME = re.compile(
     r"[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
     r" ?(?:(Z|z)|([+-])([01][0-9]|2[0-3]):?([0-5][0-9])?)?"
+).fullmatch
+_ISO_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
+    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 ).fullmatch
 _TAX_PUNCTUATION = re.compile(r"[.\-/\s]")
 _CPF_OR_CNPJ = re.compile(r"[0-9]{11}|[0-9A-Z]{12}[0-9]{2}").fullmatch
@@ -72,7 +77,7 @@ def text(value: Any) -> str | None:
         if "\0" in stripped:
             raise Unreadable("nul")
         return stripped or None
-    if is_null(value):
+    if value is None or is_null(value):
         return None
     value = _unwrapped(value)
     if isinstance(value, str):
@@ -142,6 +147,8 @@ def is_zip_code(value: str) -> bool:
 
 def money(value: Any) -> Decimal | None:
     """An amount in reais with at most two decimals that fits ``numeric(15,2)``."""
+    if type(value) is str and _PLAIN_MONEY(value):  # nearly all are; what follows would say the same
+        return Decimal(value).quantize(CENT)
     if is_null(value):
         return None
     value = _unwrapped(value)
@@ -171,6 +178,8 @@ def rate(value: Any) -> Decimal | None:
 
 def integer(value: Any) -> int | None:
     """A whole number that fits ``integer``."""
+    if type(value) is int and value in INT4:
+        return value
     if is_null(value):
         return None
     number = _number(_unwrapped(value))
@@ -220,6 +229,8 @@ def calendar_date(value: Any, zone: ZoneInfo) -> date | None:
 
 def moment(value: Any, zone: ZoneInfo) -> datetime | None:
     """A point in time, in UTC. Text without an offset is local time of ``zone``."""
+    if usual := _usual_moment(value):
+        return usual
     if is_null(value):
         return None
     value = _date_form(value)
@@ -230,6 +241,18 @@ def moment(value: Any, zone: ZoneInfo) -> datetime | None:
         found = datetime(found.year, found.month, found.day, tzinfo=zone)
     _shifted(found, zone)  # the day that it belongs to must exist as well
     return _shifted(found, UTC)
+
+
+def _usual_moment(value: Any) -> datetime | None:
+    """The two forms that nearly all moments have, read at once: a BSON date, ISO text with an offset."""
+    if type(value) is str and _ISO_MOMENT(value):
+        try:
+            value = datetime.fromisoformat(value).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return None
+    elif type(value) is not datetime or value.tzinfo is not UTC:
+        return None
+    return value if 1 < value.year < 9999 else None  # where every zone's day exists
 
 
 def _number(value: Any) -> Decimal:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ccb_luigi import gate
 from ccb_luigi.contract import SCHEMA, Contract, Document, Rejected
+from ccb_luigi.uniform import Uniform
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 CONTRACT = Contract(ZONE)
@@ -39,7 +40,7 @@ def exactly(value: Any) -> Any:
     """Tells 1.0 from 1.00 and True from 1, which compare equal."""
     if isinstance(value, dict):
         return {name: exactly(inner) for name, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, (list, Uniform)):
         return [exactly(inner) for inner in value]
     return type(value).__name__, str(value)
 
