@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bson.errors import InvalidBSON
 
-from ccb_luigi import tables
+from ccb_luigi import fingerprint, tables
 from ccb_luigi.copytext import line
 from ccb_luigi.rows import Row
 from ccb_luigi.transform import Accepted, Refused, Transform, decode
@@ -32,6 +32,7 @@ VERSION = (
     "particao",
     "valor_bruto",
     "soma_prestacoes",
+    "impressao",
 )
 """The columns of staging.contratos that come from the document."""
 
@@ -73,7 +74,7 @@ class _Rendering:
         lines = {name: "".join(some).encode() for name, some in self._lines.items() if some}
         return Rendered(lines, self._counts, self.refused)
 
-    def add(self, judged: Accepted, partition: date, prefix: str) -> None:
+    def add(self, judged: Accepted, partition: date, impressao: str, prefix: str) -> None:
         """Takes in the rows of a document; ``prefix`` is what each of its lines begins with."""
         version = (
             judged.mongo_id,
@@ -83,6 +84,7 @@ class _Rendering:
             partition,
             judged.valor_bruto,
             judged.soma_prestacoes,
+            impressao,
         )
         self._write("contratos", [version], prefix)
         for name, rows in judged.rows.items():
@@ -118,13 +120,16 @@ def blocks(documents: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
 
 
 def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
-    """Judges the documents of a block, and renders what is accepted.
+    """Judges the documents of a block, and renders what is accepted. Empty places are passed over.
 
     A document whose time can't be read belongs to every date.
     """
     transform = transform_of(task.zone, task.promoted)
+    rules = fingerprint.key(task.zone, task.promoted)
     rendering = _Rendering()
     for doc, raw in enumerate(documents, number * DOCUMENTS):
+        if not raw:  # it has been dealt with
+            continue
         try:
             document = decode(raw)
         except InvalidBSON:
@@ -137,5 +142,5 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
         if isinstance(judged, Refused):
             rendering.refused.append((partition, judged))
         else:
-            rendering.add(judged, partition, f"{task.batch}\t{doc}\t")
+            rendering.add(judged, partition, fingerprint.of(raw, rules), f"{task.batch}\t{doc}\t")
     return rendering.done()

@@ -126,19 +126,20 @@ _MARK_DUPLICATES_THERE = """
       AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id)
 """
 
-# Documents whose version is the one that the table has now: only they may write its children.
+# Documents whose version is the one that the table has now: only they may write its children. (Of intact
+# ones nothing is staged, and nothing needs to be written.)
 _OWNERS = {
     "client_id": """
         SELECT k.doc, c.client_id
         FROM staging.contratos k JOIN clientes c
           ON c.client_id = k.client_id AND c.mongo_id = k.mongo_id AND c.atualizado_em = k.atualizado_em
-        WHERE k.lote = :lote
+        WHERE k.lote = :lote AND k.situacao IS DISTINCT FROM 'intacto'
     """,
     "ccb_code": """
         SELECT k.doc, o.ccb_code
         FROM staging.contratos k JOIN operacoes o
           ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
-        WHERE k.lote = :lote
+        WHERE k.lote = :lote AND k.situacao IS DISTINCT FROM 'intacto'
     """,
 }
 

@@ -14,7 +14,18 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy import Connection, Table, text
 
-from ccb_luigi import loading, markers, postgres, quarantine, reconcile, schema, source, tables
+from ccb_luigi import (
+    fingerprint,
+    loading,
+    markers,
+    postgres,
+    quarantine,
+    reconcile,
+    schema,
+    source,
+    tables,
+    versions,
+)
 from ccb_luigi.block import Task, transform_of
 from ccb_luigi.errors import CircuitBroken, NotReconciled, StagingIncomplete
 from ccb_luigi.settings import Settings
@@ -43,11 +54,13 @@ def extract(settings: Settings, day: date, progress: Progress = lambda _: None) 
                 return None
             batch = day.toordinal()
             loading.discard(connection, batch)
+            rules = fingerprint.key(settings.zone, settings.promoted)
             with source.opened(settings) as origin:
                 counts = stage(
                     connection,
                     Task(batch, day, settings.zone, settings.promoted),
                     origin.documents(*settings.bounds(day)),
+                    known=versions.Known(connection, batch, day, rules),
                     processes=settings.processes,
                     progress=progress,
                 )
@@ -111,6 +124,7 @@ def reconcile_day(settings: Settings, day: date) -> reconcile.Reconciliation | N
             result = reconcile.reconcile(connection, batch, counts["lidos"], counts["quarentena"])
             reconcile.put(connection, day, result)
             if result.ok:
+                versions.remember(connection, batch)
                 loading.clear(connection, batch)
                 markers.put(connection, markers.RECONCILIATION, day, result.lidos, {})
             return result
@@ -143,6 +157,7 @@ def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
         result = reconcile.reconcile(connection, AD_HOC, counts.lidos, counts.quarentena)
         if not result.ok:
             raise NotReconciled(f"source and target differ in {' and '.join(result.differences)}")
+        versions.remember(connection, AD_HOC)
         loading.clear(connection, AD_HOC)
         counts.quarentena = result.quarentena
         return counts, quarantine.close_gone(connection, ids)

@@ -78,7 +78,7 @@ def close_loaded(connection: Connection, batch: int, read_at: datetime) -> int:
         text("""
             UPDATE controle.quarentena q SET resolvido_em = now()
             FROM staging.contratos k
-            WHERE k.lote = :lote AND k.situacao IN ('novo', 'alterado', 'igual')
+            WHERE k.lote = :lote AND k.situacao IN ('novo', 'alterado', 'igual', 'intacto')
               AND q.mongo_id = k.mongo_id AND q.resolvido_em IS NULL
               AND (q.ultima_vez <= :read_at
                    OR q.codigos = '{ccb_duplicado}' AND q.particao <= k.particao)

@@ -46,25 +46,25 @@ class Reconciliation:
         return [words for holds, words in checks if not holds]
 
 
-_COUNTS = """
+_IN_THE_TABLES = "situacao IN ('novo', 'alterado', 'igual', 'intacto')"
+
+_COUNTS = f"""
     SELECT count(*) FILTER (WHERE situacao IN ('novo', 'alterado')) AS carregados,
-           count(*) FILTER (WHERE situacao = 'igual') AS sem_mudanca,
+           count(*) FILTER (WHERE situacao IN ('igual', 'intacto')) AS sem_mudanca,
            count(*) FILTER (WHERE situacao = 'obsoleto') AS obsoletos,
            count(*) FILTER (WHERE situacao = 'duplicado') AS duplicados,
-           coalesce(sum(valor_bruto) FILTER (WHERE situacao IN ('novo', 'alterado', 'igual')), 0)
-               AS valor_bruto,
-           coalesce(sum(soma_prestacoes) FILTER (WHERE situacao IN ('novo', 'alterado', 'igual')), 0)
-               AS prestacoes
+           coalesce(sum(valor_bruto) FILTER (WHERE {_IN_THE_TABLES}), 0) AS valor_bruto,
+           coalesce(sum(soma_prestacoes) FILTER (WHERE {_IN_THE_TABLES}), 0) AS prestacoes
     FROM staging.contratos WHERE lote = :lote
 """
 
 # Only what the tables hold at this very version: a newer one has been reconciled by its own batch.
-_TARGET = """
+_TARGET = f"""
     WITH desta AS MATERIALIZED (
         SELECT o.ccb_code, o.valor_bruto
         FROM staging.contratos k JOIN operacoes o
           ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
-        WHERE k.lote = :lote AND k.situacao IN ('novo', 'alterado', 'igual')
+        WHERE k.lote = :lote AND k.{_IN_THE_TABLES}
     )
     SELECT (SELECT coalesce(sum(valor_bruto), 0) FROM desta) AS valor_bruto,
            (SELECT coalesce(sum(p.valor_prestacao), 0) FROM parcelas p JOIN desta USING (ccb_code))
@@ -80,13 +80,13 @@ _OVERTAKEN = """
 """
 
 # What a table's rerun found without loading operacoes again, and what lost its code meanwhile.
-_CLASSIFY_REST = """
+_CLASSIFY_REST = f"""
     UPDATE staging.contratos k SET situacao =
         CASE WHEN o.mongo_id = k.mongo_id THEN 'igual' ELSE 'duplicado' END
     FROM operacoes o
     WHERE k.lote = :lote AND o.ccb_code = k.ccb_code
       AND (k.situacao IS NULL AND (o.atualizado_em, o.mongo_id) >= (k.atualizado_em, k.mongo_id)
-           OR k.situacao IN ('novo', 'alterado', 'igual')
+           OR k.{_IN_THE_TABLES}
               AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id))
 """
 

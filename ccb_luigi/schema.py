@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, text
 
 from ccb_luigi import postgres
 from ccb_luigi.errors import SchemaOutdated
 from ccb_luigi.settings import Settings
 
-REVISION = "0001"
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+REVISION = "0005"
 """What this version of the code was written for: the newest file of ``migrations/versions``."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -25,6 +26,8 @@ def upgrade(settings: Settings) -> tuple[str | None, str]:
 
     Waits for the steps that are running (they hold ``LOCK`` shared), and they for it.
     """
+
+    from alembic import command  # takes a fifth of a second to import: not before every run
 
     def work(connection: Connection) -> tuple[str | None, str]:
         postgres.lock(connection, LOCK)
@@ -39,6 +42,8 @@ def upgrade(settings: Settings) -> tuple[str | None, str]:
 
 def alembic_config(connection: Connection) -> Config:
     """Alembic's configuration, without a file: the connection is the caller's."""
+    from alembic.config import Config
+
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS))
     return config

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
 from sqlalchemy import Connection, text
 
 from ccb_luigi import parallel, postgres, quarantine, tables
-from ccb_luigi.block import VERSION, Rendered, Task, blocks, render
+from ccb_luigi.block import DOCUMENTS, VERSION, Rendered, Task, blocks, render
+from ccb_luigi.versions import Known
 
 Progress = Callable[[int], None]
 
@@ -19,6 +20,7 @@ class Counts:
     """What an extraction read and staged."""
 
     lidos: int = 0
+    intactos: int = 0
     quarentena: int = 0
     por_codigo: dict[str, int] = field(default_factory=dict)
     staging: dict[str, int] = field(default_factory=dict)
@@ -43,14 +45,30 @@ def stage(
     task: Task,
     documents: Iterable[bytes],
     *,
+    known: Known | None = None,
     processes: int = 1,
     progress: Progress = lambda _: None,
 ) -> Counts:
-    """Judges ``documents`` and fills staging and quarantine with those that belong to the batch."""
+    """Judges ``documents`` and fills staging and quarantine with those that belong to the batch.
+
+    What is ``known`` to be intact isn't judged again.
+    """
     counts = Counts(staging={table.name: 0 for table in tables.STAGING})
+
+    def changed() -> Iterator[tuple[int, list[bytes]]]:
+        for number, block in blocks(documents):
+            intact = known.pass_over(number * DOCUMENTS, block) if known else 0
+            counts.lidos += intact
+            counts.intactos += intact
+            counts.staging[tables.staged_contratos.name] += intact
+            if intact < len(block):
+                yield number, block
+            else:
+                progress(counts.lidos)
+
     rendered = parallel.ordered_map(
         partial(render, task),
-        blocks(documents),
+        changed(),
         processes,
         let_go=lambda: [postgres.driver_connection(connection).fileno()],
     )

@@ -306,6 +306,23 @@ reconciliacoes = _table(
     comment="Per date: what was read and what came of it, and the sums on both sides",
 )
 
+versoes = Table(
+    "versoes",
+    metadata,
+    Column("mongo_id", Key, primary_key=True),
+    Column("particao", Date, nullable=False, index=True),
+    Column("ccb_code", Key, nullable=False),
+    Column("client_id", Key, nullable=False),
+    Column("atualizado_em", Moment, nullable=False),
+    Column("valor_bruto", Money, nullable=False),
+    Column("soma_prestacoes", Numeric(20, 2), nullable=False),
+    Column("impressao", Text, nullable=False),
+    Column("linhas", BigInteger, nullable=False),
+    Column("escritas", BigInteger, nullable=False),
+    schema="controle",
+    comment="Which bytes each loaded document had, and the mark of its rows then (see versions.py)",
+)
+
 # What the load adds by itself or takes from staging.contratos, so that it isn't staged with the row.
 _NOT_STAGED = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em", "excluido_em", "carregado_em"})
 
@@ -330,6 +347,7 @@ staged_contratos = Table(
     Column("valor_bruto", Money, nullable=False),
     Column("soma_prestacoes", Numeric(20, 2), nullable=False),
     Column("situacao", Text),
+    Column("impressao", Text),
     schema="staging",
     comment="One row per accepted document of a batch; situacao is what came of it",
 )

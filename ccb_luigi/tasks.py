@@ -131,12 +131,14 @@ class LoadOperacoes(LoadTable):
     """Contracts."""
 
     step = "operacoes"
+    priority = 1  # first in line: the schedules, which take as long as all the rest, wait for them
 
 
 class LoadParcelas(LoadTable):
     """Schedules of the contracts."""
 
     step = "parcelas"
+    priority = 1
 
 
 class LoadDetalhamentoCet(LoadTable):

@@ -80,7 +80,7 @@ class Transform:
         try:
             return id_text(decode(raw).get("_id"))
         except InvalidBSON:
-            return _name_of_broken(raw)
+            return quick_name(raw)
 
     def partition_of_raw(self, raw: bytes) -> date | None:
         """``partition`` of a document that may not even decode."""
@@ -99,7 +99,7 @@ class Transform:
             decoded = decode(raw) if document is None else document
         except InvalidBSON:
             broken = Rejected({"": ["bson_invalido"]})
-            return Refused(_name_of_broken(raw), broken.codes, broken.messages, raw)
+            return Refused(quick_name(raw), broken.codes, broken.messages, raw)
         try:
             return self._accepted(decoded)
         except RecursionError:
@@ -179,8 +179,8 @@ def ids_of(name: str) -> list[Any]:
     return found
 
 
-def _name_of_broken(raw: bytes) -> str:
-    """The ``_id`` of a document that can't be decoded, or its fingerprint if that is broken too.
+def quick_name(raw: bytes) -> str:
+    """``id_text`` without decoding, if ``_id`` is text or an ObjectId; else the fingerprint of the bytes.
 
     MongoDB stores ``_id`` first: after the length one byte for the type, the name, and the value.
     """

@@ -39,11 +39,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     public.table_updates
 TO ccb_loader;
 
--- Rejections, findings, proofs. The revision of the schema is only looked at.
+-- Rejections, findings, proofs, versions. The revision of the schema is only looked at.
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     controle.quarentena,
     controle.qualidade,
-    controle.reconciliacoes
+    controle.reconciliacoes,
+    controle.versoes
 TO ccb_loader;
 GRANT SELECT ON controle.alembic_version TO ccb_loader;
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 import click
+from sqlalchemy import Connection
 
-from ccb_luigi import block, display, markers, postgres, source
+from ccb_luigi import block, display, markers, postgres, source, versions
 from ccb_luigi.commands.frame import DAY, clean, console, source_option, with_settings, workers_option
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME
@@ -55,12 +56,19 @@ def run(
     type=click.Choice(list(BY_NAME)),
     help=f"Only this table and what depends on it: {', '.join(BY_NAME)}.",
 )
+@click.option("--thorough", is_flag=True, help="Judge and compare also what bears the mark of its last load.")
 @workers_option
 @clean
 @with_settings
-def rerun(settings: Settings, day: date, table: str | None, workers: int | None) -> int:
+def rerun(settings: Settings, day: date, table: str | None, thorough: bool, workers: int | None) -> int:
     """Forget the markers of a date and migrate it again."""
-    postgres.of_process(settings).run(lambda c: markers.forget(c, day, table))
+
+    def forget(connection: Connection) -> None:
+        markers.forget(connection, day, table)
+        if thorough:
+            versions.forget(connection, day)
+
+    postgres.of_process(settings).run(forget)
     return _migrate(settings, [day], workers)
 
 

@@ -132,7 +132,10 @@ def test_an_upgrade_of_an_empty_database_makes_everything(empty_database: str) -
     )
     assert {name for (name,) in found} == {
         *(f"public.{name}" for name in (*EIGHT, "table_updates")),
-        *(f"controle.{name}" for name in ("quarentena", "qualidade", "reconciliacoes", "alembic_version")),
+        *(
+            f"controle.{name}"
+            for name in ("quarentena", "qualidade", "reconciliacoes", "versoes", "alembic_version")
+        ),
     }
 
 

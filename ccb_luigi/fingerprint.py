@@ -1,0 +1,45 @@
+"""A document's fingerprint: the same bytes, read by the same rules, make the same rows."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from functools import lru_cache
+from importlib.metadata import version
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+RULES = (
+    "block",
+    "codes",
+    "contract",
+    "copytext",
+    "findings",
+    "fingerprint",
+    "gate",
+    "identifiers",
+    "rows",
+    "tables",
+    "transform",
+    "uniform",
+    "values",
+)
+"""The modules that make rows out of bytes: with other code a document is read anew."""
+
+_LIBRARIES = ("pymongo", "cerberus")
+
+
+@lru_cache(maxsize=4)
+def key(zone: ZoneInfo, promoted: frozenset[str]) -> bytes:
+    """What the rows depend on besides the bytes: our code, the libraries, the settings."""
+    rules = hashlib.blake2b(repr((sys.version_info[:2], zone.key, sorted(promoted))).encode())
+    for library in _LIBRARIES:
+        rules.update(version(library).encode())
+    for module in RULES:
+        rules.update(files("ccb_luigi").joinpath(f"{module}.py").read_bytes())
+    return rules.digest()
+
+
+def of(raw: bytes, rules: bytes) -> str:
+    """32 hexadecimal digits for a document and the ``key`` of the rules."""
+    return hashlib.blake2b(raw, digest_size=16, key=rules).hexdigest()

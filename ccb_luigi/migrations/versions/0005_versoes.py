@@ -1,0 +1,50 @@
+"""What each loaded document's bytes were, so that a rerun passes over what can't have changed."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0001"
+
+# Joins need statistics of the keys only, and looking at every column of staging took a tenth of a load.
+ANALYSE = """
+CREATE OR REPLACE FUNCTION staging.analisar(nome text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE tabela regclass;
+DECLARE chaves text;
+BEGIN
+    FOR tabela, chaves IN
+        SELECT c.oid, string_agg(quote_ident(a.attname), ', ')
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE c.relnamespace = 'staging'::regnamespace AND c.relkind = 'r'
+          AND (nome IS NULL OR c.relname = nome)
+          AND a.attname IN ('lote', 'doc', 'mongo_id', 'ccb_code', 'client_id', 'situacao')
+        GROUP BY c.oid
+    LOOP
+        EXECUTE format('ANALYZE %s (%s)', tabela, chaves);
+    END LOOP;
+END $$
+"""
+
+
+def upgrade() -> None:
+    """The table of versions, the fingerprint in staging, and quicker statistics."""
+    op.create_table(
+        "versoes",
+        sa.Column("mongo_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("particao", sa.Date(), nullable=False),
+        sa.Column("ccb_code", sa.Text(collation="C"), nullable=False),
+        sa.Column("client_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("atualizado_em", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("valor_bruto", sa.Numeric(precision=15, scale=2), nullable=False),
+        sa.Column("soma_prestacoes", sa.Numeric(precision=20, scale=2), nullable=False),
+        sa.Column("impressao", sa.Text(), nullable=False),
+        sa.Column("linhas", sa.BigInteger(), nullable=False),
+        sa.Column("escritas", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("mongo_id", name=op.f("versoes_pkey")),
+        schema="controle",
+        comment="Which bytes each loaded document had, and the mark of its rows then (see versions.py)",
+    )
+    op.create_index(op.f("versoes_particao_idx"), "versoes", ["particao"], unique=False, schema="controle")
+    op.add_column("contratos", sa.Column("impressao", sa.Text(), nullable=True), schema="staging")
+    op.execute(ANALYSE)

@@ -1,0 +1,153 @@
+"""A rerun passes over what can't have changed, and over nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from world import D1, D2, World, at, document, unfounded
+
+from ccb_luigi import versions
+from ccb_luigi.postgres import of_process
+
+# One tampering per way: what a hand at the database can do to what document "a" became.
+TAMPERED = {
+    "clientes": "UPDATE clientes SET nome_mae = 'X' WHERE client_id = 'c1'",
+    "clientes without a change": "UPDATE clientes SET nome = nome WHERE client_id = 'c1'",
+    "identidades": "DELETE FROM identidades WHERE client_id = 'c1' AND tipo = 'RG'",
+    "enderecos": "UPDATE enderecos SET cidade = NULL WHERE client_id = 'c1'",
+    "contatos": "INSERT INTO contatos VALUES ('c1', 'telefone', '9')",
+    "dados_bancarios": "UPDATE dados_bancarios SET conta = '0' WHERE client_id = 'c1'",
+    "operacoes": "UPDATE operacoes SET extras = '{}', status = 'X' WHERE ccb_code = 'A'",
+    "operacoes gone": "DELETE FROM operacoes WHERE ccb_code = 'A'",
+    "operacoes marked as gone": "UPDATE operacoes SET excluido_em = now() WHERE ccb_code = 'A'",
+    "parcelas": "UPDATE parcelas SET valor_juros = 0.01 WHERE ccb_code = 'A' AND numero_parcela = 2",
+    "parcelas gone": "DELETE FROM parcelas WHERE ccb_code = 'A' AND numero_parcela = 3",
+    "a parcela too many": "INSERT INTO parcelas (ccb_code, numero_parcela, data_vencimento)"
+    " VALUES ('A', 9, '2030-01-01')",
+    "detalhamento_cet": "DELETE FROM detalhamento_cet WHERE ccb_code = 'A'",
+    "qualidade": "DELETE FROM controle.qualidade WHERE ccb_code = 'A'",
+}
+
+
+@pytest.fixture
+def loaded(world: World) -> World:
+    """Three documents of one date, in the tables."""
+    world.put(
+        unfounded(document("a", "A", at(D1), client="c1")),
+        document("b", "B", at(D1, 13), client="c2"),
+        document("c", "C", at(D1, 14), client="c3"),
+    )
+    world.migrate(D1)
+    return world
+
+
+def intact(world: World) -> int:
+    return int(
+        world.one("SELECT contagens->>'intactos' FROM table_updates WHERE update_id = %s", f"contratos:{D1}")
+    )
+
+
+def proof(world: World) -> tuple[int, ...]:
+    (row,) = world.query(
+        "SELECT lidos, carregados, sem_mudanca, obsoletos, quarentena FROM controle.reconciliacoes"
+        " WHERE particao = %s AND ok",
+        D1,
+    )
+    return row
+
+
+def test_a_first_load_knows_nothing(loaded: World) -> None:
+    assert intact(loaded) == 0
+    assert proof(loaded) == (3, 3, 0, 0, 0)
+
+
+def test_what_has_not_changed_is_passed_over_and_counts_as_unchanged(loaded: World) -> None:
+    before = loaded.tables(), loaded.row_versions()
+    loaded.again(D1)
+    assert intact(loaded) == 3
+    assert proof(loaded) == (3, 0, 3, 0, 0)
+    assert (loaded.tables(), loaded.row_versions()) == before
+    assert loaded.one("SELECT count(*) FROM staging.contratos") == 0
+
+
+def test_only_what_changed_is_judged_again(loaded: World) -> None:
+    loaded.put(document("b", "B", at(D1, 15), client="c2", status="other"))
+    loaded.again(D1)
+    assert intact(loaded) == 2
+    assert proof(loaded) == (3, 1, 2, 0, 0)
+    assert loaded.one("SELECT status FROM operacoes WHERE ccb_code = 'B'") == "other"
+
+
+def test_a_change_of_any_byte_counts_also_without_a_newer_time(loaded: World) -> None:
+    loaded.put(document("b", "B", at(D1, 13), client="c2", status="other"))
+    loaded.again(D1)
+    assert intact(loaded) == 2
+    assert loaded.one("SELECT status FROM operacoes WHERE ccb_code = 'B'") == "other"
+
+
+@pytest.mark.parametrize("way", TAMPERED)
+def test_a_hand_at_the_tables_is_noticed_and_undone(loaded: World, way: str) -> None:
+    before = loaded.tables()
+    loaded.query(TAMPERED[way])
+    loaded.again(D1)
+    assert intact(loaded) == 2
+    assert loaded.tables() == before
+
+
+def test_other_rules_read_every_document_anew(loaded: World) -> None:
+    stricter = World(replace(loaded.settings, reject_findings="numero_parcelas"))
+    stricter.again(D1)
+    assert intact(stricter) == 0
+    assert stricter.quarantined() == {"a": ["numero_parcelas"]}
+
+
+def test_a_database_that_was_restored_is_compared_whole(loaded: World) -> None:
+    before = loaded.tables()
+    for table in ("parcelas", "operacoes"):  # every row is written by another transaction, as by pg_restore
+        loaded.query(f"UPDATE {table} SET ccb_code = ccb_code")
+    loaded.again(D1)
+    assert intact(loaded) == 0
+    assert loaded.tables() == before
+
+
+def test_the_next_run_but_one_passes_over_again(loaded: World) -> None:
+    loaded.query(TAMPERED["parcelas"])
+    loaded.again(D1)
+    loaded.again(D1)
+    assert intact(loaded) == 3
+
+
+def test_a_newer_contract_of_the_client_makes_the_older_one_be_looked_at_again(loaded: World) -> None:
+    loaded.put(document("d", "D", at(D2), client="c1"))
+    loaded.migrate(D2)
+    before = loaded.tables()
+    loaded.again(D1)
+    assert intact(loaded) == 2
+    assert loaded.tables() == before
+
+
+def test_a_document_that_was_rejected_in_between_and_came_back_closes_its_rejection(loaded: World) -> None:
+    good = document("b", "B", at(D1, 13), client="c2")
+    loaded.put({name: value for name, value in good.items() if name != "taxId"})
+    loaded.again(D1)
+    assert loaded.quarantined() == {"b": ["ausente"]}
+    loaded.put(good)
+    loaded.again(D1)
+    assert intact(loaded) == 3
+    assert loaded.quarantined() == {}
+
+
+def test_a_thorough_rerun_passes_over_nothing(loaded: World) -> None:
+    of_process(loaded.settings).run(lambda connection: versions.forget(connection, D1))
+    loaded.again(D1)
+    assert intact(loaded) == 0
+    assert proof(loaded) == (3, 0, 3, 0, 0)
+
+
+def test_a_new_document_takes_the_code_of_an_intact_one(loaded: World) -> None:
+    loaded.put(document("z", "B", at(D1, 20), client="c2"))
+    loaded.again(D1)
+    assert loaded.contracts() == {"A": "a", "B": "z", "C": "c"}
+    assert loaded.quarantined() == {"b": ["ccb_duplicado"]}
+    assert proof(loaded) == (4, 1, 2, 0, 1)

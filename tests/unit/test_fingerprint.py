@@ -1,0 +1,66 @@
+"""A fingerprint stands for the bytes and for everything that decides what they mean."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+import ccb_luigi
+from ccb_luigi import fingerprint
+
+PACKAGE = Path(ccb_luigi.__file__).parent
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+
+
+def reached_from(module: str) -> set[str]:
+    """The modules of the package that importing ``module`` runs, itself included."""
+    found: set[str] = set()
+    todo = [module]
+    while todo:
+        name = todo.pop()
+        if name in found:
+            continue
+        found.add(name)
+        for node in ast.walk(ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ccb_luigi":
+                inner = (node.module or "").partition(".")[2]
+                names = [inner] if inner else [alias.name for alias in node.names]
+                todo += [name for name in names if (PACKAGE / f"{name}.py").exists()]
+    return found
+
+
+def test_all_code_that_makes_rows_is_part_of_the_key() -> None:
+    assert set(fingerprint.RULES) == reached_from("block")
+
+
+def test_the_settings_that_decide_are_part_of_the_key() -> None:
+    keys = {
+        fingerprint.key(SAO_PAULO, frozenset()),
+        fingerprint.key(ZoneInfo("America/Manaus"), frozenset()),
+        fingerprint.key(SAO_PAULO, frozenset({"saldo_final"})),
+    }
+    assert len(keys) == 3
+
+
+def test_other_code_makes_other_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in fingerprint.RULES:
+        (tmp_path / f"{module}.py").write_bytes((PACKAGE / f"{module}.py").read_bytes())
+    monkeypatch.setattr(fingerprint, "files", lambda _: tmp_path)
+    made = fingerprint.key.__wrapped__
+    before = made(SAO_PAULO, frozenset())
+    assert before == fingerprint.key(SAO_PAULO, frozenset())
+    for module in fingerprint.RULES:
+        path = tmp_path / f"{module}.py"
+        code = path.read_bytes()
+        path.write_bytes(code + b"#")
+        assert made(SAO_PAULO, frozenset()) != before, module
+        path.write_bytes(code)
+
+
+def test_any_byte_and_any_rule_changes_the_fingerprint() -> None:
+    marks = {fingerprint.of(raw, key) for raw in (b"a", b"b", b"ab") for key in (b"1", b"2")}
+    assert len(marks) == 6
+    assert all(len(mark) == 32 for mark in marks)
