@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint clean
+.PHONY: help run test unit lint bench bench-growth bench-gates clean
 
 help: ## This list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 $(BIN)/.installed: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
@@ -30,6 +30,25 @@ lint: $(BIN)/.installed ## Lint and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+# Measured in turn; the tables are compared byte for byte after each. On a quiet machine.
+CONTRACTS ?= 20000
+REPEAT ?= 3
+USUAL ?= 2000
+SIZES ?= 20000 100000 500000
+
+$(BIN)/.bench: $(BIN)/.installed
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c requirements.txt -e '.[bench]'
+	@touch $@
+
+bench: $(BIN)/.bench ## Speed beside the limit and the usual way (CONTRACTS=20000 REPEAT=3 USUAL=2000)
+	@$(BIN)/python -m benchmarks.compare --contracts $(CONTRACTS) --repeat $(REPEAT) --usual-contracts $(USUAL)
+
+bench-growth: $(BIN)/.bench ## Time and memory as a date grows (SIZES="20000 100000 500000")
+	@$(BIN)/python -m benchmarks.growth $(SIZES)
+
+bench-gates: $(BIN)/.bench ## Candidates for the gate of the contract, in microseconds per document
+	@$(BIN)/python -m benchmarks.gates --repeat $(REPEAT)
 
 clean: ## Removes the virtual environment and the demo's data
 	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

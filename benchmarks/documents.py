@@ -1,0 +1,64 @@
+"""The documents that every way gets: a dump, the same dump after some changes, and a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pymongo
+from bson import decode_file_iter
+
+from ccb_luigi.demo import synth
+from ccb_luigi.settings import Settings
+from ccb_luigi.transform import CODEC
+
+Document = dict[str, Any]
+Progress = Callable[[int], None]
+
+DAY = date(2026, 11, 20)
+SEED = 20261120
+CHANGED_EVERY = 20
+NEW_STATUS = "Renegociada"
+"""A status that no synthetic contract begins with."""
+
+
+def of_one_day(number: int) -> Iterator[Document]:
+    """Contracts of one date, so that one partition holds them all; the first of them are always the same."""
+    return synth.contracts(number, SEED, until=DAY, days=1)
+
+
+def write_dump(number: int, path: Path, progress: Progress) -> None:
+    """What ``mongodump`` would write."""
+    synth.write_bson(of_one_day(number), path, progress)
+
+
+def write_changed(dump: Path, path: Path) -> None:
+    """The dump after every twentieth contract got another status, later on the same day."""
+    _, end = Settings().bounds(DAY)
+    with dump.open("rb") as file:
+        documents = enumerate(decode_file_iter(file, CODEC))
+        synth.write_bson(
+            (later(document, end) if n % CHANGED_EVERY == 0 else document for n, document in documents), path
+        )
+
+
+def later(document: Document, end: datetime) -> Document:
+    """A newer version: written halfway between its own moment and ``end``."""
+    moment = document["updatedAt"]
+    half = (end - moment) // 2 // timedelta(milliseconds=1)
+    changed = moment + timedelta(milliseconds=half)
+    if not moment < changed < end:
+        raise ValueError("no room for a newer version in the same day")
+    return {**document, "status": NEW_STATUS, "updatedAt": changed}
+
+
+def fill(uri: str, database: str, collection: str, dump: Path, number: int, progress: Progress) -> None:
+    """The first documents of the dump, in a new collection with the index that the README asks for."""
+    with pymongo.MongoClient[Any](uri) as client, dump.open("rb") as file:
+        target = client[database][collection]
+        target.drop()
+        target.create_index("updatedAt")
+        synth.write_mongo(islice(decode_file_iter(file, CODEC), number), target, progress)
