@@ -126,10 +126,10 @@ def _proofs(connection: Connection, window: dict[str, date]) -> dict[date, Recon
 
 def _flagged(connection: Connection, window: dict[str, date]) -> dict[date, int]:
     query = """
-        SELECT particao, count(DISTINCT ccb_code) FROM controle.qualidade
+        SELECT particao, count(DISTINCT ccb_code) AS contratos FROM controle.qualidade
         WHERE particao BETWEEN :first AND :last GROUP BY particao
     """
-    return dict(connection.execute(text(query), window).tuples().all())
+    return {row.particao: row.contratos for row in connection.execute(text(query), window)}
 
 
 def _rejections(connection: Connection, day: date) -> tuple[CodeCount, ...]:
