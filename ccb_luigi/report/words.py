@@ -93,7 +93,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "unchanged": ("sem mudança", "unchanged"),
     "stale": ("obsoletos", "stale"),
     "quarantined": ("rejeitados", "rejected"),
-    "duration": ("duração", "duration"),
+    "still_rejected": ("rejeições abertas", "still rejected"),
     "dates": ("Datas e tabelas", "Dates and tables"),
     "dates_caption": (
         "Linhas que cada data tem para cada tabela. ✕ falta; ≠ origem e destino diferem; "
@@ -161,8 +161,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "Bar: {day}, in seconds; tick: the median of the {n} days.",
     ),
     "durations_none": ("Nenhuma etapa de {day} terminou.", "No step of {day} has ended."),
-    "step": ("etapa", "step"),
-    "seconds": ("segundos", "seconds"),
     "privacy": (
         "Só ids, códigos, contagens e somas: nenhum dado pessoal.",
         "Only ids, codes, counts and sums: no personal data.",
@@ -178,7 +176,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "parcelas": ("parcelas", "instalments"),
     "detalhamento_cet": ("CET", "CET"),
     "reconciliacoes": ("prova", "proof"),
-    "migration": ("migração", "migration"),
 }
 
 
