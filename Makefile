@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint bench bench-growth bench-gates clean
+.PHONY: help run test unit lint docs bench bench-growth bench-gates clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,6 +30,9 @@ lint: $(BIN)/.installed ## Lint and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+docs: $(BIN)/.installed ## docs/data-dictionary.md, from the tables
+	@$(BIN)/python docs/make_dictionary.py
 
 # Measured in turn; the tables are compared byte for byte after each. On a quiet machine.
 CONTRACTS ?= 20000

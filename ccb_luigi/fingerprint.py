@@ -14,6 +14,7 @@ RULES = (
     "codes",
     "contract",
     "copytext",
+    "dictionary",
     "findings",
     "fingerprint",
     "gate",

@@ -34,6 +34,7 @@ class Settings:
     max_rejected_share: float = 0.05
     reject_findings: str = ""
     nightly_days: int = 7
+    report_dir: str = ""
     workers: int = 2
     scheduler_url: str = field(default="", repr=False)
     pool_size: int = 2

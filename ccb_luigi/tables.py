@@ -1,8 +1,8 @@
 """The tables: the only list of columns. COPY lists, upserts, staging and load order derive from it.
 
 A column that is copied straight from the document names its path in ``info["path"]`` (in the tables of
-list items, the path inside the item). Keys compare by bytes (collation "C"), so that "newest" means the
-same here, in Python and in MongoDB.
+list items, the path inside the item). What each means is in ``dictionary``. Keys compare by bytes (collation
+"C"), so that "newest" means the same here, in Python and in MongoDB.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+
+from ccb_luigi import dictionary
 
 metadata = MetaData(
     naming_convention={
@@ -59,11 +61,19 @@ def _finite(column: Column[Any]) -> str:
     return f"{column.name} < 'Infinity' AND {column.name} > '-Infinity'"
 
 
-def _table(name: str, *items: Any, schema: str | None = None, comment: str) -> Table:
+def _table(name: str, *items: Any, schema: str | None = None) -> Table:
     """One check for all numerics of a table: cheaper for every row than one check each."""
     checks = [_finite(c) for c in items if isinstance(c, Column) and isinstance(c.type, Numeric)]
     finite = [CheckConstraint(" AND ".join(checks), name="finitos")] if checks else []
-    return Table(name, metadata, *items, *finite, schema=schema, comment=comment)
+    return Table(name, metadata, *items, *finite, schema=schema)
+
+
+def _describe(*tables: Table) -> None:
+    """Comments from the dictionary, on tables and columns."""
+    for table in tables:
+        table.comment, columns = dictionary.TABLES[table.fullname]
+        for name, (meaning, _) in columns.items():
+            table.columns[name].comment = meaning
 
 
 def _loaded_at() -> Column[Any]:
@@ -98,7 +108,6 @@ clientes = _table(
     Column("atualizado_em", Moment, nullable=False),
     _loaded_at(),
     CheckConstraint("tipo_pessoa IN ('PF', 'PJ')", name="tipo_pessoa"),
-    comment="Borrowers, each as the newest contract describes them",
 )
 
 identidades = _table(
@@ -109,7 +118,6 @@ identidades = _table(
     _from("issuer", "orgao_emissor"),
     _from("issuerState", "uf_emissor"),
     CheckConstraint("tipo IN ('CPF', 'CNPJ', 'RG')", name="tipo"),
-    comment="Identity documents of a client",
 )
 
 enderecos = _table(
@@ -124,7 +132,6 @@ enderecos = _table(
     _from("number", "numero"),
     _from("complement", "complemento"),
     CheckConstraint("tipo IN ('residencial', 'comercial')", name="tipo"),
-    comment="Addresses of a client, one of each kind",
 )
 
 contatos = _table(
@@ -133,7 +140,6 @@ contatos = _table(
     Column("tipo", Text, primary_key=True),
     Column("valor", Text, primary_key=True),
     CheckConstraint("tipo IN ('email', 'telefone')", name="tipo"),
-    comment="E-mail addresses and telephones of a client",
 )
 
 dados_bancarios = _table(
@@ -142,7 +148,6 @@ dados_bancarios = _table(
     _from("bankNumber", "banco", primary_key=True),
     _from("branchNumber", "agencia", primary_key=True),
     _from("accountNumber", "conta", primary_key=True),
-    comment="Bank accounts of a client",
 )
 
 operacoes = _table(
@@ -180,7 +185,6 @@ operacoes = _table(
     Column("excluido_em", Moment),
     Column("extras", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     _loaded_at(),
-    comment="Contracts (CCBs)",
 )
 
 parcelas = _table(
@@ -197,7 +201,6 @@ parcelas = _table(
     _from("ValorDoSaldoAnterior", "valor_saldo_anterior", Money),
     _from("ValorDoJurosCapitalizados", "valor_juros_capitalizados", Money),
     _from("ValorDoSaldoAtual", "valor_saldo_atual", Money),
-    comment="The forecast schedule of a contract; number 0 is the grace period",
 )
 
 detalhamento_cet = _table(
@@ -207,7 +210,6 @@ detalhamento_cet = _table(
     _from("PorcentagemDeImpostos", "porcentagem_impostos", Rate),
     _from("PorcentagemDeTarifas", "porcentagem_tarifas", Rate),
     _from("PorcentagemDeServicos", "porcentagem_servicos", Rate),
-    comment="What the total effective cost (CET) of a contract is made of",
 )
 
 LOADED = (
@@ -248,7 +250,6 @@ table_updates = _table(
     Column("linhas", BigInteger),
     Column("contagens", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("segundos", Numeric(12, 3)),
-    comment="Markers: which table has which date's rows (Luigi's own marker table, and our counts)",
 )
 
 quarentena = Table(
@@ -272,7 +273,6 @@ quarentena = Table(
         postgresql_where=text("resolvido_em IS NULL"),
     ),
     schema="controle",
-    comment="Rejected documents, with the reasons and the raw BSON",
 )
 
 qualidade = Table(
@@ -285,7 +285,6 @@ qualidade = Table(
     Column("particao", Date),
     Column("observado_em", Moment, nullable=False, server_default=func.now()),
     schema="controle",
-    comment="Findings on contracts that were loaded all the same",
 )
 
 reconciliacoes = _table(
@@ -303,7 +302,6 @@ reconciliacoes = _table(
     Column("ok", Boolean, nullable=False),
     Column("conferido_em", Moment, nullable=False, server_default=func.now()),
     schema="controle",
-    comment="Per date: what was read and what came of it, and the sums on both sides",
 )
 
 versoes = Table(
@@ -320,8 +318,9 @@ versoes = Table(
     Column("linhas", BigInteger, nullable=False),
     Column("escritas", BigInteger, nullable=False),
     schema="controle",
-    comment="Which bytes each loaded document had, and the mark of its rows then (see versions.py)",
 )
+
+_describe(*LOADED, table_updates, quarentena, qualidade, reconciliacoes, versoes)
 
 # What the load adds by itself or takes from staging.contratos, so that it isn't staged with the row.
 _NOT_STAGED = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em", "excluido_em", "carregado_em"})
@@ -330,8 +329,8 @@ _NOT_STAGED = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em", "
 def _batch() -> list[Column[Any]]:
     """``lote``: the batch that was extracted together; ``doc``: the document's number in it."""
     return [
-        Column("lote", Integer, nullable=False),
-        Column("doc", Integer, nullable=False),
+        Column(name, Integer, nullable=False, comment=meaning)
+        for name, (meaning, _) in dictionary.BATCH.items()
     ]
 
 
@@ -349,7 +348,6 @@ staged_contratos = Table(
     Column("situacao", Text),
     Column("impressao", Text),
     schema="staging",
-    comment="One row per accepted document of a batch; situacao is what came of it",
 )
 
 staged_qualidade = Table(
@@ -363,8 +361,16 @@ staged_qualidade = Table(
 
 
 def _staging_of(table: Table) -> Table:
-    copies = [Column(c.name, c.type, nullable=c.nullable) for c in table.columns if c.name not in _NOT_STAGED]
-    return Table(table.name, metadata, *_batch(), *copies, schema="staging")
+    copies = [
+        Column(c.name, c.type, nullable=c.nullable, comment=c.comment)
+        for c in table.columns
+        if c.name not in _NOT_STAGED
+    ]
+    waiting = f"Linhas para {table.name} dos documentos de um lote, à espera da carga"
+    return Table(table.name, metadata, *_batch(), *copies, schema="staging", comment=waiting)
+
+
+_describe(staged_contratos, staged_qualidade)
 
 
 STAGED = {table.name: _staging_of(table) for table in LOADED}

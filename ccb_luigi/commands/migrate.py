@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from ccb_luigi import block, display, markers, postgres, source, versions
 from ccb_luigi.commands.frame import DAY, clean, console, source_option, with_settings, workers_option
+from ccb_luigi.events import Event
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME
 
@@ -77,10 +78,15 @@ def rerun(settings: Settings, day: date, table: str | None, thorough: bool, work
 @clean
 @with_settings
 def nightly(settings: Settings, workers: int | None) -> int:
-    """What the timer starts: every date of the last days that is not complete."""
+    """What the timer starts: every date of the last days that is not complete, then the morning page."""
+    from ccb_luigi.report import morning  # Jinja takes a while to import
+
     last = settings.yesterday()
     days = [last - timedelta(days=n) for n in reversed(range(settings.nightly_days))]
-    return _migrate(settings, days, workers)
+    with morning.around(
+        settings, last, lambda words: click.echo(f"ccb-luigi: {words}", err=True)
+    ) as failures:
+        return _migrate(settings, days, workers, failures)
 
 
 def all_days(settings: Settings, until: date) -> list[date]:
@@ -95,13 +101,17 @@ def all_days(settings: Settings, until: date) -> list[date]:
     return sorted(found) or [until]
 
 
-def _migrate(settings: Settings, days: Sequence[date], workers: int | None) -> int:
-    """Runs the dates with a progress display, and sums up in one line."""
+def _migrate(
+    settings: Settings, days: Sequence[date], workers: int | None, failures: list[Event] | None = None
+) -> int:
+    """Runs the dates with a progress display, and sums up in one line; ``failures`` is added to."""
     from ccb_luigi import runner  # Luigi takes a while to import: only where it is needed
 
     screen = console()
     with display.RunDisplay(screen, days) as shown:
         outcome = runner.run(settings, days, workers=workers or settings.workers, watch=shown.handle)
+    if failures is not None:
+        failures += outcome.failures
     done = f"{len(outcome.complete)} of {len(days)} dates complete"
     if outcome.incomplete:
         first = ", ".join(str(day) for day in outcome.incomplete[:5])

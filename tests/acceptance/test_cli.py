@@ -28,6 +28,7 @@ COMMANDS = [
     "rerun",
     "nightly",
     "status",
+    "report",
     "quarantine",
     "quarantine list",
     "quarantine show",

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
+revision = "0004"
 down_revision = "0001"
 
 # Joins need statistics of the keys only, and looking at every column of staging took a tenth of a load.
@@ -43,7 +43,6 @@ def upgrade() -> None:
         sa.Column("escritas", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("mongo_id", name=op.f("versoes_pkey")),
         schema="controle",
-        comment="Which bytes each loaded document had, and the mark of its rows then (see versions.py)",
     )
     op.create_index(op.f("versoes_particao_idx"), "versoes", ["particao"], unique=False, schema="controle")
     op.add_column("contratos", sa.Column("impressao", sa.Text(), nullable=True), schema="staging")

@@ -1,0 +1,149 @@
+"""What the page tells, asked of the markers, the proofs, the quarantine and the findings.
+
+Only ids, codes, dates, counts and sums: nothing here can hold a person's data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from ccb_luigi import quarantine, schema, status
+from ccb_luigi.quarantine import Entry
+from ccb_luigi.reconcile import Reconciliation
+from ccb_luigi.status import Day
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCount:
+    """One code: how many open rejections (or contracts with the finding), how many of the page's date."""
+
+    code: str
+    total: int
+    of_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A step that failed tonight, in the words of its error."""
+
+    step: str
+    day: date | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything on the page.
+
+    ``days`` ends with ``day`` and is the oldest first. ``nightly_days``: so many of the last ones must be
+    complete. ``started``: the first date that anything is known of; ``None`` before the first run.
+    """
+
+    day: date
+    nightly_days: int
+    days: tuple[Day, ...]
+    started: date | None = None
+    seconds: dict[tuple[date, str], float] = field(default_factory=dict)
+    proofs: dict[date, Reconciliation] = field(default_factory=dict)
+    flagged: dict[date, int] = field(default_factory=dict)
+    rejections: tuple[CodeCount, ...] = ()
+    findings: tuple[CodeCount, ...] = ()
+    open_rejections: tuple[Entry, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    read_at: datetime | None = None
+
+    @property
+    def today(self) -> Day:
+        """The page's own date."""
+        return self.days[-1]
+
+    @property
+    def first(self) -> date:
+        """The oldest date on the page."""
+        return self.days[0].day
+
+
+def gather(connection: Connection, day: date, count: int, nightly_days: int) -> Facts:
+    """The facts of the ``count`` dates up to ``day``, all as of one moment.
+
+    The transaction must be fresh: it becomes a read-only snapshot.
+    """
+    connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+    schema.check(connection)
+    days = status.last_days(connection, day, max(count, nightly_days))
+    window = {"first": days[0].day, "last": day}
+    return Facts(
+        day=day,
+        nightly_days=nightly_days,
+        days=tuple(days),
+        started=_started(connection),
+        seconds=_seconds(connection, window),
+        proofs=_proofs(connection, window),
+        flagged=_flagged(connection, window),
+        rejections=_rejections(connection, day),
+        findings=_findings(connection, day),
+        open_rejections=tuple(quarantine.open_entries(connection)),
+        read_at=connection.execute(text("SELECT now()")).scalar_one(),
+    )
+
+
+def window_start(day: date, count: int) -> date:
+    """The first of the ``count`` dates that end with ``day``."""
+    return day - timedelta(days=count - 1)
+
+
+# 1970-01-01 is where documents without any date are: not when the migrations began.
+_STARTED = """
+    SELECT min(particao) FROM (
+        SELECT min(particao) AS particao FROM table_updates WHERE particao > '1970-01-01'
+        UNION ALL SELECT min(particao) FROM controle.reconciliacoes WHERE particao > '1970-01-01'
+        UNION ALL SELECT min(particao) FROM controle.quarentena WHERE particao > '1970-01-01'
+    ) AS known
+"""
+
+
+def _started(connection: Connection) -> date | None:
+    found: date | None = connection.execute(text(_STARTED)).scalar()
+    return found
+
+
+def _seconds(connection: Connection, window: dict[str, date]) -> dict[tuple[date, str], float]:
+    query = """
+        SELECT particao, target_table, segundos FROM table_updates
+        WHERE particao BETWEEN :first AND :last AND segundos IS NOT NULL
+    """
+    return {(day, step): float(took) for day, step, took in connection.execute(text(query), window)}
+
+
+def _proofs(connection: Connection, window: dict[str, date]) -> dict[date, Reconciliation]:
+    names = ", ".join(Reconciliation.__dataclass_fields__)
+    query = f"SELECT particao, {names} FROM controle.reconciliacoes WHERE particao BETWEEN :first AND :last"
+    return {day: Reconciliation(*rest) for day, *rest in connection.execute(text(query), window)}
+
+
+def _flagged(connection: Connection, window: dict[str, date]) -> dict[date, int]:
+    query = """
+        SELECT particao, count(DISTINCT ccb_code) AS contratos FROM controle.qualidade
+        WHERE particao BETWEEN :first AND :last GROUP BY particao
+    """
+    return {row.particao: row.contratos for row in connection.execute(text(query), window)}
+
+
+def _rejections(connection: Connection, day: date) -> tuple[CodeCount, ...]:
+    query = """
+        SELECT codigo, count(*), count(*) FILTER (WHERE particao = :day)
+        FROM controle.quarentena, unnest(codigos) AS codigo
+        WHERE resolvido_em IS NULL GROUP BY codigo ORDER BY 2 DESC, 1
+    """
+    return tuple(CodeCount(*row) for row in connection.execute(text(query), {"day": day}))
+
+
+def _findings(connection: Connection, day: date) -> tuple[CodeCount, ...]:
+    query = """
+        SELECT codigo, count(DISTINCT ccb_code), count(DISTINCT ccb_code) FILTER (WHERE particao = :day)
+        FROM controle.qualidade GROUP BY codigo ORDER BY 2 DESC, 1
+    """
+    return tuple(CodeCount(*row) for row in connection.execute(text(query), {"day": day}))

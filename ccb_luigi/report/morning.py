@@ -1,0 +1,122 @@
+"""Where the page is written, and when: by hand, or around a night's run.
+
+The exit status of a night speaks of the data alone. A page that can't be written is one line on stderr;
+and a night that ends before its end leaves a page that says so, not the last good one.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from ccb_luigi import postgres
+from ccb_luigi.errors import CcbError
+from ccb_luigi.events import Event
+from ccb_luigi.report import page
+from ccb_luigi.report.facts import Facts, Failure, gather
+from ccb_luigi.settings import Settings
+
+LATEST = "ultimo.html"
+DAYS = 30
+"""So many dates the page shows unless told otherwise."""
+
+
+def read(settings: Settings, day: date, count: int = DAYS) -> Facts:
+    """The facts of the page, the times in the zone of the partitions."""
+
+    def work(connection: Connection) -> Facts:
+        return gather(connection, day, count, settings.nightly_days)
+
+    facts = postgres.of_process(settings).run(work)
+    return replace(facts, read_at=facts.read_at and facts.read_at.astimezone(settings.zone))
+
+
+def name_of(day: date) -> str:
+    """The file of a date's page."""
+    return f"ccb-{day}.html"
+
+
+def write(path: Path, html: str) -> None:
+    """The file, whole or not at all: a reader never meets half a page.
+
+    Raises:
+        CcbError: it can't be written there.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(html)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise CcbError(f"{path} can't be written: {error.strerror}") from None
+
+
+@contextmanager
+def around(settings: Settings, day: date, complain: Callable[[str], None]) -> Iterator[list[Event]]:
+    """Writes the page of a night's run into ``report_dir``, if that is set; never raises by itself.
+
+    Yields a list for the events of failed steps. While the run goes on, ``ultimo.html`` says that: if the
+    run is killed, that is what stays.
+    """
+    failures: list[Event] = []
+    if not settings.report_dir:
+        yield failures
+        return
+    directory = Path(settings.report_dir)
+
+    def publish(html: str, *names: str) -> None:
+        for name in names:
+            write(directory / name, html)
+
+    def bare(key: str, message: str = "") -> str:
+        return page.render_without_facts(key, day, datetime.now(settings.zone), message=message)
+
+    _try(lambda: publish(bare("running"), LATEST), complain)
+    try:
+        yield failures
+    except Exception as error:
+        words = _words(error)
+        _try(lambda: publish(bare("stopped", words), LATEST, name_of(day)), complain)
+        raise
+    _try(lambda: publish(_of_night(settings, day, failures, bare), LATEST, name_of(day)), complain)
+
+
+def _of_night(settings: Settings, day: date, failures: list[Event], bare: Callable[[str, str], str]) -> str:
+    try:
+        facts = read(settings, day)
+    except CcbError as error:
+        return bare("unread", str(error))
+    done = {(known.day, step) for known in facts.days for step in known.rows}
+    told = dict.fromkeys(
+        Failure(event.step, event.day, event.message)
+        for event in failures
+        if (event.day, event.step) not in done  # a later try may have succeeded
+    )
+    return page.render(replace(facts, failures=tuple(told)))
+
+
+def _try(work: Callable[[], None], complain: Callable[[str], None]) -> None:
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the night's own result stands
+        complain(f"the morning page was not written: {_words(error)}")
+
+
+def _words(error: Exception) -> str:
+    """One line without data: ours as it is, of any other its kind and place."""
+    if isinstance(error, CcbError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"unexpected {type(error).__name__} in {place.name}, line {place.lineno}"

@@ -1,0 +1,285 @@
+"""Facts and verdict as one self-contained page, in both languages at once.
+
+Whatever comes from outside (ids above all) goes through the template's escaping, and an id's unprintable
+characters are spelled out: a text that turns the direction of writing can't dress up as another one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache, partial
+from importlib.resources import files
+from itertools import groupby
+from statistics import median
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
+
+from ccb_luigi import __version__, codes, markers
+from ccb_luigi.advice import ADVICE
+from ccb_luigi.reconcile import Reconciliation
+from ccb_luigi.report import charts, verdict, words
+from ccb_luigi.report.facts import Facts, window_start
+from ccb_luigi.report.verdict import Level, Point, Verdict
+from ccb_luigi.status import Day
+from ccb_luigi.tables import BY_NAME
+
+MOST_DOCUMENTS = 20
+"""So many rejected documents are listed one by one."""
+
+
+def render(facts: Facts, *, language: str = "pt", now: datetime | None = None) -> str:
+    """The whole page. ``language`` is the one that shows first; both are in it."""
+    judged, lines = verdict.judge(facts), _matrix(facts)
+    return _template().render(
+        **_frame(language, judged, facts.day, now or facts.read_at),
+        facts=facts,
+        failures=facts.failures,
+        message="",
+        matrix=[line for line in lines if line.recent or line.state not in ("", "gap")],
+        earlier=[line for line in lines if not line.recent and line.state in ("", "gap")],
+        trends=_trends(facts),
+        proofs=_proofs(facts),
+        durations=_durations(facts),
+        documents=facts.open_rejections[:MOST_DOCUMENTS],
+    )
+
+
+def render_without_facts(
+    key: str, day: date, now: datetime, *, message: str = "", language: str = "pt"
+) -> str:
+    """A page that only says why there is nothing to see: a ``key`` of the words, and an error's line."""
+    judged = Verdict((Point(Level.ATTENTION if key == "running" else Level.BAD, key),))
+    return _template().render(**_frame(language, judged, day, now), facts=None, failures=(), message=message)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("ccb_luigi.report", package_path=""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        t=both,
+        in_both=in_both,
+        short=partial(_each, words.short),
+        tables=tuple(BY_NAME),
+        meaning=_meaning,
+        printable=printable,
+    )
+    return environment.get_template("page.html")
+
+
+def _frame(language: str, judged: Verdict, day: date, now: datetime | None) -> dict[str, Any]:
+    style = files("ccb_luigi.report").joinpath("page.css").read_text(encoding="utf-8")
+    return {
+        "language": language,
+        "style": Markup(style),  # noqa: S704  # our own file
+        "verdict": judged,
+        "day": day,
+        "now": now,
+        "version": __version__,
+    }
+
+
+# --- words in both languages --------------------------------------------------------------------------
+
+
+def both(key: str, **values: Any) -> Markup:
+    """The words for ``key`` in both languages, of which the style sheet shows one."""
+    return _each(words.say, key, **values)
+
+
+def in_both(value: Any) -> Markup:
+    """A date or number as both languages write it; once where they agree."""
+    return _each(words.write, value)
+
+
+def _each(say: Any, *args: Any, **values: Any) -> Markup:
+    found = [_with_code(say(language, *args, **values)) for language in words.LANGUAGES]
+    if found[0] == found[1]:
+        return found[0]
+    return Markup("").join(
+        Markup('<span lang="{}">{}</span>').format("pt-BR" if language == "pt" else language, text)
+        for language, text in zip(words.LANGUAGES, found, strict=True)
+    )
+
+
+def _with_code(text: str) -> Markup:
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped
+
+
+def _meaning(code: str) -> Markup:
+    """What the code means and what to do about it, in both languages."""
+    advice = ADVICE.get(code)
+    if advice is None:
+        return _each(lambda language: codes.meaning(code))
+    english = codes.meaning(code)
+    said = {
+        "pt": f"{advice.significado}. {advice.providencia}",
+        "en": f"{english[0].upper()}{english[1:]}. {advice.action}",
+    }
+    return _each(said.__getitem__)
+
+
+def printable(text: str) -> str:
+    """An id from outside, every unprintable character as its code."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
+# --- what the sections show ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A date of the matrix: rows, or the sign of what is wrong; ``rejected``: open rejections."""
+
+    day: date
+    state: str
+    recent: bool
+    proof: str
+    read: int | str
+    rejected: int
+    cells: tuple[int | str, ...]
+
+
+def _matrix(facts: Facts) -> list[Line]:
+    """The dates, newest first; from where nothing was ever run, no more."""
+    since = facts.started or facts.day
+    return [_line(facts, day) for day in reversed(facts.days) if day.day >= since or day.rows]
+
+
+def _line(facts: Facts, day: Day) -> Line:
+    state = verdict.states(facts).get(day.day, "")
+    sign = "–" if state in ("gap", "") else "✕"
+    proven = "✓" if markers.RECONCILIATION in day.rows else sign
+    return Line(
+        day=day.day,
+        state=state,
+        recent=day.day >= window_start(facts.day, facts.nightly_days),
+        proof="≠" if state == "differs" else proven,
+        read=day.rows.get(markers.EXTRACTION, sign),
+        rejected=day.quarantined,
+        cells=tuple(day.rows.get(name, sign) for name in BY_NAME),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A small chart, and its largest and newest value."""
+
+    key: str
+    chart: Markup
+    most: float | int | None
+    last: float | int | None
+
+
+def _trends(facts: Facts) -> list[Trend]:
+    def read(day: date) -> int | None:
+        proof = facts.proofs.get(day)
+        return proof.lidos if proof else None
+
+    def rejected(day: date) -> int | None:
+        proof = facts.proofs.get(day)
+        return proof.quarentena if proof else open_now.get(day) or None
+
+    def flagged(day: date) -> int | None:
+        return facts.flagged.get(day, 0) if day in facts.proofs else None
+
+    def seconds(day: date) -> float | None:
+        return took.get(day)
+
+    open_now = {day.day: day.quarantined for day in facts.days}
+    took: dict[date, float] = {}
+    for (day, _), each in facts.seconds.items():
+        took[day] = took.get(day, 0.0) + each
+    return [
+        _trend(facts, "read_per_day", read),
+        _trend(facts, "rejected_per_day", rejected),
+        _trend(facts, "flagged_per_day", flagged),
+        _trend(facts, "seconds_per_day", seconds),
+    ]
+
+
+def _trend(facts: Facts, key: str, of: Any) -> Trend:
+    wrong = verdict.states(facts)
+    values = {day.day: of(day.day) for day in facts.days}
+    bars = [
+        charts.Bar(f"{day}: {'-' if value is None else format(value, '.6g')}", value, day in wrong)
+        for day, value in values.items()
+    ]
+    known = [value for value in values.values() if value is not None]
+    return Trend(key, charts.bars(bars, key), max(known, default=None), values[facts.day])
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Both sides of a date's sums; ``day`` is ``None`` for all dates of the page together."""
+
+    day: date | None
+    dates: int
+    rows: tuple[tuple[str, int | Decimal, int | Decimal], ...]
+    ok: bool
+
+
+def _proofs(facts: Facts) -> list[Proof]:
+    """The page's date, each date that differs, and all together."""
+    chosen = [
+        day for day in sorted(facts.proofs, reverse=True) if day == facts.day or not facts.proofs[day].ok
+    ]
+    found = [_proof(day, [facts.proofs[day]]) for day in chosen]
+    if len(facts.proofs) > 1:
+        found.append(_proof(None, list(facts.proofs.values())))
+    return found
+
+
+def _proof(day: date | None, proofs: list[Reconciliation]) -> Proof:
+    rows = (
+        (
+            "row_documents",
+            sum(p.lidos for p in proofs),
+            sum(p.carregados + p.sem_mudanca + p.obsoletos + p.quarentena for p in proofs),
+        ),
+        *(
+            (
+                f"row_{name}",
+                sum((getattr(p, f"soma_{name}_origem") for p in proofs), Decimal(0)),
+                sum((getattr(p, f"soma_{name}_destino") for p in proofs), Decimal(0)),
+            )
+            for name in ("valor_bruto", "prestacoes")
+        ),
+    )
+    return Proof(day, len(proofs), rows, all(p.ok for p in proofs))
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A step of the page's date, in seconds."""
+
+    step: str
+    seconds: float
+    chart: Markup
+
+
+def _durations(facts: Facts) -> list[Duration]:
+    by_step = {
+        step: [seconds for _, seconds in group]
+        for step, group in groupby(
+            sorted((step, seconds) for (_, step), seconds in facts.seconds.items()), lambda pair: pair[0]
+        )
+    }
+    usual = {step: median(values) for step, values in by_step.items()}
+    took = {step: facts.seconds.get((facts.day, step)) for step in markers.STEPS}
+    most = max([*usual.values(), *(each for each in took.values() if each)], default=0.0)
+    return [
+        Duration(step, seconds, charts.span(seconds, usual.get(step), most))
+        for step, seconds in took.items()
+        if seconds is not None
+    ]

@@ -1,0 +1,119 @@
+"""The one sentence on top: whether all is well, what is wrong, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from ccb_luigi.pipeline import BREAKER_MINIMUM
+from ccb_luigi.report.facts import Facts, window_start
+from ccb_luigi.report.words import say
+from ccb_luigi.status import Day
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    GOOD = "good"
+    ATTENTION = "attention"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A sentence (a key of ``words`` and its values), and the command that helps."""
+
+    level: Level
+    key: str
+    values: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
+
+    def said(self, language: str) -> str:
+        """The sentence."""
+        return say(language, self.key, **self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``points``, the worst first; there is always one."""
+
+    points: tuple[Point, ...]
+
+    @property
+    def headline(self) -> Point:
+        """What stands on top."""
+        return self.points[0]
+
+    @property
+    def level(self) -> Level:
+        """That of the headline."""
+        return self.headline.level
+
+
+def judge(facts: Facts) -> Verdict:
+    """What the facts come to.
+
+    The last ``nightly_days`` dates must be complete, and so must any date that was begun. An older date
+    without a trace may have had no documents (``run --full`` leaves such dates out): that it was never run
+    is said, as less than a failure.
+    """
+    if facts.started is None:
+        return Verdict((Point(Level.BAD, "empty", command="ccb-luigi run --full"),))
+    points = [*_of_dates(facts)]
+    if facts.open_rejections:
+        key = "also_rejected" if points else "rejected"
+        number = {"n": len(facts.open_rejections)}
+        points.append(Point(Level.ATTENTION, key, number, "ccb-luigi quarantine list"))
+    return Verdict(tuple(points) or (_good(facts),))
+
+
+def states(facts: Facts) -> dict[date, str]:
+    """What is wrong with each date: differs, breaker, missing, gap (never run), or nothing (not in it)."""
+    found: dict[date, str] = {}
+    for day in facts.days:
+        if state := _state(facts, day):
+            found[day.day] = state
+    return found
+
+
+def _state(facts: Facts, day: Day) -> str:
+    if day.proven is False:
+        return "differs"
+    if not day.missing or facts.started is None or day.day < facts.started:
+        return ""
+    if not day.rows and day.quarantined > BREAKER_MINIMUM:
+        return "breaker"  # its rejections were kept, and nothing else of it
+    if day.rows or day.day >= window_start(facts.day, facts.nightly_days):
+        return "missing"
+    return "gap"
+
+
+def _of_dates(facts: Facts) -> list[Point]:
+    found = states(facts)
+    points = []
+    for key, level, command in (
+        ("differs", Level.BAD, "ccb-luigi rerun --date {first}"),
+        ("breaker", Level.BAD, "ccb-luigi quarantine list --date {first}"),
+        ("missing", Level.BAD, ""),
+        ("gap", Level.ATTENTION, ""),
+    ):
+        days = [day for day, state in found.items() if state == key]
+        if days:
+            helps = command.format(first=days[0]) if command else _run(days)
+            points.append(Point(level, key, {"n": len(days), "dates": days}, helps))
+    return points
+
+
+def _run(days: Sequence[date]) -> str:
+    """Complete dates in between are left alone by it."""
+    if len(days) == 1:
+        return f"ccb-luigi run --date {days[0]}"
+    return f"ccb-luigi run --since {days[0]} --until {days[-1]}"
+
+
+def _good(facts: Facts) -> Point:
+    since = max(facts.started or facts.day, facts.day - timedelta(days=len(facts.days) - 1))
+    return Point(Level.GOOD, "good", {"day": facts.day, "n": (facts.day - since).days + 1})

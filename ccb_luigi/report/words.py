@@ -1,0 +1,226 @@
+"""The page's words in both languages, and how dates and numbers are written in each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+LANGUAGES = ("pt", "en")
+MOST_DATES = 4
+"""More dates than these are summed up in a sentence."""
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_WEEKDAYS = {
+    "pt": ("seg", "ter", "qua", "qui", "sex", "sáb", "dom"),
+    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+}
+
+# Key → (Portuguese, English). `code` in backquotes; of a counted thing `.one` and `.many`, by {n}.
+WORDS: dict[str, tuple[str, str]] = {
+    # the verdict
+    "good": (
+        "Tudo certo: {day} está completa e conferida, e nada falta nos últimos {n} dias.",
+        "All well: {day} is complete and proven, and nothing is missing in the last {n} days.",
+    ),
+    "rejected.one": (
+        "Tudo foi carregado e conferido, menos um documento rejeitado, que espera correção na origem.",
+        "All is loaded and proven but one rejected document, which waits to be corrected at the source.",
+    ),
+    "rejected.many": (
+        "Tudo foi carregado e conferido, menos {n} documentos rejeitados, que esperam correção na origem.",
+        "All is loaded and proven but {n} rejected documents, which wait to be corrected at the source.",
+    ),
+    "also_rejected.one": (
+        "Um documento rejeitado espera correção na origem.",
+        "One rejected document waits to be corrected at the source.",
+    ),
+    "also_rejected.many": (
+        "{n} documentos rejeitados esperam correção na origem.",
+        "{n} rejected documents wait to be corrected at the source.",
+    ),
+    "differs.one": (
+        "Origem e destino diferem em {dates}: essa data não está provada.",
+        "Source and target differ on {dates}: that date is not proven.",
+    ),
+    "differs.many": (
+        "Origem e destino diferem em {n} datas ({dates}): elas não estão provadas.",
+        "Source and target differ on {n} dates ({dates}): they are not proven.",
+    ),
+    "breaker.one": (
+        "Documentos rejeitados demais em {dates}: nada dessa data foi carregado.",
+        "Too many documents rejected on {dates}: nothing of that date was loaded.",
+    ),
+    "breaker.many": (
+        "Documentos rejeitados demais em {n} datas ({dates}): nada delas foi carregado.",
+        "Too many documents rejected on {n} dates ({dates}): nothing of them was loaded.",
+    ),
+    "missing.one": (
+        "Falta migrar {dates}.",
+        "{dates} has not been migrated.",
+    ),
+    "missing.many": (
+        "Falta migrar {n} datas: {dates}.",
+        "{n} dates have not been migrated: {dates}.",
+    ),
+    "gap.one": (
+        "{dates} nunca foi executada, e o `nightly` já não volta até ela.",
+        "{dates} has never been run, and `nightly` no longer goes back to it.",
+    ),
+    "gap.many": (
+        "{n} datas nunca foram executadas ({dates}), e o `nightly` já não volta até elas.",
+        "{n} dates have never been run ({dates}), and `nightly` no longer goes back to them.",
+    ),
+    "empty": ("Nada foi migrado ainda.", "Nothing has been migrated yet."),
+    "stopped": ("A noite parou antes de terminar.", "The night stopped before its end."),
+    "running": (
+        "A execução começou e ainda não terminou. Se esta página continuar assim, ela foi interrompida.",
+        "The run has begun and not ended yet. If this page stays so, it was interrupted.",
+    ),
+    "unread": (
+        "O banco não pôde ser lido, e não se sabe como foi a noite.",
+        "The database could not be read, and how the night went is not known.",
+    ),
+    "do": ("O que fazer", "What to do"),
+    "reason": ("A mensagem", "The message"),
+    "failures": ("O que falhou esta noite", "What failed tonight"),
+    # headings and captions
+    "title": ("CCBs de MongoDB para PostgreSQL", "CCBs from MongoDB to PostgreSQL"),
+    "generated": ("escrita em {moment}", "written on {moment}"),
+    "documents": ("documentos lidos", "documents read"),
+    "loaded": ("contratos novos ou alterados", "contracts new or changed"),
+    "unchanged": ("sem mudança", "unchanged"),
+    "stale": ("obsoletos", "stale"),
+    "quarantined": ("rejeitados", "rejected"),
+    "still_rejected": ("rejeições abertas", "still rejected"),
+    "dates": ("Datas e tabelas", "Dates and tables"),
+    "dates_caption": (
+        "Linhas que cada data tem para cada tabela. ✕ falta; ≠ origem e destino diferem; "
+        "– nunca executada (ou sem documentos, numa carga `run --full`).",
+        "Rows that each date has for each table. ✕ missing; ≠ source and target differ; "
+        "– never run (or without documents, in a `run --full`).",
+    ),
+    "earlier.one": (
+        "Uma data anterior, completa ou nunca executada",
+        "One earlier date, complete or never run",
+    ),
+    "earlier.many": (
+        "As {n} datas anteriores, completas ou nunca executadas",
+        "The {n} earlier dates, complete or never run",
+    ),
+    "date": ("data", "date"),
+    "trends": ("Os últimos {n} dias", "The last {n} days"),
+    "read_per_day": ("Documentos lidos", "Documents read"),
+    "rejected_per_day": ("Rejeitados", "Rejected"),
+    "flagged_per_day": ("Contratos com alertas", "Contracts with findings"),
+    "seconds_per_day": ("Segundos de trabalho", "Seconds of work"),
+    "no_data": ("sem dados", "no data"),
+    "proof": ("Conferência", "Reconciliation"),
+    "proof_caption": (
+        "Somas dos documentos lidos e das linhas gravadas, em reais; a diferença tem de ser zero.",
+        "Sums over the documents read and over the rows written, in reais; the difference must be zero.",
+    ),
+    "proof_all.one": ("a data conferida", "the proven date"),
+    "proof_all.many": ("{n} datas conferidas", "{n} proven dates"),
+    "no_proof": ("Nenhuma conferência neste período.", "No reconciliation in this period."),
+    "source": ("origem", "source"),
+    "target": ("destino", "target"),
+    "difference": ("diferença", "difference"),
+    "row_documents": ("documentos", "documents"),
+    "row_valor_bruto": ("valor bruto", "gross amount"),
+    "row_prestacoes": ("prestações", "payments"),
+    "rejections": ("Rejeições abertas", "Open rejections"),
+    "rejections_none": ("Nenhum documento rejeitado está aberto.", "No rejected document is open."),
+    "findings": ("Alertas de qualidade", "Quality findings"),
+    "findings_caption": (
+        "Contratos carregados em que algo não fecha.",
+        "Contracts that were loaded although something in them does not add up.",
+    ),
+    "findings_none": ("Nenhum contrato tem alertas.", "No contract has findings."),
+    "code": ("código", "code"),
+    "open": ("abertas", "open"),
+    "contracts": ("contratos", "contracts"),
+    "of_day": ("da data", "of the date"),
+    "meaning": ("o que significa, o que fazer", "what it means, what to do"),
+    "list": ("Os documentos", "The documents"),
+    "document": ("documento (`_id`)", "document (`_id`)"),
+    "tries": ("vezes", "tries"),
+    "since": ("desde", "since"),
+    "more.one": (
+        "e mais um: `ccb-luigi quarantine list`",
+        "and one more: `ccb-luigi quarantine list`",
+    ),
+    "more.many": (
+        "e mais {n}: `ccb-luigi quarantine list`",
+        "and {n} more: `ccb-luigi quarantine list`",
+    ),
+    "durations": ("Duração de cada etapa", "Duration of each step"),
+    "durations_caption": (
+        "Barra: {day}, em segundos; traço: a mediana dos {n} dias.",
+        "Bar: {day}, in seconds; tick: the median of the {n} days.",
+    ),
+    "durations_none": ("Nenhuma etapa de {day} terminou.", "No step of {day} has ended."),
+    "privacy": (
+        "Só ids, códigos, contagens e somas: nenhum dado pessoal.",
+        "Only ids, codes, counts and sums: no personal data.",
+    ),
+    # the steps
+    "contratos": ("lidos", "read"),
+    "clientes": ("clientes", "clients"),
+    "identidades": ("RG, CPF", "RG, CPF"),
+    "enderecos": ("endereços", "addresses"),
+    "contatos": ("contatos", "contacts"),
+    "dados_bancarios": ("contas", "accounts"),
+    "operacoes": ("contratos", "contracts"),
+    "parcelas": ("parcelas", "instalments"),
+    "detalhamento_cet": ("CET", "CET"),
+    "reconciliacoes": ("prova", "proof"),
+}
+
+
+def say(language: str, key: str, **values: Any) -> str:
+    """The words for ``key``, values written as ``language`` does."""
+    if key not in WORDS:
+        key += ".one" if values.get("n") == 1 else ".many"
+    written = {name: write(language, value) for name, value in values.items()}
+    return WORDS[key][LANGUAGES.index(language)].format(**written)
+
+
+def write(language: str, value: Any) -> str:
+    """A date, a moment, several dates, a count, an amount in reais or a number of seconds."""
+    if isinstance(value, datetime):
+        return f"{write(language, value.date())} {value:%H:%M}"
+    if isinstance(value, date):
+        if language == "pt":
+            return f"{value:%d/%m/%Y}"
+        return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+    if isinstance(value, int):
+        return _grouped(language, f"{value:,}")
+    if isinstance(value, Decimal):
+        return _grouped(language, f"{value:,.2f}")
+    if isinstance(value, float):
+        return _grouped(language, f"{value:,.1f}" if value < 100 else f"{value:,.0f}")
+    if isinstance(value, str):
+        return value
+    return _dates(language, value)
+
+
+def short(language: str, day: date) -> str:
+    """The date in the margin of a table: weekday, day and month."""
+    weekday = _WEEKDAYS[language][day.weekday()]
+    if language == "pt":
+        return f"{weekday} {day:%d/%m}"
+    return f"{weekday} {day.day} {_MONTHS[day.month - 1]}"
+
+
+def _grouped(language: str, digits: str) -> str:
+    return digits.translate(str.maketrans(",.", ".,")) if language == "pt" else digits
+
+
+def _dates(language: str, days: Sequence[date]) -> str:
+    shown = [write(language, day) for day in days[:MOST_DATES]]
+    if len(days) > MOST_DATES:
+        more = len(days) - MOST_DATES
+        shown.append(f"e mais {more}" if language == "pt" else f"and {more} more")
+    return ", ".join(shown)

@@ -1,0 +1,52 @@
+"""The dictionary says something about everything that there is, and about nothing else."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from ccb_luigi import dictionary
+from ccb_luigi.advice import ADVICE
+from ccb_luigi.codes import FINDINGS, REJECTIONS
+from ccb_luigi.tables import metadata
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_every_table_and_column_is_described() -> None:
+    silent = [
+        f"{table.fullname}.{column.name}"
+        for table in metadata.tables.values()
+        for column in table.columns
+        if not (table.comment and column.comment)
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("name", dictionary.TABLES)
+def test_the_dictionary_lists_a_tables_columns_in_their_order_and_no_others(name: str) -> None:
+    listed = list(dictionary.TABLES[name][1])
+    assert listed == [column.name for column in metadata.tables[name].columns if column.name in listed]
+    staged = set(dictionary.BATCH) if name.startswith("staging.") else set()
+    assert {column.name for column in metadata.tables[name].columns} == {*listed, *staged}
+
+
+@pytest.mark.parametrize("code", [*REJECTIONS, *FINDINGS])
+def test_every_code_has_a_meaning_and_something_to_do_in_both_languages(code: str) -> None:
+    advice = ADVICE[code]
+    assert all(words.strip() == words and words for words in advice)
+    assert not advice.significado.endswith(".")
+    assert advice.providencia.endswith(".")
+    assert advice.action.endswith(".")
+
+
+def test_there_is_no_advice_on_codes_that_there_are_not() -> None:
+    assert ADVICE.keys() == REJECTIONS.keys() | FINDINGS.keys()
+
+
+def test_the_data_dictionary_in_docs_is_what_the_tables_say_today() -> None:
+    """If not: `make docs`."""
+    made = runpy.run_path(str(DOCS / "make_dictionary.py"))["page"]()
+    assert (DOCS / "data-dictionary.md").read_text(encoding="utf-8") == made

@@ -1,0 +1,541 @@
+"""The morning page, of made-up facts: what it says, in which words, and that nothing breaks out of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import pytest
+
+from ccb_luigi import markers
+from ccb_luigi.errors import CcbError, TargetError
+from ccb_luigi.events import Event
+from ccb_luigi.quarantine import Entry
+from ccb_luigi.reconcile import Reconciliation
+from ccb_luigi.report import charts, morning, page, verdict, words
+from ccb_luigi.report.charts import Bar
+from ccb_luigi.report.facts import CodeCount, Facts, Failure
+from ccb_luigi.settings import Settings
+from ccb_luigi.status import Day
+
+D = date(2026, 11, 22)
+NOW = datetime(2026, 11, 23, 2, 5, tzinfo=UTC)
+ALL = dict.fromkeys(markers.STEPS, 7)
+PROOF = Reconciliation(7, 5, 1, 0, 1, *[Decimal("1234567.89")] * 2, *[Decimal("2345678.90")] * 2)
+
+
+def ago(days: int) -> date:
+    return D - timedelta(days=days)
+
+
+def facts(
+    *,
+    started: int | None = 29,
+    rejected: int = 0,
+    absent: dict[int, set[str]] | None = None,
+    differs: tuple[int, ...] = (),
+    quarantined: dict[int, int] | None = None,
+    **more: Any,
+) -> Facts:
+    """Thirty dates, complete but for what is said; days are counted back from ``D``."""
+    days = []
+    for back in reversed(range(30)):
+        gone = (absent or {}).get(back, set())
+        rows = {step: count for step, count in ALL.items() if step not in gone}
+        if started is None or back > started:
+            rows = {}
+        proven = False if back in differs else True if "reconciliacoes" in rows else None
+        days.append(Day(ago(back), rows, {}, proven, (quarantined or {}).get(back, 0)))
+    return Facts(
+        day=D,
+        nightly_days=7,
+        days=tuple(days),
+        started=None if started is None else ago(started),
+        proofs={day.day: PROOF for day in days if day.proven},
+        open_rejections=tuple(entry(f"id{n}") for n in range(rejected)),
+        read_at=NOW,
+        **more,
+    )
+
+
+def entry(mongo_id: str, codes: tuple[str, ...] = ("ausente",)) -> Entry:
+    return Entry(mongo_id, D, list(codes), {}, NOW, NOW, 2)
+
+
+EVERYTHING = set(markers.STEPS)
+
+
+# --- the verdict ----------------------------------------------------------------------------------------
+
+VERDICTS = {
+    "good": (
+        facts(),
+        "good",
+        "Tudo certo: 22/11/2026 está completa e conferida, e nada falta nos últimos 30 dias.",
+        "All well: 22 Nov 2026 is complete and proven, and nothing is missing in the last 30 days.",
+        "",
+    ),
+    "good, since the first date": (
+        facts(started=2),
+        "good",
+        "Tudo certo: 22/11/2026 está completa e conferida, e nada falta nos últimos 3 dias.",
+        "All well: 22 Nov 2026 is complete and proven, and nothing is missing in the last 3 days.",
+        "",
+    ),
+    "empty": (
+        facts(started=None),
+        "bad",
+        "Nada foi migrado ainda.",
+        "Nothing has been migrated yet.",
+        "ccb-luigi run --full",
+    ),
+    "one rejection": (
+        facts(rejected=1),
+        "attention",
+        "Tudo foi carregado e conferido, menos um documento rejeitado, que espera correção na origem.",
+        "All is loaded and proven but one rejected document, which waits to be corrected at the source.",
+        "ccb-luigi quarantine list",
+    ),
+    "many rejections": (
+        facts(rejected=1200),
+        "attention",
+        "Tudo foi carregado e conferido, menos 1.200 documentos rejeitados, que esperam correção na origem.",
+        "All is loaded and proven but 1,200 rejected documents, which wait to be corrected at the source.",
+        "ccb-luigi quarantine list",
+    ),
+    "a date is missing": (
+        facts(absent={0: EVERYTHING}),
+        "bad",
+        "Falta migrar 22/11/2026.",
+        "22 Nov 2026 has not been migrated.",
+        "ccb-luigi run --date 2026-11-22",
+    ),
+    "six dates miss something": (
+        facts(absent={back: {"parcelas"} for back in (0, 1, 2, 4, 5, 6)}),
+        "bad",
+        "Falta migrar 6 datas: 16/11/2026, 17/11/2026, 18/11/2026, 20/11/2026, e mais 2.",
+        "6 dates have not been migrated: 16 Nov 2026, 17 Nov 2026, 18 Nov 2026, 20 Nov 2026, and 2 more.",
+        "ccb-luigi run --since 2026-11-16 --until 2026-11-22",
+    ),
+    "an old date was begun": (
+        facts(absent={20: {"reconciliacoes"}}),
+        "bad",
+        "Falta migrar 02/11/2026.",
+        "2 Nov 2026 has not been migrated.",
+        "ccb-luigi run --date 2026-11-02",
+    ),
+    "an old date was never run": (
+        facts(absent={7: EVERYTHING}),
+        "attention",
+        "15/11/2026 nunca foi executada, e o `nightly` já não volta até ela.",
+        "15 Nov 2026 has never been run, and `nightly` no longer goes back to it.",
+        "ccb-luigi run --date 2026-11-15",
+    ),
+    "old dates were never run": (
+        facts(absent={9: EVERYTHING, 8: EVERYTHING}),
+        "attention",
+        "2 datas nunca foram executadas (13/11/2026, 14/11/2026), e o `nightly` já não volta até elas.",
+        "2 dates have never been run (13 Nov 2026, 14 Nov 2026), and `nightly` no longer goes back to them.",
+        "ccb-luigi run --since 2026-11-13 --until 2026-11-14",
+    ),
+    "a proof failed": (
+        facts(absent={1: {"reconciliacoes"}}, differs=(1,)),
+        "bad",
+        "Origem e destino diferem em 21/11/2026: essa data não está provada.",
+        "Source and target differ on 21 Nov 2026: that date is not proven.",
+        "ccb-luigi rerun --date 2026-11-21",
+    ),
+    "the breaker tripped": (
+        facts(absent={0: EVERYTHING}, quarantined={0: 51}),
+        "bad",
+        "Documentos rejeitados demais em 22/11/2026: nada dessa data foi carregado.",
+        "Too many documents rejected on 22 Nov 2026: nothing of that date was loaded.",
+        "ccb-luigi quarantine list --date 2026-11-22",
+    ),
+    "fifty never trip it": (
+        facts(absent={0: EVERYTHING}, quarantined={0: 50}),
+        "bad",
+        "Falta migrar 22/11/2026.",
+        "22 Nov 2026 has not been migrated.",
+        "ccb-luigi run --date 2026-11-22",
+    ),
+}
+
+
+@pytest.mark.parametrize("state", VERDICTS)
+def test_the_headline_says_what_is_wrong_and_what_to_do(state: str) -> None:
+    known, level, portuguese, english, command = VERDICTS[state]
+    headline = verdict.judge(known).headline
+    assert headline.level == level
+    assert headline.said("pt") == portuguese
+    assert headline.said("en") == english
+    assert headline.command == command
+
+
+def test_the_worst_comes_first_and_nothing_is_left_out() -> None:
+    found = verdict.judge(
+        facts(
+            absent={3: EVERYTHING, 2: EVERYTHING, 12: EVERYTHING, 1: {"reconciliacoes"}},
+            differs=(1,),
+            quarantined={2: 99},
+            rejected=3,
+        )
+    )
+    assert [point.key for point in found.points] == ["differs", "breaker", "missing", "gap", "also_rejected"]
+    assert found.level == "bad"
+
+
+# --- words ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", words.WORDS)
+def test_every_text_is_there_in_both_languages_and_speaks_of_the_same(key: str) -> None:
+    both = words.WORDS[key]
+    assert len(both) == len(words.LANGUAGES)
+    assert all(both)
+    slots = [{name for _, name, _, _ in Formatter().parse(text) if name} for text in both]
+    assert slots[0] == slots[1]
+    assert both[0].count("`") == both[1].count("`")
+
+
+def test_what_is_counted_has_a_singular_and_a_plural() -> None:
+    counted = [key for key in words.WORDS if key.endswith((".one", ".many"))]
+    stems = {key.rsplit(".", 1)[0] for key in counted}
+    assert {f"{stem}{end}" for stem in stems for end in (".one", ".many")} == set(counted)
+
+
+@pytest.mark.parametrize(
+    ("value", "portuguese", "english"),
+    [
+        (1234567, "1.234.567", "1,234,567"),
+        (Decimal("1234567.80"), "1.234.567,80", "1,234,567.80"),
+        (Decimal("-0.01"), "-0,01", "-0.01"),
+        (3.14159, "3,1", "3.1"),
+        (1234.5, "1.234", "1,234"),
+        (date(2026, 2, 1), "01/02/2026", "1 Feb 2026"),
+        (datetime(2026, 2, 1, 2, 3, tzinfo=UTC), "01/02/2026 02:03", "1 Feb 2026 02:03"),
+    ],
+)
+def test_values_are_written_as_each_language_does(value: Any, portuguese: str, english: str) -> None:
+    assert words.write("pt", value) == portuguese
+    assert words.write("en", value) == english
+
+
+def test_a_margin_names_weekday_day_and_month() -> None:
+    assert words.short("pt", D) == "dom 22/11"
+    assert words.short("en", D) == "Sun 22 Nov"
+
+
+# --- charts -----------------------------------------------------------------------------------------------
+
+
+def test_bars_stand_in_proportion_and_what_is_missing_is_not_drawn_as_zero() -> None:
+    drawn = charts.bars([Bar("a", 50), Bar("b", None, missing=True), Bar("c", None), Bar("d", 100)], "kind")
+    heights = re.findall(r'height="([\d.]+)"><title>(\w)', drawn)
+    assert heights == [("32", "a"), ("3", "b"), ("64", "d")]
+    assert re.findall(r'class="gap"[^>]*><title>(\w)', drawn) == ["b"]
+    assert re.findall(r'<rect x="([\d.]+)" y="0"', drawn) == ["232.5"]  # 3 * 75 + 7.5
+
+
+@pytest.mark.parametrize("points", [[], [Bar("a", 0)], [Bar("a", None)]])
+def test_a_chart_of_nothing_is_an_empty_chart(points: list[Bar]) -> None:
+    assert charts.bars(points).startswith("<svg")
+
+
+def test_a_duration_is_a_share_of_the_longest_and_the_usual_one_a_tick() -> None:
+    drawn = charts.span(2.0, 4.0, 8.0)
+    assert 'width="25" height="6"' in drawn
+    assert 'class="usual" x="50"' in drawn
+    assert "usual" not in charts.span(2.0, None, 8.0)
+    assert charts.span(0.0, 0.0, 0.0).startswith("<svg")
+
+
+# --- the page ---------------------------------------------------------------------------------------------
+
+VOID = {"meta", "input", "br", "rect"}
+
+
+class Tags(HTMLParser):
+    """Complains about a tag that nobody closes, and collects text, elements and attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.text: dict[str, list[str]] = {"pt-BR": [], "en": [], "": []}
+        self._languages: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in VOID or (tag == "rect" and not self.get_starttag_text().endswith("/>")):  # type: ignore[union-attr]
+            self.open.append(tag)
+            self._languages.append(dict(attrs).get("lang") or "" if tag == "span" else "")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        self._languages.pop()
+
+    def handle_data(self, data: str) -> None:
+        language = next((name for name in reversed(self._languages) if name), "")
+        self.text[language].append(data)
+
+    def said(self, language: str) -> str:
+        return " ".join(" ".join(self.text[language]).split())
+
+
+FULL = facts(
+    absent={2: EVERYTHING, 1: {"reconciliacoes"}, 12: EVERYTHING},
+    differs=(1,),
+    rejected=25,
+    quarantined={0: 25},
+    rejections=(CodeCount("ausente", 25, 24),),
+    findings=(CodeCount("saldo_final", 3, 0), CodeCount("codigo_novo", 1, 1)),
+    flagged={D: 4},
+    seconds={(ago(n), step): 1.5 + n for n in range(5) for step in markers.STEPS},
+    failures=(Failure("contratos", ago(2), "MongoDB can't be reached"), Failure("x", None, "no date")),
+)
+PAGES = {"full": FULL, **{name: known for name, (known, *_) in VERDICTS.items()}}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_well_formed_and_needs_nothing_but_itself(name: str) -> None:
+    html = page.render(PAGES[name])
+    found = Tags(html)
+    assert not {tag for tag, _ in found.seen} & {"script", "link", "img", "iframe", "object", "a", "form"}
+    attributes = {attribute for _, attributes in found.seen for attribute in attributes}
+    assert not {a for a in attributes if a.startswith("on") or a in ("src", "href", "style", "action")}
+    assert "url(" not in html
+    assert "@import" not in html
+    assert "http://" not in html.replace("http-equiv", "")
+    assert "https://" not in html
+    policy = next(attrs for tag, attrs in found.seen if attrs.get("http-equiv"))
+    assert policy["content"] == "default-src 'none'; style-src 'unsafe-inline'"
+    assert "{" not in found.said("pt-BR") + found.said("en"), "a value was not filled in"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_both_languages_stand_in_every_page_and_a_switch_shows_one(name: str) -> None:
+    found = Tags(page.render(PAGES[name], language="en"))
+    tongues = [attrs["lang"] for tag, attrs in found.seen if tag == "span" and "lang" in attrs]
+    assert tongues == ["pt-BR", "en"] * (len(tongues) // 2)
+    headline = verdict.judge(PAGES[name]).headline
+    for language, tag in (("pt", "pt-BR"), ("en", "en")):
+        assert headline.said(language).replace("`", "") in found.said(tag)
+    checked = [attrs["id"] for tag, attrs in found.seen if tag == "input" and "checked" in attrs]
+    assert checked == ["en"]
+    html = next(attrs for tag, attrs in found.seen if tag == "html")
+    assert html["lang"] == "en"
+
+
+def test_the_page_tells_all_that_is_known() -> None:
+    text = Tags(page.render(FULL))
+    portuguese, neutral = text.said("pt-BR"), text.said("")
+    assert "1.234.567,89" in portuguese
+    assert "Um campo obrigatório falta ou é nulo. Corrigir o campo" in portuguese
+    assert "O último saldo não é zero. Conferir o cronograma" in portuguese
+    assert "e mais 5:" in portuguese, "25 documents, of which 20 are listed"
+    assert "MongoDB can't be reached" in neutral
+    assert "ccb-luigi rerun --date 2026-11-21" in neutral
+    assert "unknown code" in neutral, "a finding of a newer program"
+    assert "id19" in neutral
+    assert "id20" not in neutral
+    assert "1,234,567.89" in text.said("en")
+    assert "A required field is missing or null. Correct the field" in text.said("en")
+
+
+def test_the_matrix_shows_recent_and_wrong_dates_first_and_the_others_on_demand() -> None:
+    html = page.render(FULL)
+    above, _, below = html.partition("<details>")
+    dates = re.compile(r'<th scope="row"><time datetime="([\d-]+)">')
+    assert dates.findall(above) == [str(ago(n)) for n in range(7)]
+    assert dates.findall(below) == [str(ago(n)) for n in range(7, 30)]
+    cells = dict(re.findall(r'<time datetime="([\d-]+)">.*?</th><td[^>]*>(.)</td>', html))
+    assert [cells[str(ago(n))] for n in (0, 1, 2, 12)] == ["✓", "≠", "✕", "–"]
+
+
+def test_dates_before_the_first_one_are_not_shown_as_missing() -> None:
+    html = page.render(facts(started=2))
+    assert "✕</td>" not in html
+    assert len(re.findall(r'<th scope="row"><time', html)) == 3
+
+
+def test_both_sides_of_a_date_that_differs_are_shown_with_the_difference() -> None:
+    wrong = replace(PROOF, soma_prestacoes_destino=PROOF.soma_prestacoes_origem - Decimal("1830.53"))
+    html = page.render(replace(facts(differs=(3,)), proofs={D: PROOF, ago(3): wrong}))
+    portuguese = Tags(html).said("pt-BR")
+    assert portuguese.count("-1.830,53") == 2  # of the date, and of all dates together
+    assert "2.343.848,37" in portuguese  # 2,345,678.90 - 1,830.53
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</style><script>",
+    "{{ 7 * 7 }}",
+    "a\u202egpj.exe",
+    "line\nbreak\x00",
+    "x" * 255,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_comes_from_a_document_stays_text(text: str) -> None:
+    known = replace(
+        FULL,
+        open_rejections=(entry(text, (text,)),),
+        rejections=(CodeCount(text, 1, 1),),
+        findings=(CodeCount(text, 1, 1),),
+        failures=(Failure(text, D, text),),
+    )
+    html = page.render(known)
+    found, harmless = Tags(html), Tags(page.render(replace(known, open_rejections=(entry("id"),))))
+    assert not {tag for tag, _ in found.seen} & {"script", "img"}
+    assert [tag for tag, _ in found.seen] == [tag for tag, _ in harmless.seen]
+    shown = [line for line in found.text[""] if line == page.printable(text)]
+    assert shown, "the id itself is readable"
+
+
+def test_an_ids_unprintable_characters_are_spelled_out() -> None:
+    assert page.printable("a\u202eb\n\x00é") == "a\\u202eb\\u000a\\u0000é"
+
+
+@pytest.mark.parametrize("key", ["running", "stopped", "unread"])
+def test_a_page_without_facts_says_why(key: str) -> None:
+    html = page.render_without_facts(key, D, NOW, message="<PostgreSQL> can't be reached")
+    found = Tags(html)
+    assert words.say("pt", key) in found.said("pt-BR")
+    assert words.say("en", key) in found.said("en")
+    assert "<PostgreSQL> can't be reached" in found.said("")
+
+
+# --- writing it, around a night -------------------------------------------------------------------------
+
+
+def test_a_page_is_replaced_as_a_whole_and_leaves_no_draft(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "page.html"
+    morning.write(path, "one")
+    with path.open(encoding="utf-8") as reader:
+        morning.write(path, "two é")
+        assert reader.read() == "one", "who reads it goes on reading it whole"
+    assert path.read_text(encoding="utf-8") == "two é"
+    assert [file.name for file in path.parent.iterdir()] == ["page.html"]
+
+
+def test_a_page_that_can_not_be_written_is_one_line_and_the_old_one_stays(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CcbError, match="can't be written") as raised:
+        morning.write(tmp_path / "file" / "page.html", "")
+    assert "\n" not in str(raised.value)
+    path = tmp_path / "page.html"
+    path.mkdir()
+    (path / "kept").write_text("")
+    with pytest.raises(CcbError, match="can't be written"):
+        morning.write(path, "")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "page.html"]
+
+
+class Night:
+    """A night whose database can't be reached, or whose facts are made up."""
+
+    def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: Facts | None = None) -> None:
+        self.directory = tmp_path / "pages"
+        self.complaints: list[str] = []
+        self.settings = Settings(report_dir=str(self.directory))
+
+        def read(settings: Settings, day: date, count: int = 30) -> Facts:
+            if known is None:
+                raise TargetError("PostgreSQL can't be reached")
+            return known
+
+        monkeypatch.setattr(morning, "read", read)
+
+    def around(self) -> Any:
+        return morning.around(self.settings, D, self.complaints.append)
+
+    def page(self, name: str = "ultimo.html") -> str:
+        return (self.directory / name).read_text(encoding="utf-8")
+
+
+def test_after_a_night_its_page_and_the_latest_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night = Night(tmp_path, monkeypatch, facts())
+    with night.around():
+        assert words.say("pt", "running") in night.page(), "should it be killed, this is what stays"
+        assert not (night.directory / "ccb-2026-11-22.html").exists()
+    assert "Tudo certo" in night.page()
+    assert night.page() == night.page("ccb-2026-11-22.html")
+    assert night.complaints == []
+
+
+def test_the_page_tells_why_a_step_failed_unless_a_later_try_succeeded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night = Night(tmp_path, monkeypatch, facts(absent={0: {"parcelas"}}))
+    with night.around() as failures:
+        failures += [
+            Event("failed", "parcelas", D, message="disk full"),
+            Event("failed", "parcelas", D, message="disk full"),
+            Event("failed", "clientes", D, message="connection lost"),
+        ]
+    assert night.page().count("disk full") == 1
+    assert "connection lost" not in night.page()
+
+
+def test_a_night_that_stops_leaves_a_page_that_says_so_and_its_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night = Night(tmp_path, monkeypatch, facts())
+    with pytest.raises(TargetError), night.around():
+        raise TargetError("PostgreSQL can't be reached")
+    assert words.say("pt", "stopped") in night.page("ccb-2026-11-22.html")
+    assert "PostgreSQL can&#39;t be reached" in night.page()
+    with pytest.raises(ZeroDivisionError), night.around():
+        raise ZeroDivisionError("Maria's CPF")
+    assert "unexpected ZeroDivisionError" in night.page()
+    assert "Maria" not in night.page()
+
+
+def test_a_database_that_can_not_be_read_afterwards_is_told_in_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night = Night(tmp_path, monkeypatch)
+    with night.around():
+        pass
+    assert words.say("pt", "unread") in night.page()
+    assert night.complaints == []
+
+
+def test_a_page_that_fails_is_a_complaint_and_never_the_nights_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night = Night(tmp_path, monkeypatch, facts())
+    night.directory.write_text("not a directory")
+    with night.around():
+        pass
+    assert [line.split(":")[0] for line in night.complaints] == ["the morning page was not written"] * 2
+    night.directory.unlink()
+    monkeypatch.setattr(page, "render", lambda facts: 1 / 0)
+    with night.around():
+        pass
+    assert "unexpected ZeroDivisionError" in night.complaints[-1]
+
+
+def test_without_a_directory_there_is_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    night = Night(tmp_path, monkeypatch, facts())
+    night.settings = Settings()
+    with night.around() as failures:
+        assert failures == []
+    assert list(tmp_path.iterdir()) == []
