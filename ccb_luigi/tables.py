@@ -304,9 +304,8 @@ reconciliacoes = _table(
     schema="controle",
 )
 
-versoes = Table(
+versoes = _table(
     "versoes",
-    metadata,
     Column("mongo_id", Key, primary_key=True),
     Column("particao", Date, nullable=False, index=True),
     Column("ccb_code", Key, nullable=False),

@@ -41,6 +41,9 @@ def upgrade() -> None:
         sa.Column("impressao", sa.Text(), nullable=False),
         sa.Column("linhas", sa.BigInteger(), nullable=False),
         sa.Column("escritas", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "valor_bruto <> 'NaN' AND soma_prestacoes <> 'NaN'", name=op.f("versoes_finitos_check")
+        ),
         sa.PrimaryKeyConstraint("mongo_id", name=op.f("versoes_pkey")),
         schema="controle",
     )
