@@ -166,6 +166,7 @@ def _replace(connection: Connection, table: Table, owner: str, batch: int) -> Wr
             f"""SELECT d.*, NOT EXISTS (SELECT FROM {table.fullname} t WHERE t.{owner} = d.{owner}) AS novo
                 FROM ({_OWNERS[owner]}) d""",
             batch,
+            ["doc", owner, "novo"],
         ),
         _temporary(
             connection,
@@ -180,13 +181,16 @@ def _replace(connection: Connection, table: Table, owner: str, batch: int) -> Wr
             WHERE ({_columns("t", names)}) IS DISTINCT FROM ({_columns("n", names)})
             """,
             batch,
+            [*key, "acao"],
         ),
     ):
         written = _apply(connection, table, key)
         new = connection.execute(
-            text(
-                f"INSERT INTO {table.fullname} ({', '.join(names)}) SELECT {staged} {of_batch} WHERE d.novo"
-            ),
+            # In the order of the keys: each page of an index, and each contract's lock, is met once.
+            text(f"""
+                INSERT INTO {table.fullname} ({", ".join(names)})
+                SELECT {staged} {of_batch} WHERE d.novo ORDER BY d.{owner}
+            """),
             {"lote": batch},
         ).rowcount
         if owner == "ccb_code" and new + written.total:
@@ -214,7 +218,7 @@ def _upsert(connection: Connection, table: Table, candidates: str, guard: str, b
         FROM ({candidates}) n LEFT JOIN {table.fullname} t USING ({key})
         WHERE t.{key} IS NULL OR ({guard})
     """
-    with _temporary(connection, "mudanca", changes, batch):
+    with _temporary(connection, "mudanca", changes, batch, [key, "acao"]):
         written = _apply(connection, table, [key])
         if table is tables.operacoes:
             connection.execute(text(_MARK_OUTCOME), {"lote": batch})
@@ -260,14 +264,16 @@ def _apply(connection: Connection, table: Table, key: list[str]) -> Written:
 
 
 @contextmanager
-def _temporary(connection: Connection, name: str, query: str, batch: int) -> Iterator[None]:
+def _temporary(
+    connection: Connection, name: str, query: str, batch: int, joined_by: list[str]
+) -> Iterator[None]:
     """The query's result as a table with statistics: joins with it get sound plans, whatever its size.
 
     (As a common table expression it would have none, and "one row, probably" makes nested loops of
     twenty thousand times twenty thousand.)
     """
     connection.execute(text(f"CREATE TEMP TABLE {name} ON COMMIT DROP AS {query}"), {"lote": batch})
-    connection.execute(text(f"ANALYZE {name}"))
+    connection.execute(text(f"ANALYZE {name} ({', '.join(joined_by)})"))
     yield
     connection.execute(text(f"DROP TABLE {name}"))
 
