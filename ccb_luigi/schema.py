@@ -13,7 +13,7 @@ from ccb_luigi import postgres
 from ccb_luigi.errors import SchemaOutdated
 from ccb_luigi.settings import Settings
 
-REVISION = "0001"
+REVISION = "0002"
 """What this version of the code was written for: the newest file of ``migrations/versions``."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -8,7 +8,9 @@ from datetime import date, timedelta
 import click
 
 from ccb_luigi import block, display, markers, postgres, source
+from ccb_luigi.commands import sweep
 from ccb_luigi.commands.frame import DAY, clean, console, source_option, with_settings, workers_option
+from ccb_luigi.errors import CcbError
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME
 
@@ -69,10 +71,18 @@ def rerun(settings: Settings, day: date, table: str | None, workers: int | None)
 @clean
 @with_settings
 def nightly(settings: Settings, workers: int | None) -> int:
-    """What the timer starts: every date of the last days that is not complete."""
+    """What the timer starts: every date of the last days that is not complete, then the sweep."""
     last = settings.yesterday()
     days = [last - timedelta(days=n) for n in reversed(range(settings.nightly_days))]
-    return _migrate(settings, days, workers)
+    status = _migrate(settings, days, workers)
+    if not settings.nightly_sweep or settings.source:  # a dump can't tell what there is now
+        return status
+    try:
+        sweep.run(settings)
+    except CcbError as error:
+        click.echo(f"ccb-luigi: sweep: {error}", err=True)
+        return status or error.exit_code
+    return status
 
 
 def all_days(settings: Settings, until: date) -> list[date]:
