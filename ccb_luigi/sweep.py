@@ -180,8 +180,12 @@ def _load_missing(this: _Sweep) -> None:
                 this.migrate([each.mongo_id for each in group])
         if not found:
             break
-    left += seen.nameless(this.connection, transform)
-    waiting = this.ask(_HELD, zone=transform.zone.key, held=held) if held else 0
+    _note_open(this, held, left + seen.nameless(this.connection, transform))
+
+
+def _note_open(this: _Sweep, held: list[date], left: list[seen.Open]) -> None:
+    zone = this.settings.zone.key
+    waiting = this.ask(_HELD, zone=zone, held=held) if held else 0
     this.swept.em_aberto = len(left) + waiting
     if waiting:
         this.problem = CircuitBroken(
@@ -230,11 +234,10 @@ def _close_gone(this: _Sweep) -> None:
         this.migrate(group)
 
 
-# A document that is known by its bytes alone can't be looked up, and one that was rejected since the sweep
-# began may be newer than what it read.
+# A document that is known by its bytes alone can't be looked up.
 _GONE_REJECTIONS = """
     SELECT q.mongo_id FROM controle.quarentena q
-    WHERE q.resolvido_em IS NULL AND q.ultima_vez < :started AND q.mongo_id NOT LIKE :nameless
+    WHERE q.resolvido_em IS NULL AND q.mongo_id NOT LIKE :nameless
       AND NOT EXISTS (SELECT FROM vistos v WHERE v.mongo_id = q.mongo_id)
     ORDER BY q.mongo_id
 """
