@@ -8,7 +8,7 @@ import sys
 import click
 
 from ccb_luigi import __version__
-from ccb_luigi.commands import database, migrate, overview, rejections, report, trial
+from ccb_luigi.commands import database, migrate, overview, rejections, report, sweep, trial
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,6 +30,7 @@ for command in (
     migrate.run,
     migrate.rerun,
     migrate.nightly,
+    sweep.sweep_command,
     overview.status_command,
     report.report,
     rejections.quarantine_group,

@@ -224,6 +224,24 @@ TABLES: dict[str, tuple[str, Columns]] = {
             "conferido_em": ("Quando foi conferido", "2026-11-23 05:01:15+00"),
         },
     ),
+    "controle.varreduras": (
+        "Uma linha por varredura: o que havia dos dois lados, o que foi feito, e por que parou",
+        {
+            "id": ("Número da varredura", "31"),
+            "iniciada_em": ("Início", "2026-11-23 05:02:10+00"),
+            "terminada_em": ("Fim", "2026-11-23 05:02:41+00"),
+            "lidos_origem": ("Documentos lidos na origem", "182430"),
+            "contratos_destino": ("Contratos nas tabelas", "182401"),
+            "carregados": ("Documentos que faltavam ou estavam velhos, e foram carregados", "3"),
+            "sumidos": ("Contratos que já não estão na origem", "1"),
+            "marcados_excluidos": ("Contratos que receberam excluido_em", "1"),
+            "reaparecidos": ("Contratos que voltaram à origem", "0"),
+            "em_aberto": ("Documentos da origem que não estão nas tabelas nem na quarentena", "0"),
+            "ainda_em_quarentena": ("Documentos da origem que continuam na quarentena", "29"),
+            "ok": ("Se nada ficou em aberto", "true"),
+            "motivo": ("Por que parou ou o que ficou em aberto (código)", ""),
+        },
+    ),
     "controle.versoes": (
         "A última versão carregada de cada documento, para que repetir uma data pule o que não mudou",
         {

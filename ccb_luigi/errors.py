@@ -69,3 +69,13 @@ class StagingIncomplete(CcbError):
     """Staging holds fewer (or more) rows than the extraction's marker says."""
 
     exit_code = 18
+
+
+class SweepRefused(CcbError):
+    """A sweep would have to believe that contracts are gone which may well be there; it marks none."""
+
+    exit_code = 19
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Connection, Table, text
 
@@ -22,13 +22,14 @@ from ccb_luigi import (
     quarantine,
     reconcile,
     schema,
+    seen,
     source,
     tables,
     versions,
 )
 from ccb_luigi.block import Task, transform_of
 from ccb_luigi.errors import CircuitBroken, NotReconciled, StagingIncomplete
-from ccb_luigi.settings import Settings
+from ccb_luigi.settings import LONGEST_OVERLAP, Settings
 from ccb_luigi.staging import Counts, Progress, stage
 
 AD_HOC = 0
@@ -92,7 +93,7 @@ def load(settings: Settings, table: Table, day: date) -> loading.Written | None:
         with _step(connection, table.name, day) as todo:
             if not todo:
                 return None
-            postgres.lock(connection, _table_lock(table))
+            postgres.lock(connection, table_lock(table))
             extraction = _checked_extraction(connection, table, day)
             written, freed = _load(connection, settings, table, day.toordinal(), extraction.inserted)
             staged = extraction.contagens["staging"][table.name]
@@ -111,13 +112,14 @@ def reconcile_day(settings: Settings, day: date) -> reconcile.Reconciliation | N
     """
 
     _migrate_freed(settings, day)
+    _migrate_late(settings, day)
 
     def work(connection: Connection) -> reconcile.Reconciliation | None:
         with _step(connection, markers.RECONCILIATION, day) as todo:
             if not todo:
                 return None
             # The look at both tables takes several statements: no other date may move them meanwhile.
-            postgres.lock(connection, _table_lock(tables.operacoes), _table_lock(tables.parcelas))
+            postgres.lock(connection, table_lock(tables.operacoes), table_lock(tables.parcelas))
             batch = day.toordinal()
             extraction = _checked_extraction(connection, tables.parcelas, day)
             counts = extraction.contagens
@@ -146,7 +148,7 @@ def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
 
     def work(connection: Connection) -> tuple[Counts, int]:
         schema.check(connection)
-        postgres.lock(connection, "avulsos", *map(_table_lock, tables.LOADED))
+        postgres.lock(connection, "avulsos", *map(table_lock, tables.LOADED))
         loading.discard(connection, AD_HOC)
         started = datetime.now(UTC)
         with source.opened(settings) as origin:
@@ -165,7 +167,8 @@ def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
     return postgres.of_process(settings).run(work)
 
 
-def _table_lock(table: Table) -> str:
+def table_lock(table: Table) -> str:
+    """The name of the lock that whoever writes into the table holds."""
     return f"tabela {table.name}"
 
 
@@ -186,6 +189,45 @@ def _migrate_freed(settings: Settings, day: date) -> None:
     loaded = target.run(lambda connection: markers.find(connection, tables.operacoes.name, day))
     if loaded and loaded.contagens.get(FREED):
         migrate_ids(settings, loaded.contagens[FREED])
+
+
+def _migrate_late(settings: Settings, day: date) -> None:
+    """Loads what was committed into the last hours before the date after its own date had been read.
+
+    No part of this date's proof. What was committed later still, or has an odd time, is the sweep's.
+    """
+    if settings.source or not settings.overlap_hours:
+        return
+
+    def work(connection: Connection) -> list[str]:
+        schema.check(connection)
+        start, first = settings.bounds(day)[0], _overlap_from(connection, settings, day)
+        if markers.find(connection, markers.RECONCILIATION, day) or first >= start:
+            return []
+        transform = transform_of(settings.zone, settings.promoted)
+        with source.live(settings) as origin:
+            seen.note(connection, transform, origin.versions_in(first, start))
+            groups = seen.unsettled(connection, origin, transform)
+            return [found.mongo_id for group in groups for found in group]
+
+    late = postgres.of_process(settings).run(work)
+    for n in range(0, len(late), seen.GROUP):
+        migrate_ids(settings, late[n : n + seen.GROUP])
+
+
+def _overlap_from(connection: Connection, settings: Settings, day: date) -> datetime:
+    """Where the overlap begins: within dates that are done, since the others will be read anyway."""
+    start, _ = settings.bounds(day)
+    since = start.astimezone(UTC) - timedelta(hours=settings.overlap_hours)
+    last = day.toordinal() - 1
+    before = [date.fromordinal(n) for n in range(last, max(0, last - LONGEST_OVERLAP // 24 - 1), -1)]
+    name = markers.RECONCILIATION
+    done = markers.done(connection, [markers.update_id(name, each) for each in before])
+    for each in before:
+        if start <= since or markers.update_id(name, each) not in done:
+            break
+        start = settings.bounds(each)[0]
+    return max(start, since)
 
 
 def _load(

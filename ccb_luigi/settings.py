@@ -7,7 +7,7 @@ the visualizer and in logs.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from configparser import ConfigParser, Error
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,6 +19,9 @@ from ccb_luigi.errors import ConfigurationError
 
 MOST_PROCESSES = 4
 """More transforming processes than this would wait for one COPY."""
+
+LONGEST_OVERLAP = 168
+"""Hours. What is committed a week late is the sweep's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Settings:
     reject_findings: str = ""
     nightly_days: int = 7
     report_dir: str = ""
+    nightly_sweep: bool = True
+    overlap_hours: float = 1.0
     workers: int = 2
     scheduler_url: str = field(default="", repr=False)
     pool_size: int = 2
@@ -49,6 +54,8 @@ class Settings:
             raise ConfigurationError("CCB_TIMEZONE is not the name of a time zone") from None
         if not 0 <= self.max_rejected_share <= 1:
             raise ConfigurationError("CCB_MAX_REJECTED_SHARE must lie between 0 and 1")
+        if not 0 <= self.overlap_hours <= LONGEST_OVERLAP:
+            raise ConfigurationError(f"CCB_OVERLAP_HOURS must lie between 0 and {LONGEST_OVERLAP}")
         if min(self.workers, self.pool_size, self.processes, self.nightly_days) < 1:
             raise ConfigurationError("workers, pool_size, processes and nightly_days must be at least 1")
         if unknown := self.promoted - FINDINGS.keys():
@@ -84,7 +91,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """
     environ = os.environ if environ is None else environ
     section = _section(environ)
-    found: dict[str, str | int | float] = {}
+    found: dict[str, str | int | float | bool] = {}
     for item in fields(Settings):
         name = f"CCB_{item.name.upper()}"
         text = environ.get(name) or section.get(item.name)  # an empty variable is as good as none
@@ -93,11 +100,25 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         try:
             found[item.name] = _READERS[str(item.type)](text)
         except ValueError:
-            raise ConfigurationError(f"{name} is not a number") from None
+            kind = "neither true nor false" if item.type == "bool" else "not a number"
+            raise ConfigurationError(f"{name} is {kind}") from None
     return Settings(**found)  # type: ignore[arg-type]
 
 
-_READERS = {"str": str, "int": int, "float": float}
+def _switch(text: str) -> bool:
+    """``true``, ``yes``, ``on``, ``1`` or their opposites, as in any file of this kind."""
+    found = ConfigParser.BOOLEAN_STATES.get(text.strip().lower())
+    if found is None:
+        raise ValueError
+    return found
+
+
+_READERS: dict[str, Callable[[str], str | int | float | bool]] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": _switch,
+}
 
 
 def _section(environ: Mapping[str, str]) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from pymongo import MongoClient
+from pymongo import MongoClient, ReadPreference
 from pymongo.errors import (
     AutoReconnect,
     ConnectionFailure,
@@ -21,13 +21,15 @@ from pymongo.errors import (
 from pymongo.errors import (
     ConfigurationError as MongoConfigurationError,
 )
+from pymongo.read_concern import ReadConcern
 
 from ccb_luigi.dump import DumpSource
 from ccb_luigi.errors import CcbError, ConfigurationError, SourceError
 from ccb_luigi.settings import Settings
-from ccb_luigi.transform import CODEC, ids_of
+from ccb_luigi.transform import CODEC, id_text, ids_of
 
 BATCH_DOCUMENTS = 1000
+BATCH_VERSIONS = 10_000
 IDS_PER_QUERY = 1000
 
 # Every BSON type but date and array, whose elements these match as well. A range of dates alone would
@@ -48,6 +50,10 @@ ODD_DATES: dict[str, Any] = {
     ]
 }
 """The documents whose ``updatedAt`` is not a date that Python can hold."""
+
+
+VERSION = {"_id": 1, "updatedAt": 1, "createdAt": 1, "emitedAt": 1}
+"""What tells a document's version (contract §3.1)."""
 
 
 def in_range(start: datetime, end: datetime) -> dict[str, Any]:
@@ -113,6 +119,33 @@ class MongoSource:
         for first in range(0, len(wanted), IDS_PER_QUERY):
             yield from self._read({"_id": {"$in": wanted[first : first + IDS_PER_QUERY]}})
 
+    def versions(self) -> Iterator[bytes]:
+        """``VERSION`` of every document, as raw documents.
+
+        In the order of the index on ``_id``: no document can move in it, so that each one that is there
+        from the beginning to the end is met exactly once, whoever writes meanwhile. (A snapshot would end
+        after five minutes, the server's default.)
+        """
+        return self._read({}, VERSION, sort=[("_id", 1)], batch_size=BATCH_VERSIONS)
+
+    def versions_in(self, start: datetime, end: datetime) -> Iterator[bytes]:
+        """``VERSION`` of the documents whose ``updatedAt`` is a date in [start, end)."""
+        return self._read(in_range(start, end), VERSION, batch_size=BATCH_VERSIONS)
+
+    def count(self) -> int:
+        """How many documents there are, counted in the index."""
+        with translated():
+            return self.collection.count_documents({}, hint="_id_")
+
+    def still_there(self, ids: Iterable[str]) -> set[str]:
+        """Which of these names are in the source, asked of the primary: a secondary may lag behind."""
+        wanted = [value for name in ids for value in ids_of(name)]
+        primary = self.collection.with_options(
+            read_preference=ReadPreference.PRIMARY, read_concern=ReadConcern("majority")
+        )
+        with translated():
+            return {id_text(each["_id"]) for each in primary.find({"_id": {"$in": wanted}}, {"_id": 1})}
+
     def days(self, zone: Any, until: date) -> Iterator[date]:
         """See ``Source``; one index seek per day that has documents."""
         end = datetime.combine(until + timedelta(days=1), datetime.min.time(), zone)
@@ -131,9 +164,12 @@ class MongoSource:
             yield day
             after = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone).astimezone(UTC)
 
-    def _read(self, query: dict[str, Any]) -> Iterator[bytes]:
+    def _read(
+        self, query: dict[str, Any], fields: dict[str, Any] | None = None, **options: Any
+    ) -> Iterator[bytes]:
+        options = {"batch_size": BATCH_DOCUMENTS, **options}
         with translated():
-            for batch in self.collection.find_raw_batches(query, batch_size=BATCH_DOCUMENTS):
+            for batch in self.collection.find_raw_batches(query, fields, **options):
                 yield from split(batch)
 
 
@@ -154,6 +190,25 @@ def opened(settings: Settings) -> Iterator[Source]:
         yield source
     finally:
         source.close()
+
+
+@contextmanager
+def live(settings: Settings) -> Iterator[MongoSource]:
+    """The server, closed at the end; for what asks what there is now, which a dump can't tell.
+
+    Raises:
+        ConfigurationError: the settings name a dump.
+    """
+    if settings.source:
+        raise ConfigurationError(
+            "CCB_SOURCE names a dump, which is a moment of the past: a sweep compares with the server itself"
+            " (`ccb-luigi run --full --source FILE` loads what a dump holds)"
+        )
+    server = MongoSource(settings)
+    try:
+        yield server
+    finally:
+        server.close()
 
 
 @contextmanager

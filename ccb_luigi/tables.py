@@ -319,7 +319,30 @@ versoes = _table(
     schema="controle",
 )
 
-_describe(*LOADED, table_updates, quarentena, qualidade, reconciliacoes, versoes)
+varreduras = _table(
+    "varreduras",
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("iniciada_em", Moment, nullable=False),
+    Column("terminada_em", Moment, nullable=False),
+    *(
+        Column(name, BigInteger, nullable=False)
+        for name in (
+            "lidos_origem",
+            "contratos_destino",
+            "carregados",
+            "sumidos",
+            "marcados_excluidos",
+            "reaparecidos",
+            "em_aberto",
+            "ainda_em_quarentena",
+        )
+    ),
+    Column("ok", Boolean, nullable=False),
+    Column("motivo", Text),
+    schema="controle",
+)
+
+_describe(*LOADED, table_updates, quarentena, qualidade, reconciliacoes, versoes, varreduras)
 
 # What the load adds by itself or takes from staging.contratos, so that it isn't staged with the row.
 _NOT_STAGED = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em", "excluido_em", "carregado_em"})

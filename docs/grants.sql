@@ -46,6 +46,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     controle.reconciliacoes,
     controle.versoes
 TO ccb_loader;
+-- A sweep's row is written once and never changed.
+GRANT SELECT, INSERT ON controle.varreduras TO ccb_loader;
 GRANT SELECT ON controle.alembic_version TO ccb_loader;
 
 -- Staging is the pipeline's own. Two functions do with its owner's rights what needs them: fresh

@@ -9,7 +9,9 @@ import click
 from sqlalchemy import Connection
 
 from ccb_luigi import block, display, markers, postgres, source, versions
+from ccb_luigi.commands import sweep
 from ccb_luigi.commands.frame import DAY, clean, console, source_option, with_settings, workers_option
+from ccb_luigi.errors import CcbError
 from ccb_luigi.events import Event
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME
@@ -78,7 +80,7 @@ def rerun(settings: Settings, day: date, table: str | None, thorough: bool, work
 @clean
 @with_settings
 def nightly(settings: Settings, workers: int | None) -> int:
-    """What the timer starts: every date of the last days that is not complete, then the morning page."""
+    """What the timer starts: the last days' incomplete dates, then the sweep and the morning page."""
     from ccb_luigi.report import morning  # Jinja takes a while to import
 
     last = settings.yesterday()
@@ -86,7 +88,22 @@ def nightly(settings: Settings, workers: int | None) -> int:
     with morning.around(
         settings, last, lambda words: click.echo(f"ccb-luigi: {words}", err=True)
     ) as failures:
-        return _migrate(settings, days, workers, failures)
+        code = _migrate(settings, days, workers, failures)
+        swept = _sweep(settings, last, failures)
+        return code or swept
+
+
+def _sweep(settings: Settings, day: date, failures: list[Event]) -> int:
+    """The night's sweep and its exit status; its failure is one of the night's."""
+    if not settings.nightly_sweep or settings.source:  # a dump can't tell what there is now
+        return 0
+    try:
+        sweep.run(settings)
+    except CcbError as error:
+        click.echo(f"ccb-luigi: sweep: {error}", err=True)
+        failures.append(Event("failed", "varreduras", day, message=str(error), exit_code=error.exit_code))
+        return error.exit_code
+    return 0
 
 
 def all_days(settings: Settings, until: date) -> list[date]:

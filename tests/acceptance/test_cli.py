@@ -27,6 +27,7 @@ COMMANDS = [
     "run",
     "rerun",
     "nightly",
+    "sweep",
     "status",
     "report",
     "quarantine",

@@ -21,7 +21,7 @@ from sqlalchemy import Numeric, create_engine
 from world import D1, D2, EIGHT, STEPS, World, at, document, rejected, unfounded
 
 import ccb_luigi
-from ccb_luigi import pipeline, schema
+from ccb_luigi import pipeline, schema, sweep
 from ccb_luigi.errors import SchemaOutdated, TargetError
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME, metadata
@@ -134,7 +134,10 @@ def test_an_upgrade_of_an_empty_database_makes_everything(empty_database: str) -
         *(f"public.{name}" for name in (*EIGHT, "table_updates")),
         *(
             f"controle.{name}"
-            for name in ("quarentena", "qualidade", "reconciliacoes", "versoes", "alembic_version")
+            for name in (
+                *("quarentena", "qualidade", "reconciliacoes"),
+                *("varreduras", "versoes", "alembic_version"),
+            )
         ),
     }
 
@@ -161,6 +164,7 @@ STEP: dict[str, Callable[[Settings], object]] = {
     "load": lambda settings: pipeline.load(settings, BY_NAME["parcelas"], D1),
     "proof": lambda settings: pipeline.reconcile_day(settings, D1),
     "retry": lambda settings: pipeline.migrate_ids(settings, ["a"]),
+    "sweep": sweep.sweep,
 }
 
 
@@ -311,8 +315,12 @@ def test_the_loader_needs_no_more_than_its_grants(loader: World, world: World) -
     loader.put(document("z", "Z", at(D2, 13), rows=2))
     counts, _ = pipeline.migrate_ids(loader.settings, ["z", "gone"])
     assert (counts.lidos, counts.quarentena) == (1, 0)
+    with loader.collection() as collection:
+        collection.delete_one({"_id": "c"})
+    loader.put(document("late", "LATE", at(D1)))
+    assert sweep.sweep(loader.settings).marcados_excluidos == 1
     assert set(loader.markers(D1)) == set(loader.markers(D2)) == set(STEPS)
-    assert world.contracts() == {"A": "a", "B2": "b", "C": "c", "X": "y", "Z": "z"}
+    assert world.contracts() == {"A": "a", "B2": "b", "C": "c", "X": "y", "Z": "z", "LATE": "late"}
     assert world.numbers("A") == [1]
     assert world.numbers("Z") == [1, 2]
     assert world.quarantined() == {"x": ["ccb_duplicado"]}
@@ -323,7 +331,7 @@ def test_the_loader_can_change_nothing_but_rows(loader: World) -> None:
     tables = [
         *EIGHT,
         "table_updates",
-        *("controle.quarentena", "controle.qualidade", "controle.reconciliacoes"),
+        *("controle.quarentena", "controle.qualidade", "controle.reconciliacoes", "controle.varreduras"),
         *("controle.alembic_version", "staging.contratos", "staging.parcelas"),
     ]
     forbidden = [
@@ -343,6 +351,8 @@ def test_the_loader_can_change_nothing_but_rows(loader: World) -> None:
         "CREATE DATABASE mine",
         "UPDATE controle.alembic_version SET version_num = '9999'",
         "DELETE FROM controle.alembic_version",
+        "UPDATE controle.varreduras SET ok = true",
+        "DELETE FROM controle.varreduras",
         "SELECT pg_read_file('/etc/passwd')",
         "COPY clientes TO PROGRAM 'cat'",
     ]  # fmt: skip

@@ -70,6 +70,23 @@ def test_the_share_comes_from_the_environment_too(here: Path) -> None:
     assert settings.load({"CCB_MAX_REJECTED_SHARE": "0"}).max_rejected_share == 0
 
 
+def test_the_sweep_of_the_night_is_switched_by_any_usual_word(here: Path) -> None:
+    assert settings.load({}).nightly_sweep is True
+    for word, meant in {
+        "false": False,
+        "No": False,
+        "off": False,
+        "0": False,
+        "TRUE": True,
+        "1": True,
+    }.items():
+        assert settings.load({"CCB_NIGHTLY_SWEEP": word}).nightly_sweep is meant
+    write(here, "[ccb]\nnightly_sweep = no\noverlap_hours = 1.5\n")
+    assert settings.load({}).nightly_sweep is False
+    assert settings.load({}).overlap_hours == 1.5
+    assert settings.load({"CCB_OVERLAP_HOURS": "0"}).overlap_hours == 0
+
+
 def test_an_empty_variable_is_as_good_as_none(here: Path) -> None:
     write(here, "[ccb]\nmongo_database = d\n")
     assert settings.load({"CCB_MONGO_DATABASE": ""}).mongo_database == "d"
@@ -118,6 +135,13 @@ def test_it_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CCB_WORKERS", "2.5"),
         ("CCB_NIGHTLY_DAYS", "-1"),
         ("CCB_POOL_SIZE", "x"),
+        ("CCB_NIGHTLY_SWEEP", SECRET),
+        ("CCB_NIGHTLY_SWEEP", "2"),
+        ("CCB_OVERLAP_HOURS", SECRET),
+        ("CCB_OVERLAP_HOURS", "-0.5"),
+        ("CCB_OVERLAP_HOURS", "168.5"),
+        ("CCB_OVERLAP_HOURS", "nan"),
+        ("CCB_OVERLAP_HOURS", "inf"),
     ],
     ids=lambda value: value[:40],
 )

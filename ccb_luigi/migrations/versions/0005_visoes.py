@@ -527,6 +527,24 @@ TABLES = {
             "escritas": "Soma das transações (xmin) que gravaram essas linhas",
         },
     ),
+    "controle.varreduras": (
+        "Uma linha por varredura: o que havia dos dois lados, o que foi feito, e por que parou",
+        {
+            "id": "Número da varredura",
+            "iniciada_em": "Início",
+            "terminada_em": "Fim",
+            "lidos_origem": "Documentos lidos na origem",
+            "contratos_destino": "Contratos nas tabelas",
+            "carregados": "Documentos que faltavam ou estavam velhos, e foram carregados",
+            "sumidos": "Contratos que já não estão na origem",
+            "marcados_excluidos": "Contratos que receberam excluido_em",
+            "reaparecidos": "Contratos que voltaram à origem",
+            "em_aberto": "Documentos da origem que não estão nas tabelas nem na quarentena",
+            "ainda_em_quarentena": "Documentos da origem que continuam na quarentena",
+            "ok": "Se nada ficou em aberto",
+            "motivo": "Por que parou ou o que ficou em aberto (código)",
+        },
+    ),
 }
 
 VIEWS = {

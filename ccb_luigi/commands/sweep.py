@@ -1,0 +1,59 @@
+"""The sweep: both sides compared whole."""
+
+from __future__ import annotations
+
+import click
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ccb_luigi import sweep
+from ccb_luigi.commands.frame import clean, console, with_settings
+from ccb_luigi.settings import Settings
+
+
+@click.command("sweep")
+@click.option(
+    "--confirm", is_flag=True, help="Mark what is gone however much it is: it was deleted on purpose."
+)
+@clean
+@with_settings
+def sweep_command(settings: Settings, confirm: bool) -> None:
+    """Compare the ids and update times of both sides, load what is missing, mark what is gone."""
+    run(settings, confirmed=confirm)
+
+
+def run(settings: Settings, *, confirmed: bool = False) -> None:
+    """Sweeps with a progress display, and sums up in one line."""
+    screen = console()
+    with Progress(
+        TextColumn("sweep: {task.description}"),
+        BarColumn(bar_width=None),
+        TimeElapsedColumn(),
+        console=screen,
+        transient=True,
+        disable=not screen.is_terminal,
+    ) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def show(what: str, done: int, total: int) -> None:
+            of_total = f" of {total:,}" if total else ""
+            bar.update(task, description=f"{done:,}{of_total} {what}", completed=done, total=total or None)
+
+        swept = sweep.sweep(settings, confirmed=confirmed, progress=show)
+    screen.print(summary(swept), soft_wrap=True)
+
+
+def summary(swept: sweep.Swept) -> str:
+    """One line that says what was compared, and what came of it."""
+    done = [
+        f"{number:,} {words}"
+        for number, words in (
+            (swept.carregados, "loaded"),
+            (swept.marcados_excluidos, "marked as gone"),
+            (swept.reaparecidos, "back again"),
+        )
+        if number
+    ]
+    return (
+        f"sweep: {swept.lidos_origem:,} documents compared with {swept.contratos_destino:,} contracts and"
+        f" {swept.ainda_em_quarentena:,} rejections: {', '.join(done) or 'nothing to do'}"
+    )
