@@ -12,6 +12,7 @@ from bson.errors import InvalidBSON
 
 from ccb_luigi import tables
 from ccb_luigi.copytext import line_of
+from ccb_luigi.forgotten import Forgotten
 from ccb_luigi.transform import Accepted, Refused, Transform, decode
 
 BYTES = 4 << 20
@@ -48,19 +49,24 @@ class Task:
     day: date | None
     zone: ZoneInfo
     promoted: frozenset[str]
+    forgotten: Forgotten | None = None
 
 
 @dataclass(slots=True)
 class Rendered:
-    """One block: per staging table its lines and their number, and what goes to the quarantine."""
+    """One block: per staging table its lines and their number, and what goes to the quarantine.
+
+    ``forgotten``: documents of erased clients, which go nowhere.
+    """
 
     lines: dict[str, bytes]
     counts: dict[str, int]
     refused: list[tuple[date, Refused]] = field(default_factory=list)
+    forgotten: int = 0
 
     @property
     def read(self) -> int:
-        """Documents of the batch in this block."""
+        """Documents of the batch in this block, without those of erased clients."""
         return self.counts["contratos"] + len(self.refused)
 
 
@@ -92,6 +98,7 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
     transform = transform_of(task.zone, task.promoted)
     lines: dict[str, list[str]] = {table.name: [] for table in tables.STAGING}
     refused: list[tuple[date, Refused]] = []
+    forgotten = 0
     for doc, raw in enumerate(documents, number * DOCUMENTS):
         try:
             document = decode(raw)
@@ -102,7 +109,9 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
             continue
         partition = task.day or found or transform.today()
         judged = transform.judge(raw, document)
-        if isinstance(judged, Refused):
+        if task.forgotten and task.forgotten.drops(judged):
+            forgotten += 1
+        elif isinstance(judged, Refused):
             refused.append((partition, judged))
         else:
             _render(judged, partition, f"{task.batch}\t{doc}\t", lines)
@@ -110,6 +119,7 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
         lines={name: "".join(some).encode() for name, some in lines.items() if some},
         counts={name: len(some) for name, some in lines.items()},
         refused=refused,
+        forgotten=forgotten,
     )
 
 

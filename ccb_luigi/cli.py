@@ -8,7 +8,7 @@ import sys
 import click
 
 from ccb_luigi import __version__
-from ccb_luigi.commands import database, migrate, overview, rejections, trial
+from ccb_luigi.commands import database, erasure, migrate, overview, rejections, trial
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,6 +32,7 @@ for command in (
     migrate.nightly,
     overview.status_command,
     rejections.quarantine_group,
+    erasure.forget,
     database.db,
     trial.synth,
     trial.demo,

@@ -306,6 +306,20 @@ reconciliacoes = _table(
     comment="Per date: what was read and what came of it, and the sums on both sides",
 )
 
+esquecimentos = Table(
+    "esquecimentos",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("esquecido_em", Moment, nullable=False, server_default=func.now()),
+    Column("por", Text, nullable=False, server_default=text("SESSION_USER")),
+    Column("chave", Text, nullable=False),
+    Column("documentos", ARRAY(Text), nullable=False),
+    Column("verificador", Text, nullable=False),
+    Column("contagens", JSONB, nullable=False),
+    schema="controle",
+    comment="Clients that were erased: keyed hashes of their ids, so that no run brings them back",
+)
+
 # What the load adds by itself or takes from staging.contratos, so that it isn't staged with the row.
 _NOT_STAGED = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em", "excluido_em", "carregado_em"})
 

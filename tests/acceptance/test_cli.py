@@ -24,6 +24,7 @@ COMMANDS = [
     "",
     "db",
     "db upgrade",
+    "db grants",
     "run",
     "rerun",
     "nightly",
@@ -32,6 +33,8 @@ COMMANDS = [
     "quarantine list",
     "quarantine show",
     "quarantine retry",
+    "quarantine purge",
+    "forget",
     "synth",
     "demo",
 ]
