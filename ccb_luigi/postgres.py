@@ -46,6 +46,11 @@ _TRANSIENT = frozenset(
 )
 # The server may speak Portuguese, and psycopg2 has no SQLSTATE for a refused connection.
 _REFUSALS = (
+    ("certificate verify failed", "the server's certificate is not signed by a CA of sslrootcert"),
+    ("certificate for .* does not match host name", "the server's certificate is another host's"),
+    ("root certificate file", "sslrootcert names no file with the certificate of a CA"),
+    ("does not support SSL", "the server offers no TLS, which sslmode demands"),
+    ("SSL error", "TLS failed"),
     ("does not exist|não existe", "the database or the user does not exist"),
     (
         "authentication failed|autentica[çc].* falhou|no password supplied",
@@ -53,7 +58,6 @@ _REFUSALS = (
     ),
     ("pg_hba.conf", "the server's pg_hba.conf refuses this user, host or TLS mode"),
     ("Name or service not known|No address associated|nodename nor servname", "host is unknown"),
-    ("certificate verify failed|root certificate|SSL error|does not support SSL", "TLS failed"),
     (
         "permission denied for database|permissão negada",
         "the user may not connect to this database",
