@@ -117,7 +117,8 @@ def yesterday() -> date:
 def program(database_url: str, mongo: Any, tmp_path: Path) -> Program:
     """The program with a database of this test alone."""
     settings = Settings(postgres_url=database_url, mongo_uri=mongo.uri, mongo_database=mongo.name)
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    inherited = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
+    kept = {name: os.environ[name] for name in inherited if name in os.environ}
     environment = kept | {
         "LUIGI_CONFIG_PATH": str(REPOSITORY / "luigi.cfg"),
         "CCB_POSTGRES_URL": database_url,
@@ -130,25 +131,25 @@ def program(database_url: str, mongo: Any, tmp_path: Path) -> Program:
 
 @pytest.fixture
 def scheduler(tmp_path: Path) -> Iterator[Scheduler]:
+    with luigid(tmp_path / "luigid") as found:
+        yield found
+
+
+@contextlib.contextmanager
+def luigid(state: Path, config: Path = REPOSITORY / "luigi.cfg") -> Iterator[Scheduler]:
+    """A scheduler that keeps its state and writes its log in ``state``."""
     port = free_port()
-    state = tmp_path / "luigid"
     state.mkdir()
-    process = subprocess.Popen(
-        [
-            BIN / "luigid",
-            "--address",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--state-path",
-            state / "state.pickle",
-        ],
-        cwd=state,
-        env=os.environ | {"LUIGI_CONFIG_PATH": str(REPOSITORY / "luigi.cfg")},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    words = ["--address", "127.0.0.1", "--port", port, "--state-path", state / "state.pickle"]
+    with (state / "luigid.log").open("wb") as log:
+        process = subprocess.Popen(
+            [BIN / "luigid", *map(str, words)],
+            cwd=state,
+            env=os.environ | {"LUIGI_CONFIG_PATH": str(config)},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     found = Scheduler(f"http://127.0.0.1:{port}", process)
     try:
         deadline = time.monotonic() + 30
