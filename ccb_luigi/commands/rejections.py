@@ -123,4 +123,4 @@ def quarantine_purge(settings: Settings, days: int) -> None:
         return quarantine.purge(connection, days)
 
     removed = postgres.of_process(settings).run(work)
-    click.echo(f"{removed} rejections removed that were closed more than {days} days ago")
+    click.echo(f"rejections removed: {removed} (closed more than {days} days ago)")
