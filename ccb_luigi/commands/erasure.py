@@ -53,6 +53,7 @@ def _confirm() -> None:
     try:
         agreed = click.confirm("Erase all of it, and keep this client out from now on?")
     except click.Abort:  # nobody there to answer
+        click.echo()
         agreed = False
     if not agreed:
         raise CcbError("nothing was removed: it wasn't confirmed (--yes confirms beforehand)")
