@@ -15,7 +15,8 @@ from contracts import contract
 from psycopg2 import sql
 from world import D1, EIGHT, World, at, document, rejected, unfounded
 
-from ccb_luigi import schema
+from ccb_luigi import postgres, schema
+from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME
 
 LOADER, ANALYST, READER = ROLES = ("ccb_loader", "ccb_analyst", "ccb_restricted_reader")
@@ -293,3 +294,28 @@ def test_a_due_date_is_looked_up_by_its_index_behind_the_barrier(world: World) -
     )
     plan = world.column("EXPLAIN SELECT * FROM analise.parcelas WHERE data_vencimento = '2031-01-01'")
     assert any("parcelas_data_vencimento_idx" in line for line in plan)
+
+
+def test_the_tables_owner_makes_the_roles_without_being_a_superuser(postgres_server: Any) -> None:
+    owner, database, password = "ccb_owner_of_a_test", f"owned_{uuid4().hex}", uuid4().hex
+    connection = psycopg2.connect(postgres_server.url)
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute(f"CREATE ROLE {owner} LOGIN CREATEROLE PASSWORD '{password}'")
+    cursor.execute(f"CREATE DATABASE {database} OWNER {owner}")
+    try:
+        parts = urlsplit(postgres_server.url_of(database))
+        url = parts._replace(netloc=f"{owner}:{password}@{parts.hostname}:{parts.port}").geturl()
+        settings = Settings(postgres_url=url, retry_seconds=1)
+        schema.upgrade(settings)
+        schema.grant(settings)
+        schema.grant(settings)
+        postgres.of_process(settings).engine.dispose()
+        made = "SELECT rolname, rolsuper, rolcreaterole FROM pg_roles WHERE rolname = ANY(%s)"
+        cursor.execute(made, [[*ROLES]])
+        assert sorted(cursor.fetchall()) == [(role, False, False) for role in sorted(ROLES)]
+    finally:
+        cursor.execute(f"DROP DATABASE {database} WITH (FORCE)")
+        for role in (*ROLES, owner):
+            cursor.execute(f"DROP ROLE IF EXISTS {role}")
+        connection.close()
