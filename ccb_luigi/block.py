@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from bson.errors import InvalidBSON
@@ -15,6 +16,9 @@ from ccb_luigi.copytext import line
 from ccb_luigi.rows import Row
 from ccb_luigi.transform import Accepted, Refused, Transform, decode
 from ccb_luigi.uniform import Uniform
+
+if TYPE_CHECKING:
+    from ccb_luigi.forgotten import Forgotten
 
 BYTES = 4 << 20
 """A block ends here even if it has few documents: some have 15 MB."""
@@ -45,19 +49,24 @@ class Task:
     day: date | None
     zone: ZoneInfo
     promoted: frozenset[str]
+    forgotten: Forgotten | None = None
 
 
 @dataclass(slots=True)
 class Rendered:
-    """One block: per staging table its lines and their number, and what goes to the quarantine."""
+    """One block: per staging table its lines and their number, and what goes to the quarantine.
+
+    ``forgotten``: documents of erased clients, which go nowhere.
+    """
 
     lines: dict[str, bytes]
     counts: dict[str, int]
     refused: list[tuple[date, Refused]]
+    forgotten: int
 
     @property
     def read(self) -> int:
-        """Documents of the batch in this block."""
+        """Documents of the batch in this block, without those of erased clients."""
         return self.counts["contratos"] + len(self.refused)
 
 
@@ -66,13 +75,14 @@ class _Rendering:
 
     def __init__(self) -> None:
         self.refused: list[tuple[date, Refused]] = []
+        self.forgotten = 0
         self._lines: dict[str, list[str]] = {table.name: [] for table in tables.STAGING}
         self._counts = dict.fromkeys(self._lines, 0)
 
     def done(self) -> Rendered:
         """The whole block."""
         lines = {name: "".join(some).encode() for name, some in self._lines.items() if some}
-        return Rendered(lines, self._counts, self.refused)
+        return Rendered(lines, self._counts, self.refused, self.forgotten)
 
     def add(self, judged: Accepted, partition: date, impressao: str, prefix: str) -> None:
         """Takes in the rows of a document; ``prefix`` is what each of its lines begins with."""
@@ -139,7 +149,9 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
             continue
         partition = task.day or found or transform.today()
         judged = transform.judge(raw, document)
-        if isinstance(judged, Refused):
+        if task.forgotten and task.forgotten.drops(judged):
+            rendering.forgotten += 1
+        elif isinstance(judged, Refused):
             rendering.refused.append((partition, judged))
         else:
             rendering.add(judged, partition, fingerprint.of(raw, rules), f"{task.batch}\t{doc}\t")

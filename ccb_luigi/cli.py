@@ -8,7 +8,7 @@ import sys
 import click
 
 from ccb_luigi import __version__
-from ccb_luigi.commands import database, migrate, overview, rejections, report, sweep, trial
+from ccb_luigi.commands import database, erasure, migrate, overview, rejections, report, sweep, trial
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,6 +34,7 @@ for command in (
     overview.status_command,
     report.report,
     rejections.quarantine_group,
+    erasure.forget,
     database.db,
     trial.synth,
     trial.demo,

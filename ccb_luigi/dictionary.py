@@ -224,6 +224,18 @@ TABLES: dict[str, tuple[str, Columns]] = {
             "conferido_em": ("Quando foi conferido", "2026-11-23 05:01:15+00"),
         },
     ),
+    "controle.esquecimentos": (
+        "Clientes apagados (LGPD): resumos com chave, para que carga alguma os traga de volta",
+        {
+            "id": ("Número do registro", "2"),
+            "esquecido_em": ("Quando foi apagado", "2026-11-23 13:40:02+00"),
+            "por": ("Usuário do banco que apagou", "ccb_loader"),
+            "chave": ("HMAC-SHA256 do código do cliente, com CCB_FORGET_KEY", ""),
+            "documentos": ("O mesmo dos _id dos seus documentos", ""),
+            "verificador": ("Diz se CCB_FORGET_KEY é a mesma chave", ""),
+            "contagens": ("Linhas apagadas por tabela", '{"parcelas": 12}'),
+        },
+    ),
     "controle.varreduras": (
         "Uma linha por varredura: o que havia dos dois lados, o que foi feito, e por que parou",
         {

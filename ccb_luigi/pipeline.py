@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Table, text
 
 from ccb_luigi import (
     fingerprint,
+    forgotten,
     loading,
     markers,
     postgres,
@@ -56,10 +57,11 @@ def extract(settings: Settings, day: date, progress: Progress = lambda _: None) 
             batch = day.toordinal()
             loading.discard(connection, batch)
             rules = fingerprint.key(settings.zone, settings.promoted)
+            erased = forgotten.load(connection, settings)
             with source.opened(settings) as origin:
                 counts = stage(
                     connection,
-                    Task(batch, day, settings.zone, settings.promoted),
+                    Task(batch, day, settings.zone, settings.promoted, erased),
                     origin.documents(*settings.bounds(day)),
                     known=versions.Known(connection, batch, day, rules),
                     processes=settings.processes,
@@ -151,8 +153,9 @@ def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
         postgres.lock(connection, "avulsos", *map(table_lock, tables.LOADED))
         loading.discard(connection, AD_HOC)
         started = datetime.now(UTC)
+        erased = forgotten.load(connection, settings)
         with source.opened(settings) as origin:
-            task = Task(AD_HOC, None, settings.zone, settings.promoted)
+            task = Task(AD_HOC, None, settings.zone, settings.promoted, erased)
             counts = stage(connection, task, origin.by_ids(ids))
         for table in tables.LOADED:  # what a vacated code sets free here, the next retry or date loads
             _load(connection, settings, table, AD_HOC, started)
@@ -249,14 +252,18 @@ def _load(
 def _quarantine_duplicates(connection: Connection, settings: Settings, ids: list[str]) -> None:
     """Their bytes are read again: one side of each pair may have been loaded weeks ago."""
     transform = transform_of(settings.zone, settings.promoted)
+    erased = forgotten.load(connection, settings)
     missing = dict.fromkeys(ids)
     with source.opened(settings) as origin:
         for raw in origin.by_ids(ids):
             name = transform.name(raw)
             if name in missing:
                 del missing[name]
+                duplicate = quarantine.duplicate(name, raw)
+                if erased and erased.drops(duplicate):  # it is an erased client's by now
+                    continue
                 partition = transform.partition_of_raw(raw) or transform.today()
-                quarantine.put(connection, [quarantine.duplicate(name, raw)], partition)
+                quarantine.put(connection, [duplicate], partition)
     for name in missing:
         quarantine.put(connection, [quarantine.duplicate(name, b"")], transform.today())
 

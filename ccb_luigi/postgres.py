@@ -46,6 +46,11 @@ _TRANSIENT = frozenset(
 )
 # The server may speak Portuguese, and psycopg2 has no SQLSTATE for a refused connection.
 _REFUSALS = (
+    ("certificate verify failed", "the server's certificate is not signed by a CA of sslrootcert"),
+    ("certificate for .* does not match host name", "the server's certificate is another host's"),
+    ("root certificate file", "sslrootcert names no file with the certificate of a CA"),
+    ("does not support SSL", "the server offers no TLS, which sslmode demands"),
+    ("SSL error", "TLS failed"),
     ("does not exist|não existe", "the database or the user does not exist"),
     (
         "authentication failed|autentica[çc].* falhou|no password supplied",
@@ -53,7 +58,6 @@ _REFUSALS = (
     ),
     ("pg_hba.conf", "the server's pg_hba.conf refuses this user, host or TLS mode"),
     ("Name or service not known|No address associated|nodename nor servname", "host is unknown"),
-    ("certificate verify failed|root certificate|SSL error|does not support SSL", "TLS failed"),
     (
         "permission denied for database|permissão negada",
         "the user may not connect to this database",
@@ -145,7 +149,7 @@ def translated(error: Exception) -> CcbError:
     if state == errorcodes.LOCK_NOT_AVAILABLE:
         return Busy("another run holds a lock that this one needs", transient=True)
     if state == errorcodes.INSUFFICIENT_PRIVILEGE:
-        return TargetError(f"{what}: see docs/grants.sql")
+        return TargetError(f"{what}: `ccb-luigi db grants` shows what each role may do")
     return TargetError(what, transient=state in _TRANSIENT or state.startswith("08"))
 
 
@@ -171,6 +175,50 @@ def lock(connection: Connection, *names: str, shared: bool = False) -> None:
             text(f"SELECT pg_advisory_xact_lock{kind}(hashtextextended(:name, 0))"),
             {"name": f"ccb_luigi:{name}"},
         )
+
+
+def lock_alone(connection: Connection, name: str, waiting: Callable[[str], None]) -> None:
+    """An advisory lock as in ``lock``, telling whom it waits for, if it has to.
+
+    Raises:
+        Busy: the lock wasn't free within ``lock_seconds``. Not transient: it has been waited for.
+    """
+    key = {"name": f"ccb_luigi:{name}"}
+    take = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+    if connection.execute(take, key).scalar():
+        return
+    waiting(f"waiting for {_holders(connection, key)} ...")
+    try:
+        with connection.begin_nested():
+            lock(connection, name)
+    except DBAPIError as error:
+        if not isinstance(translated(error), Busy):
+            raise
+        raise Busy(
+            f"nothing was changed: still at work is {_holders(connection, key)}; run this again when it has"
+            " ended, or wait longer (CCB_LOCK_SECONDS)"
+        ) from None
+
+
+# The lock's number is split into two halves; who may not see others' activity sees null for its time.
+_HOLDERS = """
+    SELECT a.pid, a.usename, a.application_name, to_char(a.xact_start, 'HH24:MI:SS') AS since
+    FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND pid <> pg_backend_pid()
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (CAST(l.classid AS bigint) << 32) | CAST(l.objid AS bigint) = hashtextextended(:name, 0)
+    ORDER BY a.xact_start, a.pid
+"""
+
+
+def _holders(connection: Connection, key: dict[str, str]) -> str:
+    """Who holds the lock, in words."""
+    found = [
+        f"{row.application_name or 'a session'} of {row.usename} (pid {row.pid}"
+        + (f", since {row.since} UTC)" if row.since else ")")
+        for row in connection.execute(text(_HOLDERS), key)
+    ]
+    return " and ".join(found) or "a run that has just ended"
 
 
 def driver_connection(connection: Connection) -> psycopg2.extensions.connection:

@@ -114,6 +114,17 @@ def close_gone(connection: Connection, ids: Sequence[str]) -> int:
     ).rowcount
 
 
+def purge(connection: Connection, days: int) -> int:
+    """Removes the rows that were closed more than ``days`` days ago, with their documents; how many.
+
+    Open rows stay, however old: each stands for a contract that isn't in the tables.
+    """
+    return connection.execute(
+        text("DELETE FROM controle.quarentena WHERE resolvido_em < now() - make_interval(days => :days)"),
+        {"days": days},
+    ).rowcount
+
+
 def open_entries(
     connection: Connection, partition: date | None = None, mongo_id: str | None = None
 ) -> list[Entry]:

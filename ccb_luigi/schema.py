@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +19,23 @@ REVISION = "0005"
 """What this version of the code was written for: the newest file of ``migrations/versions``."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+GRANTS = Path(__file__).parent / "grants.sql"
 LOCK = "schema"
 
 
-def upgrade(settings: Settings) -> tuple[str | None, str]:
+def upgrade(settings: Settings, waiting: Callable[[str], None] = lambda _: None) -> tuple[str | None, str]:
     """Brings the schema to ``REVISION``; returns the revisions before and after.
 
     Waits for the steps that are running (they hold ``LOCK`` shared), and they for it.
+
+    Raises:
+        Busy: a step did not end within ``lock_seconds``; nothing was changed.
     """
 
     from alembic import command  # takes a fifth of a second to import: not before every run
 
     def work(connection: Connection) -> tuple[str | None, str]:
-        postgres.lock(connection, LOCK)
+        alone(connection, waiting)
         before = current(connection)
         _refuse_newer(before or "")
         connection.execute(text("CREATE SCHEMA IF NOT EXISTS controle"))
@@ -55,6 +60,27 @@ def current(connection: Connection) -> str | None:
         return None
     found: Any = connection.execute(text("SELECT version_num FROM controle.alembic_version")).scalar()
     return None if found is None else str(found)
+
+
+def grant(settings: Settings) -> None:
+    """Makes the roles of ``grants.sql`` and gives them what it says, in one transaction."""
+
+    def work(connection: Connection) -> None:
+        check(connection)
+        # Without parameters: its % signs are format()'s.
+        plain = connection.execution_options(no_parameters=True)
+        plain.exec_driver_sql(GRANTS.read_text(encoding="utf-8"))
+
+    postgres.of_process(settings).run(work)
+
+
+def alone(connection: Connection, waiting: Callable[[str], None]) -> None:
+    """Keeps every step of every run out until the transaction ends; waits for those under way.
+
+    Raises:
+        Busy: one of them did not end within ``lock_seconds``.
+    """
+    postgres.lock_alone(connection, LOCK, waiting)
 
 
 def check(connection: Connection) -> None:

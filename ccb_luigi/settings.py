@@ -23,10 +23,13 @@ MOST_PROCESSES = 4
 LONGEST_OVERLAP = 168
 """Hours. What is committed a week late is the sweep's."""
 
+SHORTEST_FORGET_KEY = 16
+"""Characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings, checked. The two addresses hold passwords and stay out of ``repr``."""
+    """All settings, checked. Addresses hold passwords: like the key, they stay out of ``repr``."""
 
     mongo_uri: str = field(default="mongodb://127.0.0.1:27017", repr=False)
     mongo_database: str = "ccb"
@@ -45,6 +48,7 @@ class Settings:
     pool_size: int = 2
     retry_seconds: float = 60.0
     lock_seconds: float = 600.0
+    forget_key: str = field(default="", repr=False)
     processes: int = field(default_factory=lambda: min(os.cpu_count() or 1, MOST_PROCESSES))
 
     def __post_init__(self) -> None:
@@ -58,6 +62,8 @@ class Settings:
             raise ConfigurationError(f"CCB_OVERLAP_HOURS must lie between 0 and {LONGEST_OVERLAP}")
         if min(self.workers, self.pool_size, self.processes, self.nightly_days) < 1:
             raise ConfigurationError("workers, pool_size, processes and nightly_days must be at least 1")
+        if 0 < len(self.forget_key) < SHORTEST_FORGET_KEY:
+            raise ConfigurationError(f"CCB_FORGET_KEY needs at least {SHORTEST_FORGET_KEY} characters")
         if unknown := self.promoted - FINDINGS.keys():
             raise ConfigurationError(f"CCB_REJECT_FINDINGS: unknown code {sorted(unknown)[0]}")
 

@@ -95,6 +95,8 @@ class MongoSource:
         except (InvalidURI, MongoConfigurationError, ValueError):
             # Not chained: the text may quote the address, which holds the password.
             raise ConfigurationError("CCB_MONGO_URI is not a MongoDB connection string") from None
+        except OSError:
+            raise ConfigurationError("CCB_MONGO_URI names a file (of TLS) that can't be read") from None
         self.collection = self._client[settings.mongo_database].get_collection(
             settings.mongo_collection, codec_options=CODEC
         )
@@ -240,7 +242,15 @@ def _ours(error: PyMongoError) -> CcbError:
         if "Name or service not known" in text or "nodename nor servname" in text:
             return SourceError("MongoDB: host is unknown (CCB_MONGO_URI)")
         if "CERTIFICATE_VERIFY_FAILED" in text:
-            return SourceError("MongoDB: the server's certificate is not trusted (CCB_MONGO_URI)")
+            return SourceError(
+                "MongoDB: the server's certificate is not signed by a CA of tlsCAFile, or is another host's"
+                " (CCB_MONGO_URI)"
+            )
+        if "SSL handshake failed" in text:  # a broken network does that as well
+            return SourceError(
+                "MongoDB: the TLS handshake broke off; does the server speak TLS? (CCB_MONGO_URI)",
+                transient=True,
+            )
         return SourceError("MongoDB can't be reached, or the connection broke", transient=True)
     return SourceError(f"MongoDB: {type(error).__name__}")
 

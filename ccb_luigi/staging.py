@@ -17,11 +17,12 @@ Progress = Callable[[int], None]
 
 @dataclass(slots=True)
 class Counts:
-    """What an extraction read and staged."""
+    """What an extraction read and staged; ``esquecidos``, of erased clients, aren't among ``lidos``."""
 
     lidos: int = 0
     intactos: int = 0
     quarentena: int = 0
+    esquecidos: int = 0
     por_codigo: dict[str, int] = field(default_factory=dict)
     staging: dict[str, int] = field(default_factory=dict)
 
@@ -33,6 +34,7 @@ class Counts:
         """Takes a block's counts in."""
         self.lidos += block.read
         self.quarentena += len(block.refused)
+        self.esquecidos += block.forgotten
         for _, document in block.refused:
             for code in document.codes:
                 self.por_codigo[code] = self.por_codigo.get(code, 0) + 1

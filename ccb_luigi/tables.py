@@ -342,7 +342,20 @@ varreduras = _table(
     schema="controle",
 )
 
-_describe(*LOADED, table_updates, quarentena, qualidade, reconciliacoes, versoes, varreduras)
+esquecimentos = Table(
+    "esquecimentos",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("esquecido_em", Moment, nullable=False, server_default=func.now()),
+    Column("por", Text, nullable=False, server_default=text("SESSION_USER")),
+    Column("chave", Text, nullable=False),
+    Column("documentos", ARRAY(Text), nullable=False),
+    Column("verificador", Text, nullable=False),
+    Column("contagens", JSONB, nullable=False),
+    schema="controle",
+)
+
+_describe(*LOADED, table_updates, quarentena, qualidade, reconciliacoes, versoes, varreduras, esquecimentos)
 
 # What the load adds by itself or takes from staging.contratos, so that it isn't staged with the row.
 _NOT_STAGED = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em", "excluido_em", "carregado_em"})

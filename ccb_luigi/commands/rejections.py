@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ccb_luigi import codes, display, pipeline, postgres, quarantine
+from ccb_luigi import codes, display, pipeline, postgres, quarantine, schema
 from ccb_luigi.commands.frame import DAY, clean, console, with_settings
 from ccb_luigi.errors import CcbError
 from ccb_luigi.settings import Settings
@@ -92,3 +92,35 @@ def quarantine_retry(settings: Settings, mongo_ids: tuple[str, ...], day: date |
         f" {counts.quarentena} still rejected" + (f"; {gone} closed: no longer in the source" if gone else "")
     )
     return 0
+
+
+class Days(click.ParamType[int]):
+    """A number of days: ``180d`` or ``180``."""
+
+    name = "days"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Reads the option's text."""
+        number = str(value).removesuffix("d")
+        if not (number.isascii() and number.isdigit() and 0 < int(number[:6]) <= LONGEST_KEPT):
+            self.fail("days are written as 180d or 180", param, ctx)
+        return int(number)
+
+
+LONGEST_KEPT = 36_500
+"""Days that ``purge`` takes: a hundred years."""
+
+
+@quarantine_group.command("purge")
+@click.option("--older-than", "days", type=Days(), required=True, help="Days since they were closed: 180d.")
+@clean
+@with_settings
+def quarantine_purge(settings: Settings, days: int) -> None:
+    """Remove closed rejections, with their raw documents. Open ones stay, however old."""
+
+    def work(connection: Any) -> int:
+        schema.check(connection)
+        return quarantine.purge(connection, days)
+
+    removed = postgres.of_process(settings).run(work)
+    click.echo(f"rejections removed: {removed} (closed more than {days} days ago)")

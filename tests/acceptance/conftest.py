@@ -131,25 +131,25 @@ def program(database_url: str, mongo: Any, tmp_path: Path) -> Program:
 
 @pytest.fixture
 def scheduler(tmp_path: Path) -> Iterator[Scheduler]:
+    with luigid(tmp_path / "luigid") as found:
+        yield found
+
+
+@contextlib.contextmanager
+def luigid(state: Path, config: Path = REPOSITORY / "luigi.cfg") -> Iterator[Scheduler]:
+    """A scheduler that keeps its state and writes its log in ``state``."""
     port = free_port()
-    state = tmp_path / "luigid"
     state.mkdir()
-    process = subprocess.Popen(
-        [
-            BIN / "luigid",
-            "--address",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--state-path",
-            state / "state.pickle",
-        ],
-        cwd=state,
-        env=os.environ | {"LUIGI_CONFIG_PATH": str(REPOSITORY / "luigi.cfg")},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    words = ["--address", "127.0.0.1", "--port", port, "--state-path", state / "state.pickle"]
+    with (state / "luigid.log").open("wb") as log:
+        process = subprocess.Popen(
+            [BIN / "luigid", *map(str, words)],
+            cwd=state,
+            env=os.environ | {"LUIGI_CONFIG_PATH": str(config)},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     found = Scheduler(f"http://127.0.0.1:{port}", process)
     try:
         deadline = time.monotonic() + 30

@@ -24,6 +24,7 @@ COMMANDS = [
     "",
     "db",
     "db upgrade",
+    "db grants",
     "run",
     "rerun",
     "nightly",
@@ -34,6 +35,8 @@ COMMANDS = [
     "quarantine list",
     "quarantine show",
     "quarantine retry",
+    "quarantine purge",
+    "forget",
     "synth",
     "demo",
 ]

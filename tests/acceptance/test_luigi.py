@@ -255,7 +255,7 @@ def test_a_range_of_dates_is_asked_for_at_once_and_only_the_missing_ones_run(
         *("--module", "both", "RangeDaily", "--of", "MigrateCCB", "--local-scheduler"),
         *("--start", D1, "--stop", D3 + timedelta(days=1), "--days-back", 3660, "--task-limit", 50),
         program="luigi",
-        PYTHONPATH=str(tmp_path),
+        PYTHONPATH=f"{tmp_path}:{program.environment.get('PYTHONPATH', '')}",
     )
     assert "missing_data" not in done.stderr
     for day in (D1, D2, D3):

@@ -27,7 +27,6 @@ from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME, metadata
 
 Rows = Callable[..., list[dict[str, Any]]]
-PROJECT = Path(__file__).parents[2]
 LOADER = "ccb_loader"
 
 
@@ -136,7 +135,7 @@ def test_an_upgrade_of_an_empty_database_makes_everything(empty_database: str) -
             f"controle.{name}"
             for name in (
                 *("quarentena", "qualidade", "reconciliacoes"),
-                *("varreduras", "versoes", "alembic_version"),
+                *("esquecimentos", "varreduras", "versoes", "alembic_version"),
             )
         ),
     }
@@ -270,12 +269,11 @@ def test_staging_survives_a_crash(database_url: str) -> None:
 
 @pytest.fixture
 def loader(world: World, postgres_server: Any) -> Iterator[World]:
-    """The same database, in which only the grants of docs/grants.sql count, for the role that has them."""
+    """The same database, in which only what `db grants --apply` gives counts, for the role that loads."""
     database = world.one("SELECT current_database()")
     world.query(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC;")
-    grants = (PROJECT / "docs" / "grants.sql").read_text()
-    world.query(grants)
-    world.query(grants)  # may be repeated
+    schema.grant(world.settings)
+    schema.grant(world.settings)  # may be repeated
     password = uuid4().hex
     world.query(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(LOADER), sql.Literal(password)))
     parts = urlsplit(world.settings.postgres_url)
@@ -288,7 +286,8 @@ def loader(world: World, postgres_server: Any) -> Iterator[World]:
             retry_seconds=1,
         )
     )
-    world.query(f"DROP OWNED BY {LOADER}; DROP ROLE {LOADER}")
+    for role in (LOADER, "ccb_analyst", "ccb_restricted_reader"):
+        world.query(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 def test_the_loader_needs_no_more_than_its_grants(loader: World, world: World) -> None:

@@ -364,11 +364,11 @@ def test_every_view_and_its_columns_have_the_comment_that_the_code_gives_them(bo
 
 
 def test_the_reader_sees_the_views_and_no_personal_data(balances: Book) -> None:
-    grants = (PROJECT / "docs" / "grants-leitor.sql").read_text(encoding="utf-8")
+    grants = (PROJECT / "ccb_luigi" / "grants.sql").read_text(encoding="utf-8")
     balances.ask("REVOKE ALL ON SCHEMA public FROM PUBLIC")
     balances.ask(grants)
     balances.ask(grants)  # may be repeated
-    balances.ask("SET LOCAL ROLE ccb_leitor")
+    balances.ask("SET LOCAL ROLE ccb_analyst")
     for view in dictionary.VIEWS:
         balances.ask(f"SELECT * FROM {view}")
     assert len(balances.ask("SELECT * FROM saldo_contratual('2026-02-10')")) == 4

@@ -24,7 +24,7 @@ def reached_from(module: str) -> set[str]:
         if name in found:
             continue
         found.add(name)
-        for node in ast.walk(ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))):
+        for node in ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ccb_luigi":
                 inner = (node.module or "").partition(".")[2]
                 names = [inner] if inner else [alias.name for alias in node.names]

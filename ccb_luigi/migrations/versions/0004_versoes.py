@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 
 # Joins need statistics of the keys only, and looking at every column of staging took a tenth of a load.
 ANALYSE = """

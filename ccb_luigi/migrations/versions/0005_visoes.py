@@ -545,6 +545,18 @@ TABLES = {
             "motivo": "Por que parou ou o que ficou em aberto (código)",
         },
     ),
+    "controle.esquecimentos": (
+        "Clientes apagados (LGPD): resumos com chave, para que carga alguma os traga de volta",
+        {
+            "id": "Número do registro",
+            "esquecido_em": "Quando foi apagado",
+            "por": "Usuário do banco que apagou",
+            "chave": "HMAC-SHA256 do código do cliente, com CCB_FORGET_KEY",
+            "documentos": "O mesmo dos _id dos seus documentos",
+            "verificador": "Diz se CCB_FORGET_KEY é a mesma chave",
+            "contagens": "Linhas apagadas por tabela",
+        },
+    ),
 }
 
 VIEWS = {
