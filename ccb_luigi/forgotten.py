@@ -44,9 +44,13 @@ class Forgotten:
         """
         if isinstance(judged, Accepted):
             return self.holds(judged.client_id)
-        if clients := clients_of(judged.raw):
+        return self.drops_raw(judged.raw, judged.mongo_id)
+
+    def drops_raw(self, raw: bytes, mongo_id: str) -> bool:
+        """The same of raw bytes that hold the client's id, if it is told at all."""
+        if clients := clients_of(raw):
             return any(map(self.holds, clients))
-        return self.holds_document(judged.mongo_id)
+        return self.holds_document(mongo_id)
 
 
 def load(connection: Connection, settings: Settings) -> Forgotten | None:

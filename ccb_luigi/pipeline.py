@@ -209,7 +209,8 @@ def _migrate_late(settings: Settings, day: date) -> None:
             return []
         transform = transform_of(settings.zone, settings.promoted)
         with source.live(settings) as origin:
-            seen.note(connection, transform, origin.versions_in(first, start))
+            erased = forgotten.load(connection, settings)
+            seen.note(connection, transform, origin.versions_in(first, start), erased=erased)
             groups = seen.unsettled(connection, origin, transform)
             return [found.mongo_id for group in groups for found in group]
 

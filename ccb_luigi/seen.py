@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from bson.errors import InvalidBSON
 from sqlalchemy import Connection, text
 
+from ccb_luigi.forgotten import Forgotten
 from ccb_luigi.transform import BY_BYTES, Transform, decode, id_text
 from ccb_luigi.values import EPOCH, Unreadable, key
 
@@ -48,10 +49,13 @@ def note(
     transform: Transform,
     stubs: Iterable[bytes],
     progress: Callable[[int], None] = lambda _: None,
+    *,
+    erased: Forgotten | None,
 ) -> int:
     """Fills the temporary table ``vistos`` (until the transaction ends); returns how many were read.
 
-    ``stubs`` are raw documents of ``_id`` and the three times. A time that can't be read is null.
+    ``stubs`` are raw documents of ``_id``, the three times and the client's id. A time that can't be read
+    is null. Documents of ``erased`` clients count as read, and that is all.
     """
     connection.execute(
         text('CREATE TEMP TABLE vistos (mongo_id text COLLATE "C", momento timestamptz) ON COMMIT DROP')
@@ -59,7 +63,11 @@ def note(
     read = 0
     remaining = iter(stubs)
     while block := list(islice(remaining, BLOCK)):
-        versions = [version for raw in block if (version := _version(transform, raw))]
+        versions = [
+            version
+            for raw in block
+            if (version := _version(transform, raw)) and not (erased and erased.drops_raw(raw, version[0]))
+        ]
         connection.execute(
             text("INSERT INTO vistos SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:at AS timestamptz[]))"),
             {"ids": [name for name, _ in versions], "at": [moment for _, moment in versions]},

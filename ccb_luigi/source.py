@@ -52,8 +52,8 @@ ODD_DATES: dict[str, Any] = {
 """The documents whose ``updatedAt`` is not a date that Python can hold."""
 
 
-VERSION = {"_id": 1, "updatedAt": 1, "createdAt": 1, "emitedAt": 1}
-"""What tells a document's version (contract §3.1)."""
+VERSION = {"_id": 1, "updatedAt": 1, "createdAt": 1, "emitedAt": 1, "clientId": 1}
+"""What tells a document's version (contract §3.1), and whose it is."""
 
 
 def in_range(start: datetime, end: datetime) -> dict[str, Any]:

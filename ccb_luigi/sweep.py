@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from ccb_luigi import markers, pipeline, postgres, schema, seen, source, tables
+from ccb_luigi import forgotten, markers, pipeline, postgres, schema, seen, source, tables
 from ccb_luigi.block import transform_of
 from ccb_luigi.errors import CcbError, CircuitBroken, NotReconciled, SourceError, SweepRefused
 from ccb_luigi.settings import Settings
@@ -146,6 +146,7 @@ def _compare(this: _Sweep) -> None:
         transform,
         this.origin.versions(),
         lambda read: this.progress("read", read, max(read, counted)),
+        erased=forgotten.load(this.connection, this.settings),
     )
     if not swept.lidos_origem and (swept.contratos_destino or swept.ainda_em_quarentena):
         raise SweepRefused(

@@ -12,7 +12,7 @@ import psycopg2.errors
 import pytest
 from world import D1, D2, D3, EIGHT, STEPS, World, at, at_once, document, rejected, unfounded
 
-from ccb_luigi import erasure, pipeline, postgres, quarantine
+from ccb_luigi import erasure, pipeline, postgres, quarantine, sweep
 from ccb_luigi.errors import Busy, ConfigurationError
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import LOADED
@@ -22,6 +22,7 @@ GONE, STAYS = "cliente-que-sai", "c1"
 EVERYWHERE = (
     *EIGHT,
     *("table_updates", "controle.quarentena", "controle.qualidade", "controle.reconciliacoes"),
+    *("controle.versoes", "controle.varreduras"),
     *("controle.esquecimentos", "staging.contratos", *(f"staging.{name}" for name in EIGHT)),
 )
 Rows = Callable[..., list[dict[str, Any]]]
@@ -197,6 +198,21 @@ def test_no_run_brings_the_client_back_and_each_proof_is_exact(world: World) -> 
     ] == 5  # fmt: skip
     read, _ = pipeline.migrate_ids(world.settings, ["g1", "g2", "g3", "g5", "s3"])
     assert (read.lidos, read.esquecidos) == (1, 4)
+    assert_away(world)
+
+
+def test_a_sweep_neither_brings_the_client_back_nor_complains(world: World) -> None:
+    fill(world)
+    erasure.erase(world.settings, GONE)
+    world.put(
+        of_gone("g9", "G9", D2),
+        rejected(of_gone("g8", "G8", D2)),
+        {**of_gone("g3", "G3", D2), "clientId": None},
+        document("s9", "S9", at(D2)),
+    )
+    swept = sweep.sweep(world.settings)
+    assert (swept.lidos_origem, swept.carregados, swept.em_aberto) == (9, 1, 0)
+    assert sorted(world.contracts()) == ["S1", "S9"]
     assert_away(world)
 
 

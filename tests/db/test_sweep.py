@@ -429,8 +429,8 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> N
     """Lets something happen when the source has been read, and before anything is done about it."""
     read = seen.note
 
-    def note(*args: Any) -> int:
-        found = read(*args)
+    def note(*args: Any, **kwargs: Any) -> int:
+        found = read(*args, **kwargs)
         monkeypatch.setattr(seen, "note", read)
         happens()
         return found
@@ -587,7 +587,7 @@ def test_memory_is_flat_whatever_the_number_of_documents(
         transform = Transform(ZoneInfo("America/Sao_Paulo"))
 
         def work(connection: Any) -> int:
-            read = seen.note(connection, transform, stubs)
+            read = seen.note(connection, transform, stubs, erased=None)
             with source.live(world.settings) as origin:
                 return read + sum(map(len, seen.unsettled(connection, origin, transform)))
 
