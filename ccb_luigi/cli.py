@@ -8,7 +8,7 @@ import sys
 import click
 
 from ccb_luigi import __version__
-from ccb_luigi.commands import database, migrate, overview, rejections, trial
+from ccb_luigi.commands import database, migrate, overview, proof, rejections, trial
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,6 +31,7 @@ for command in (
     migrate.rerun,
     migrate.nightly,
     overview.status_command,
+    proof.verify_command,
     rejections.quarantine_group,
     database.db,
     trial.synth,

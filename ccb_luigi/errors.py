@@ -69,3 +69,9 @@ class StagingIncomplete(CcbError):
     """Staging holds fewer (or more) rows than the extraction's marker says."""
 
     exit_code = 18
+
+
+class NotProven(CcbError):
+    """A verification found rows that aren't what the documents say."""
+
+    exit_code = 20

@@ -49,6 +49,9 @@ ODD_DATES: dict[str, Any] = {
 }
 """The documents whose ``updatedAt`` is not a date that Python can hold."""
 
+EVERYTHING = (_FIRST, _LAST)
+"""The range whose documents, with the odd ones, are all."""
+
 
 def in_range(start: datetime, end: datetime) -> dict[str, Any]:
     """The normal case: one range of the index on ``updatedAt``."""

@@ -28,6 +28,7 @@ COMMANDS = [
     "rerun",
     "nightly",
     "status",
+    "verify",
     "quarantine",
     "quarantine list",
     "quarantine show",
