@@ -663,6 +663,19 @@ def containers() -> Iterator[Kind]:
         "an empty operation", Refused({f"operation.{name}": "ausente" for name in required}), operation={}
     )
     yield kind("an operation of white space", Refused({"operation": "ausente"}), operation=" ")
+    # A double that is rounded is what only Cerberus judges.
+    rounded = {"operation__ValorDoIOF": 0.1 + 0.2}
+    for path, table, rest in (("identity", "identidades", 1), ("address", "enderecos", 0),
+                              ("bankData", "dados_bancarios", 0), ("contacts", "contatos", 0),
+                              ("operation__detalhamentoDaCET", "detalhamento_cet", 0)):  # fmt: skip
+        dotted = path.replace("__", ".")
+        yield kind(f"an empty {dotted}", Loads({table: rest}), **{path: {}})
+        yield kind(f"an empty {dotted}, judged by Cerberus", Loads({table: rest}, frozenset({"arredondado"})),
+                   **{path: {}}, **rounded)  # fmt: skip
+        if path in ("identity", "address", "bankData"):
+            yield kind(f"nulls and an empty item in {dotted}",
+                       Loads({table: rest}, frozenset({"arredondado"})),
+                       **{path: [None, {}, "", {"x": None}]}, **rounded)  # fmt: skip
     both = Refused({f"{listed}.0.{name}": "ausente" for name in ("NumeroDaParcela", "DataDeVencimento")})
     yield kind("an empty row", both, operation__parcelas__PrevisaoDeParcela={})
     none = frozenset({"numero_parcelas"})

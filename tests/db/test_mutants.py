@@ -27,6 +27,8 @@ def mutants() -> list[bytes]:
     def collect(changes: dict[str, Any]) -> None:
         tag = f"m{len(found)}"
         mutant = document(tag, tag.upper(), at(D1), client=tag)
+        if len(found) % 2:  # a double that is rounded: the gate isn't sure, and Cerberus alone judges
+            mutant["operation"]["ValorDoIOF"] = 0.1 + 0.2
         for path, value in sorted(changes.items()):
             try:
                 mutant = changed(mutant, path, value)

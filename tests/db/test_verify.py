@@ -653,3 +653,20 @@ def test_what_only_looks_different_is_right(world: World) -> None:
 )
 def test_values_are_the_same_or_not(ours: Any, theirs: Any, equal: bool) -> None:
     assert same(ours, theirs) is equal
+
+
+def test_what_a_verification_reports_is_repaired_by_running_the_date_that_it_names_again(
+    world: World,
+) -> None:
+    world.put(*(document(f"m{n}", f"C{n}", at(D1, 4, n), client=f"k{n}") for n in range(6)))
+    world.migrate(D1)
+    world.query("UPDATE operacoes SET valor_bruto = valor_bruto + 0.01 WHERE ccb_code = 'C0'")
+    world.query("DELETE FROM parcelas WHERE ccb_code = 'C1' AND numero_parcela = 2")
+    world.query("UPDATE contatos SET valor = 'x' || valor WHERE client_id = 'k2'")
+    world.query("DELETE FROM operacoes WHERE ccb_code = 'C3'")
+    world.query("UPDATE parcelas SET numero_parcela = numero_parcela + 10 WHERE ccb_code = 'C4'")
+    found = proof_of(world)
+    assert found.total > 0
+    assert {each.day for each in found.differences} == {D1}
+    world.again(D1)
+    assert proof_of(world).total == 0
