@@ -46,6 +46,11 @@ ADVICE: dict[str, Advice] = {
         "Write the document anew at the source; of a dump, make another one.",
     ),
     "aninhamento": Advice("Há documentos aninhados fundo demais dentro do documento", *_MEND),
+    "chave_repetida": Advice(
+        "Uma chave aparece duas vezes num documento: o valor que conta depende de quem lê",
+        "Regravar o documento na origem com a chave uma vez só.",
+        "Write the document anew at the source, with the key once.",
+    ),
     "id_invalido": Advice(
         "O _id não é nem texto nem ObjectId",
         "Regravar o documento sob um _id de um desses tipos.",

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bson.errors import InvalidBSON
 
-from ccb_luigi import fingerprint, tables
+from ccb_luigi import fingerprint, rawbson, tables
 from ccb_luigi.copytext import line
 from ccb_luigi.rows import Row
 from ccb_luigi.transform import Accepted, Refused, Transform, decode
@@ -145,7 +145,9 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
         except InvalidBSON:
             document = None
         found = transform.partition(document) if document is not None else None
-        if task.day is not None and found not in (None, task.day):
+        elsewhere = task.day is not None and found not in (None, task.day)
+        # Of two updatedAt the server finds a document by one, and the other one is decoded.
+        if elsewhere and not rawbson.occurs_twice(raw, b"updatedAt"):
             continue
         partition = task.day or found or transform.today()
         judged = transform.judge(raw, document)

@@ -8,7 +8,17 @@ import sys
 import click
 
 from ccb_luigi import __version__
-from ccb_luigi.commands import database, erasure, migrate, overview, rejections, report, sweep, trial
+from ccb_luigi.commands import (
+    database,
+    erasure,
+    migrate,
+    overview,
+    proof,
+    rejections,
+    report,
+    sweep,
+    trial,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,6 +43,7 @@ for command in (
     sweep.sweep_command,
     overview.status_command,
     report.report,
+    proof.verify_command,
     rejections.quarantine_group,
     erasure.forget,
     database.db,

@@ -5,6 +5,7 @@ from __future__ import annotations
 REJECTIONS: dict[str, str] = {
     "bson_invalido": "the document can't be decoded",
     "aninhamento": "documents are nested in documents too deeply",
+    "chave_repetida": "a key occurs twice in one document: which value counts depends on the reader",
     "id_invalido": "_id is neither a string nor an ObjectId",
     "ausente": "a required field is missing or null",
     "tipo_invalido": "the value has a type that this field can't have",

@@ -17,7 +17,7 @@ from bson.errors import InvalidBSON
 
 from ccb_luigi.contract import Document
 from ccb_luigi.errors import ConfigurationError, SourceError
-from ccb_luigi.transform import decode, id_text
+from ccb_luigi.transform import decode, name_of
 
 LARGEST = 48 << 20
 """Bytes of a document: the server takes 16 MiB, its own internal ones are a little larger."""
@@ -41,9 +41,7 @@ class DumpSource:
     def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
         """The documents with these ``_id``, as the quarantine names them."""
         wanted = set(ids)
-        for raw, document in self._decoded():
-            if id_text(document.get("_id")) in wanted:
-                yield raw
+        return (raw for raw in self._read() if name_of(raw) in wanted)
 
     def days(self, zone: Any, until: date) -> Iterator[date]:
         """The days up to ``until`` on which some ``updatedAt`` date falls, in order."""

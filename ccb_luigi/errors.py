@@ -79,3 +79,9 @@ class SweepRefused(CcbError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class NotProven(CcbError):
+    """A verification found rows that aren't what the documents say."""
+
+    exit_code = 20

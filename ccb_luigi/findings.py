@@ -107,7 +107,7 @@ def _client(document: Document) -> Iterator[Finding]:
     places = [("state", document.get("state"))]
     for name, inner in (("address", "state"), ("identity", "issuerState")):
         for index, item in enumerate(document.get(name) or ()):
-            places.append((f"{name}.{index}.{inner}", item and item.get(inner)))
+            places.append((f"{name}.{index}.{inner}", item.get(inner) if item else None))
     for path, state in places:
         if state is not None and state.upper() not in identifiers.UFS:
             yield "uf_desconhecida", path

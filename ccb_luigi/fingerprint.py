@@ -19,6 +19,7 @@ RULES = (
     "fingerprint",
     "gate",
     "identifiers",
+    "rawbson",
     "rows",
     "tables",
     "transform",

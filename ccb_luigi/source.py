@@ -51,6 +51,9 @@ ODD_DATES: dict[str, Any] = {
 }
 """The documents whose ``updatedAt`` is not a date that Python can hold."""
 
+EVERYTHING = (_FIRST, _LAST)
+"""The range whose documents, with the odd ones, are all."""
+
 
 VERSION = {"_id": 1, "updatedAt": 1, "createdAt": 1, "emitedAt": 1, "clientId": 1}
 """What tells a document's version (contract §3.1), and whose it is."""

@@ -15,6 +15,7 @@ import bson
 from bson import CodecOptions, DatetimeConversion, ObjectId, json_util
 from bson.errors import InvalidBSON
 
+from ccb_luigi import rawbson
 from ccb_luigi.contract import Contract, Document, Rejected
 from ccb_luigi.findings import Finding, findings, rounded
 from ccb_luigi.rows import Row, rows_of, schedule
@@ -77,10 +78,7 @@ class Transform:
 
     def name(self, raw: bytes) -> str:
         """``mongo_id`` of a raw document, as far as it can be told."""
-        try:
-            return id_text(decode(raw).get("_id"))
-        except InvalidBSON:
-            return quick_name(raw)
+        return name_of(raw)
 
     def partition_of_raw(self, raw: bytes) -> date | None:
         """``partition`` of a document that may not even decode."""
@@ -100,13 +98,16 @@ class Transform:
         except InvalidBSON:
             broken = Rejected({"": ["bson_invalido"]})
             return Refused(quick_name(raw), broken.codes, broken.messages, raw)
+        if (path := rawbson.repeated_key(raw, decoded)) is not None:
+            twice = Rejected({path: ["chave_repetida"]})
+            return Refused(name_of(raw), twice.codes, twice.messages, raw)
         try:
             return self._accepted(decoded)
         except RecursionError:
             deep = Rejected({"": ["aninhamento"]})
-            return Refused(id_text(decoded.get("_id")), deep.codes, deep.messages, raw)
+            return Refused(name_of(raw), deep.codes, deep.messages, raw)
         except Rejected as rejected:
-            return Refused(id_text(decoded.get("_id")), rejected.codes, rejected.messages, raw)
+            return Refused(name_of(raw), rejected.codes, rejected.messages, raw)
 
     def _accepted(self, raw: Document) -> Accepted:
         passed = self.contract.gate(raw)
@@ -155,11 +156,22 @@ def decode(raw: bytes) -> Document:
         raise InvalidBSON(type(error).__name__) from None
 
 
+def name_of(raw: bytes) -> str:
+    """``mongo_id`` of a raw document, as far as it can be told."""
+    try:
+        document = decode(raw)
+    except InvalidBSON:
+        return quick_name(raw)
+    if "_id" not in document or rawbson.occurs_twice(raw, b"_id"):  # of two MongoDB knows it by the first
+        return quick_name(raw)
+    return id_text(document["_id"])
+
+
 def id_text(value: Any) -> str:
     """``_id`` as the quarantine names it: as in ``mongo_id``, other types as extended JSON."""
     if isinstance(value, ObjectId):
         return str(value)
-    if isinstance(value, str) and "\0" not in value and len(value) <= MAX_ID:
+    if type(value) is str and "\0" not in value and len(value) <= MAX_ID:
         return value
     text = json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)
     return text if len(text) <= MAX_ID else BY_BYTES + hashlib.sha256(text.encode()).hexdigest()

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bson import Decimal128, ObjectId, Timestamp
+from bson import Code, Decimal128, ObjectId, Timestamp
 from bson.datetime_ms import DatetimeMS
 
 CENT = Decimal("0.01")
@@ -73,6 +73,8 @@ def is_null(value: Any) -> bool:
 def text(value: Any) -> str | None:
     """Trimmed text; a whole number is written as its digits. Raises ``tipo_invalido``, ``nul``."""
     if isinstance(value, str):
+        if isinstance(value, Code):
+            raise Unreadable("tipo_invalido")
         stripped = value.strip()
         if "\0" in stripped:
             raise Unreadable("nul")
@@ -99,7 +101,7 @@ def mongo_id(value: Any) -> str | None:
     """``_id``: a string exactly as it is (it is an identity, so not trimmed), or an ObjectId as hex."""
     if isinstance(value, ObjectId):
         return str(value)
-    if isinstance(value, str):
+    if type(value) is str:
         if "\0" in value:
             raise Unreadable("nul")
         return value
@@ -284,7 +286,12 @@ def _number_in(stripped: str) -> Decimal:
 
 
 def _unwrapped(value: Any) -> Any:
-    """A sub-document of literally inserted extended JSON as the value that it stands for."""
+    """A sub-document of literally inserted extended JSON as the value that it stands for.
+
+    JavaScript is a kind of ``str`` to PyMongo, but it isn't text: without its scope it may mean anything.
+    """
+    if isinstance(value, Code):
+        raise Unreadable("tipo_invalido")
     if not isinstance(value, dict) or len(value) != 1:
         return value
     ((tag, inner),) = value.items()

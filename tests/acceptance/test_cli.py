@@ -31,6 +31,7 @@ COMMANDS = [
     "sweep",
     "status",
     "report",
+    "verify",
     "quarantine",
     "quarantine list",
     "quarantine show",

@@ -1,0 +1,105 @@
+"""What a decoder doesn't tell about raw BSON: keys that occur twice in one (sub-)document.
+
+PyMongo keeps the last of them, MongoDB's queries look at the first, other drivers do as they like: what
+such a document says depends on who reads it, so nobody may guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import bson
+from bson.errors import BSONError
+
+LONGEST_PATH = 200
+"""Characters of a path that are told; a key may have millions."""
+
+_SUB_DOCUMENT, _ARRAY, _REGEX, _CODE_WITH_SCOPE = 0x03, 0x04, 0x0B, 0x0F
+_FIXED = {
+    0x01: 8,  # double
+    0x06: 0,  # undefined
+    0x07: 12,  # ObjectId
+    0x08: 1,  # boolean
+    0x09: 8,  # date
+    0x0A: 0,  # null
+    0x10: 4,  # int32
+    0x11: 8,  # timestamp
+    0x12: 8,  # int64
+    0x13: 16,  # Decimal128
+    0x7F: 0,  # MaxKey
+    0xFF: 0,  # MinKey
+}
+# The others begin with a length; so many bytes of the value it doesn't count.
+_UNCOUNTED = {
+    0x02: 4,  # string
+    _SUB_DOCUMENT: 0,
+    _ARRAY: 0,
+    0x05: 5,  # binary: its subtype
+    0x0C: 16,  # DBPointer: an ObjectId
+    0x0D: 4,  # code
+    0x0E: 4,  # symbol
+    _CODE_WITH_SCOPE: 0,
+}
+
+
+def repeated_key(raw: bytes, decoded: dict[str, Any]) -> str | None:
+    """The path of a key of ``raw`` that its (sub-)document has already had; ``None``: all are unique.
+
+    ``decoded`` is ``raw`` as PyMongo read it. A dictionary can't repeat a key, so where encoding it gives
+    the same bytes again, none was dropped. That is done in C, and nearly always the end of it. The bytes
+    may differ for other reasons (``_id`` isn't first, a deprecated type): then they are walked through.
+    """
+    try:
+        if bson.encode(decoded) == raw:
+            return None
+    except (BSONError, ValueError, OverflowError, RecursionError):
+        pass  # not everything that can be read can be written
+    # Without recursion: how deep a document goes is its own choice.
+    waiting = [(0, "", False)]
+    while waiting:
+        start, prefix, is_array = waiting.pop()
+        seen: set[bytes] = set()
+        for index, (kind, key, value) in enumerate(_elements(raw, start)):
+            path = prefix + (str(index) if is_array else _shown(key))
+            if key in seen and not is_array:  # an array's keys are read by nobody
+                return path[:LONGEST_PATH]
+            seen.add(key)
+            if kind in (_SUB_DOCUMENT, _ARRAY):
+                waiting.append((value, f"{path[:LONGEST_PATH]}.", kind == _ARRAY))
+            elif kind == _CODE_WITH_SCOPE:
+                scope = value + 8 + _length(raw, value + 4)
+                waiting.append((scope, f"{path[:LONGEST_PATH]}.", False))
+    return None
+
+
+def occurs_twice(raw: bytes, name: bytes) -> bool:
+    """Whether the document itself, not one inside it, has the key ``name`` more than once."""
+    if raw.count(name + b"\0") < 2:  # nearly always
+        return False
+    return [key for _, key, _ in _elements(raw, 0)].count(name) > 1
+
+
+def _elements(raw: bytes, start: int) -> Iterator[tuple[int, bytes, int]]:
+    """(type, key, position of the value) of the elements of the document at ``start``, which decodes."""
+    position, end = start + 4, start + _length(raw, start) - 1
+    while position < end:
+        kind = raw[position]
+        key_end = raw.index(0, position)
+        value = key_end + 1
+        yield kind, raw[position + 1 : key_end], value
+        if kind in _FIXED:
+            position = value + _FIXED[kind]
+        elif kind == _REGEX:
+            position = raw.index(0, raw.index(0, value) + 1) + 1
+        else:
+            position = value + _UNCOUNTED[kind] + _length(raw, value)
+
+
+def _length(raw: bytes, position: int) -> int:
+    return int.from_bytes(raw[position : position + 4], "little")
+
+
+def _shown(key: bytes) -> str:
+    """As in the paths of ``contract.extras``: a dot inside a key isn't one of the path."""
+    return key.decode().replace("\\", "\\\\").replace(".", "\\.")
