@@ -135,6 +135,7 @@ WHERE o.excluido_em IS NULL
 CODES = [
     ("bson_invalido", "rejeicao", "O documento não pode ser decodificado", "Regravar o documento na origem; de um dump, fazer outro."),
     ("aninhamento", "rejeicao", "Há documentos aninhados fundo demais dentro do documento", "Corrigir o campo na origem: a versão corrigida entra com a data do seu novo updatedAt."),
+    ("chave_repetida", "rejeicao", "Uma chave aparece duas vezes num documento: o valor que conta depende de quem lê", "Regravar o documento na origem com a chave uma vez só."),
     ("id_invalido", "rejeicao", "O _id não é nem texto nem ObjectId", "Regravar o documento sob um _id de um desses tipos."),
     ("ausente", "rejeicao", "Um campo obrigatório falta ou é nulo", "Corrigir o campo na origem: a versão corrigida entra com a data do seu novo updatedAt."),
     ("tipo_invalido", "rejeicao", "O valor é de um tipo que este campo não pode ter", "Corrigir o campo na origem: a versão corrigida entra com a data do seu novo updatedAt."),
