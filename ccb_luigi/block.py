@@ -103,7 +103,7 @@ class _Rendering:
 
     def _write(self, table: str, rows: Sequence[Row] | Uniform, prefix: str) -> None:
         self._counts[table] += len(rows)
-        if isinstance(rows, Uniform):
+        if type(rows) is Uniform:
             self._lines[table] += (prefix, rows.text.replace("\n", "\n" + prefix), "\n")
         else:
             self._lines[table] += [prefix + line(row) for row in rows]

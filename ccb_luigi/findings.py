@@ -32,7 +32,7 @@ def findings(document: Document) -> list[Finding]:
     operation = document["operation"]
     rows = schedule(document)
     found = [*_client(document), *_operation(operation)]
-    if not (isinstance(rows, Uniform) and _adds_up(operation, rows)):
+    if not (type(rows) is Uniform and _adds_up(operation, rows)):
         found += _schedule(operation)
     return found
 
@@ -104,13 +104,16 @@ def _client(document: Document) -> Iterator[Finding]:
         yield "cnpj_digito", "taxId"
     if (person == "PF") != (len(tax_id) == 11):
         yield "tipo_documento", "type"
-    places = [("state", document.get("state"))]
+    if _unknown_state(document.get("state")):
+        yield "uf_desconhecida", "state"
     for name, inner in (("address", "state"), ("identity", "issuerState")):
         for index, item in enumerate(document.get(name) or ()):
-            places.append((f"{name}.{index}.{inner}", item.get(inner) if item else None))
-    for path, state in places:
-        if state is not None and state.upper() not in identifiers.UFS:
-            yield "uf_desconhecida", path
+            if item and _unknown_state(item.get(inner)):
+                yield "uf_desconhecida", f"{name}.{index}.{inner}"
+
+
+def _unknown_state(state: str | None) -> bool:
+    return state is not None and state.upper() not in identifiers.UFS
 
 
 def _operation(operation: Document) -> Iterator[Finding]:

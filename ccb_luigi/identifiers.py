@@ -8,6 +8,7 @@ CNPJ: alphanumeric since July 2026 (IN RFB 2.229/2024): a character counts ``ord
 from __future__ import annotations
 
 import re
+from operator import mul
 
 # fmt: off
 UFS: frozenset[str] = frozenset([
@@ -25,10 +26,9 @@ _CNPJ_WEIGHTS = ((5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2), (6, 5, 4, 3, 2, 9, 8, 7, 
 
 def cpf_digits(base9: str) -> str:
     """The two check digits of the first nine digits."""
-    digits = [int(digit) for digit in base9]
+    digits = [*map(int, base9)]
     for weights in _CPF_WEIGHTS:
-        weighted = sum(digit * weight for digit, weight in zip(digits, weights, strict=True))
-        digits.append(weighted * 10 % 11 % 10)
+        digits.append(sum(map(mul, digits, weights)) * 10 % 11 % 10)
     return f"{digits[9]}{digits[10]}"
 
 

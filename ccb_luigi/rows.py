@@ -65,14 +65,14 @@ def schedule(document: Document) -> list[Document] | Uniform:
     """The rows of PrevisaoDeParcela, null items left out, in the document's order."""
     container = document["operation"].get("parcelas")
     listed = container.get("PrevisaoDeParcela") if container else None
-    if isinstance(listed, Uniform):
+    if type(listed) is Uniform:
         return listed
     return [row for row in listed if row is not None] if listed else []
 
 
 def _parcelas(document: Document) -> list[Row] | Uniform:
     rows = schedule(document)
-    if isinstance(rows, Uniform) and _SCHEDULE_IS_THE_TABLE:
+    if type(rows) is Uniform and _SCHEDULE_IS_THE_TABLE:
         return rows.map(_parcela)
     return [_parcela(row) for row in rows]
 

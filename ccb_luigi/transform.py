@@ -137,7 +137,7 @@ class Transform:
 
 def _payments(document: Document) -> Decimal:
     rows = schedule(document)
-    if isinstance(rows, Uniform):
+    if type(rows) is Uniform:
         return sum(rows.amounts("ValorDaPrestacao"), Decimal(0))
     return sum((row.get("ValorDaPrestacao") or Decimal(0) for row in rows), Decimal(0))
 
