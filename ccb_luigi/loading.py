@@ -206,20 +206,23 @@ _MARK_CHANGED = """
 """
 
 
-def _upsert(connection: Connection, table: Table, candidates: str, guard: str, batch: int) -> Written:
-    """Rows of ``candidates`` that are new, or that differ from the table's and pass the guard."""
+def _upsert(connection: Connection, table: Table, documents: str, guard: str, batch: int) -> Written:
+    """The rows of ``documents`` (a query of their numbers) that are new, or differ and pass the guard."""
     (key,) = (column.name for column in table.primary_key)
     names = _names(table)
     differs = f"({_columns('t', names)}) IS DISTINCT FROM ({_columns('n', names)})"
     if "excluido_em" in table.columns:  # it is in the source, so it isn't gone
         differs = f"({differs} OR t.excluido_em IS NOT NULL)"
+    staged = _staged(table)
     changes = f"""
-        SELECT n.*, CASE WHEN t.{key} IS NULL THEN 'I' WHEN {differs} THEN 'U' ELSE '=' END AS acao
-        FROM ({candidates}) n LEFT JOIN {table.fullname} t USING ({key})
+        SELECT n.doc, n.{key}, CASE WHEN t.{key} IS NULL THEN 'I' WHEN {differs} THEN 'U' ELSE '=' END AS acao
+        FROM ({documents}) d JOIN ({staged}) n USING (doc) LEFT JOIN {table.fullname} t USING ({key})
         WHERE t.{key} IS NULL OR ({guard})
     """
-    with _temporary(connection, "mudanca", changes, batch, [key, "acao"]):
-        written = _apply(connection, table, [key])
+    with _temporary(connection, "mudanca", changes, batch, ["doc", key, "acao"]):
+        # Only what is to be done is put aside: the rows are as wide as a contract.
+        rows = f"(SELECT m.acao, n.* FROM mudanca m JOIN ({staged}) n USING (doc))"
+        written = _apply(connection, table, [key], rows, batch)
         if table is tables.operacoes:
             connection.execute(text(_MARK_OUTCOME), {"lote": batch})
             connection.execute(text("SELECT staging.analisar('contratos')"))
@@ -230,12 +233,14 @@ _MARK_OUTCOME = """
     UPDATE staging.contratos k
     SET situacao = CASE m.acao WHEN 'I' THEN 'novo' WHEN 'U' THEN 'alterado' ELSE 'igual' END
     FROM mudanca m
-    WHERE k.lote = :lote AND k.situacao IS NULL AND k.ccb_code = m.ccb_code
+    WHERE k.lote = :lote AND k.situacao IS NULL AND k.doc = m.doc
 """
 
 
-def _apply(connection: Connection, table: Table, key: list[str]) -> Written:
-    """Brings the temporary table ``mudanca`` into ``table``."""
+def _apply(
+    connection: Connection, table: Table, key: list[str], changes: str = "mudanca", batch: int = 0
+) -> Written:
+    """Brings ``changes`` (rows, and in ``acao`` what is to be done with each) into ``table``."""
     names = _names(table)
     rest = [name for name in names if name not in key]
     assign = [f"{name} = n.{name}" for name in rest]
@@ -243,22 +248,26 @@ def _apply(connection: Connection, table: Table, key: list[str]) -> Written:
         assign.append("carregado_em = now()")
     if "excluido_em" in table.columns:
         assign.append("excluido_em = NULL")
+    of_batch = {"lote": batch}
     deleted = connection.execute(
-        text(f"DELETE FROM {table.fullname} t USING mudanca n WHERE n.acao = 'D' AND {_match(key)}")
+        text(f"DELETE FROM {table.fullname} t USING {changes} n WHERE n.acao = 'D' AND {_match(key)}"),
+        of_batch,
     ).rowcount
     updated = 0
     if assign:
         updated = connection.execute(
             text(f"""
-                UPDATE {table.fullname} t SET {", ".join(assign)} FROM mudanca n
+                UPDATE {table.fullname} t SET {", ".join(assign)} FROM {changes} n
                 WHERE n.acao = 'U' AND {_match(key)}
-            """)
+            """),
+            of_batch,
         ).rowcount
     inserted = connection.execute(
         text(f"""
             INSERT INTO {table.fullname} ({", ".join(names)})
-            SELECT {", ".join(names)} FROM mudanca WHERE acao = 'I'
-        """)
+            SELECT {", ".join(names)} FROM {changes} n WHERE n.acao = 'I'
+        """),
+        of_batch,
     ).rowcount
     return Written(inserted, updated, deleted)
 
@@ -291,23 +300,23 @@ def _names(table: Table) -> list[str]:
     return [c.name for c in table.columns if c.name not in ("carregado_em", "excluido_em")]
 
 
-def _staged(table: Table, documents: str = "") -> str:
-    """The columns of a table with one row per document, from staging."""
-    names = _names(table)
-    selected = ", ".join(f"{'k' if name in _OF_DOCUMENT else 's'}.{name}" for name in names)
+def _staged(table: Table) -> str:
+    """The columns of a table with one row per document, from staging, and the document's number."""
+    selected = ", ".join(f"{'k' if name in _OF_DOCUMENT else 's'}.{name}" for name in _names(table))
     return f"""
-        {selected}
+        SELECT k.doc, {selected}
         FROM staging.contratos k
         JOIN {tables.STAGED[table.name].fullname} s ON s.lote = k.lote AND s.doc = k.doc
-        WHERE k.lote = :lote {documents}
+        WHERE k.lote = :lote
     """
 
 
 def _load_clients(connection: Connection, batch: int) -> Written:
     """Of the documents that name a client the newest counts, here and against the table."""
-    newest_here = f"""
-        SELECT DISTINCT ON (k.client_id) {_staged(tables.clientes)}
-        ORDER BY k.client_id, k.atualizado_em DESC, k.mongo_id DESC
+    newest_here = """
+        SELECT DISTINCT ON (client_id) doc FROM staging.contratos
+        WHERE lote = :lote AND situacao IS DISTINCT FROM 'intacto'
+        ORDER BY client_id, atualizado_em DESC, mongo_id DESC
     """
     not_older = "(n.atualizado_em, n.mongo_id) >= (t.atualizado_em, t.mongo_id)"
     return _upsert(connection, tables.clientes, newest_here, not_older, batch)
@@ -315,7 +324,7 @@ def _load_clients(connection: Connection, batch: int) -> Written:
 
 def _load_contracts(connection: Connection, batch: int) -> Written:
     """Writes what ``classify`` left, notes what came of each document, and replaces the findings."""
-    left = f"SELECT {_staged(tables.operacoes, 'AND k.situacao IS NULL')}"
+    left = "SELECT doc FROM staging.contratos WHERE lote = :lote AND situacao IS NULL"
     written = _upsert(connection, tables.operacoes, left, "true", batch)
     connection.execute(text(_REMOVE_FINDINGS), {"lote": batch})
     connection.execute(text(_ADD_FINDINGS), {"lote": batch})
