@@ -68,7 +68,7 @@ def _rows(document: Document, raw: Document) -> Iterator[tuple[Table, Row]]:
     yield tables.clientes, {**_fields(tables.clientes, document), "cpf_cnpj": document["taxId"], **version}
     yield from _children_of_client(document, client)
     flat = {**document, **{f"operation.{name}": value for name, value in operation.items()}}
-    more = {**client, **version, "extras": dict(extras(raw))}
+    more = {**client, **version, "extras": extras(raw)}
     yield tables.operacoes, {**_fields(tables.operacoes, flat), **more}
     for row in _items((operation.get("parcelas") or {}).get("PrevisaoDeParcela")):
         yield tables.parcelas, {**contract, **_fields(tables.parcelas, row)}

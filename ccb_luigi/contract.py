@@ -306,11 +306,11 @@ class _Validator(Validator):  # type: ignore[misc]  # Cerberus ships no types
             self._error(field, "parcela_repetida")
 
 
-Walk = Callable[[Document, str], Iterator[tuple[str, Any]]]
+Walk = Callable[[Any, str, dict[str, Any]], None]
 
 
 def _unknown(schema: Rules) -> Walk:
-    """A function that yields (dotted path, value) of every field that ``schema`` doesn't know.
+    """A function that adds path → value of every field that ``schema`` doesn't know to a dictionary.
 
     A dot or backslash inside a key is escaped with a backslash, so that no two paths are alike.
     """
@@ -318,13 +318,13 @@ def _unknown(schema: Rules) -> Walk:
     inside = [(name, _unknown_inside(rules)) for name, rules in schema.items() if "schema" in rules]
     nested = [(name, walk) for name, walk in inside if walk is not None]
 
-    def walk(document: Document, prefix: str) -> Iterator[tuple[str, Any]]:
+    def walk(document: Document, prefix: str, found: dict[str, Any]) -> None:
         if not known.issuperset(document):
             for key in document.keys() - known:
-                yield prefix + key.replace("\\", "\\\\").replace(".", "\\."), document[key]
+                found[prefix + key.replace("\\", "\\\\").replace(".", "\\.")] = document[key]
         for name, step in nested:
-            if (value := document.get(name)) is not None and not values.is_null(value):
-                yield from step(value, prefix + name)
+            if value := document.get(name):
+                step(value, prefix + name, found)
 
     return walk
 
@@ -334,20 +334,25 @@ def _unknown_inside(rules: Rules) -> Walk | None:
     inner = rules["schema"]
     if rules["type"] == "dict":
         walk = _unknown(inner)
-        return lambda value, path: walk(value, path + ".")
+
+        def walk_document(value: Any, path: str, found: dict[str, Any]) -> None:
+            if not values.is_null(value):
+                walk(value, path + ".", found)
+
+        return walk_document
     if "schema" not in inner:
         return None
     walk_item, known = _unknown(inner["schema"]), frozenset(inner["schema"])
     flat = not any("schema" in field for field in inner["schema"].values())
 
-    def walk_items(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    def walk_items(value: Any, path: str, found: dict[str, Any]) -> None:
         items = value if isinstance(value, list) else [value]
         with suppress(TypeError):  # some item can't be looked into
             if flat and all(map(known.issuperset, items)):
                 return
         for index, item in enumerate(items):
             if isinstance(item, dict) and not values.is_null(item):
-                yield from walk_item(item, f"{path}.{index}.")
+                walk_item(item, f"{path}.{index}.", found)
 
     return walk_items
 
@@ -355,6 +360,8 @@ def _unknown_inside(rules: Rules) -> Walk | None:
 _extras = _unknown(SCHEMA)
 
 
-def extras(document: Document) -> Iterator[tuple[str, Any]]:
-    """(dotted path, value) of every field of a raw, valid document that has no place in the schema."""
-    return _extras(document, "")
+def extras(document: Document) -> dict[str, Any]:
+    """Dotted path → value of every field of a raw, valid document that has no place in the schema."""
+    found: dict[str, Any] = {}
+    _extras(document, "", found)
+    return found

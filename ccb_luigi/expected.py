@@ -219,7 +219,7 @@ def _extras(raw: Document, unplaced: list[str]) -> Any:
     Raises:
         Rejected: a NUL is in it, which ``jsonb`` can't hold.
     """
-    found = dict(extras(raw))
+    found = extras(raw)
     for path in unplaced:
         name, index, *inner = path.split(".")
         value = raw[name] if isinstance(raw[name], list) else [raw[name]]

@@ -79,7 +79,7 @@ def _parcelas(document: Document) -> list[Row] | Uniform:
 
 def extras_json(raw: Document, left_out: list[tuple[str, str | None]]) -> str:
     """The fields without a column as relaxed extended JSON, dotted path → value."""
-    found = dict(extras(raw))
+    found = extras(raw)
     for path, _ in left_out:
         found[path] = _at(raw, path)
     if _PLAIN.issuperset(map(type, found.values())):

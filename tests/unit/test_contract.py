@@ -527,7 +527,7 @@ def test_no_two_fields_share_a_path_whatever_their_names() -> None:
     document["operation\\.b"] = 4
     document["operation"]["c.d"] = 5
     document[""] = 6
-    found = list(extras(document))
+    found = list(extras(document).items())
     assert len({path for path, _ in found}) == len(found)
     assert sorted(value for _, value in found) == [1, 2, 3, 4, 5, 6]
     assert dict(found)["operation.b"] == 1
