@@ -13,6 +13,7 @@ fails is told, and the rest goes on. (What a round does comes from the seed; how
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import random
 import secrets
@@ -29,8 +30,8 @@ from pathlib import Path
 import oracle
 from arena import Arena, Failed
 from halfway import halfway
-from oracle import DAY_ZERO, Source, State, Version, belongs
-from tripwire import Command, Tripwire
+from oracle import DAY_ZERO, STEPS, Source, State, Version, belongs
+from tripwire import Command, Moment, Tripwire
 from victims import ENDINGS, VICTIMS, Aim, Kill, kill
 
 from ccb_luigi.demo.servers import delete
@@ -38,7 +39,6 @@ from ccb_luigi.demo.servers import delete
 DAYS = [DAY_ZERO + timedelta(days=n) for n in (1, 2, 3)]
 REPOSITORY = Path(__file__).parents[1]
 ENVIRONMENT = {
-    "LUIGI_CONFIG_PATH": str(REPOSITORY / "luigi.cfg"),
     "CCB_MONGO_DATABASE": "torture",
     "CCB_RETRY_SECONDS": "30",
     "CCB_LOCK_SECONDS": "60",
@@ -79,8 +79,8 @@ def plan(seed: int, number: int, small: bool) -> Plan:
         victims[0] = "worker"
     transforming = "transform process" in victims
     return Plan(
-        DAYS[: chance.choices((1, 2, 3), (65, 35, 0) if small else (30, 45, 25))[0]],
-        documents=180 if transforming else chance.randint(20, 90 if small else 180),
+        DAYS[: chance.choices((1, 2, 3), (75, 25, 0) if small else (45, 38, 17))[0]],
+        documents=150 if transforming else chance.randint(20, 70 if small else 180),
         begun=chance.choice((0, 20, 60)),
         victims=victims,
         by_clock=executed or (not transforming and chance.random() < 0.4),
@@ -141,7 +141,8 @@ class Torture:
         self.directory, self.seed, self.small = directory, seed, small
         self.arena = Arena(directory)
         self.tally = Tally()
-        self._seconds, self._moments, self._start = 1.0, 90.0, 1.5
+        self._seconds, self._start = 1.0, 1.5
+        self._moments: Counter[str] = Counter()
         self._sessions: list[int] = []
 
     def begin(self) -> None:
@@ -153,7 +154,8 @@ class Torture:
         self.arena.prepare([], source.state)
         began = time.monotonic()
         moments = self._undisturbed(["run", "--since", DAYS[0], "--until", DAYS[1], "--workers", 2])
-        self._seconds, self._moments = (time.monotonic() - began) / 2, moments / 2
+        self._seconds = (time.monotonic() - began) / 2
+        self._moments = Counter(moment.step.split(":")[0] for moment in moments)  # of two dates
         said = self._differences([], dict.fromkeys(DAYS[:2], source.state))
         if said:
             raise Failed("\n".join(["even an undisturbed run is wrong:", *said[:20]]))
@@ -200,7 +202,7 @@ class Torture:
 
     def _kill(self, now: Plan, victim: str, at: float) -> Kill | None:
         dates = len(now.days)
-        aim = Aim(nth=1 + int(at * self._moments * dates))
+        aim = self._aim(now, at)
         if victim == "transform process":
             aim = Aim(nth=2 + int(3 * at), act="getMore")
         elif now.by_clock:
@@ -228,6 +230,18 @@ class Torture:
             raise Failed(f"{victim} at {found.moment}: a traceback: {command.last_line}")
         return found
 
+    def _aim(self, now: Plan, at: float) -> Aim:
+        """A moment of the protocol: of any step alike, and often its commit."""
+        chance = now.random
+        step = chance.choice(STEPS)
+        named = f"{step}:{chance.choice(now.days)}"
+        kind = chance.random()
+        if kind < 0.25:
+            return Aim(nth=1, step=named, act="commit" if kind < 0.18 else "committed")
+        if kind < 0.85:
+            return Aim(nth=1 + int(at * self._moments[step] / 2), step=named)
+        return Aim(nth=1 + int(at * self._moments.total() / 2 * len(now.days)))
+
     def _change(self, now: Plan, source: Source) -> dict[date, State]:
         """The source changes; returns the state that each date reads, or has read."""
         before = dict(source.state)
@@ -250,13 +264,13 @@ class Torture:
         read = {day: _of(state, day) for day, state in states.items()}
         return oracle.differences(self.arena.tables(), oracle.expected(begun, read))
 
-    def _undisturbed(self, words: list[object]) -> int:
-        """Runs a command that nobody kills; it has to end well. Returns how many moments it had."""
+    def _undisturbed(self, words: list[object]) -> list[Moment]:
+        """Runs a command that nobody kills; it has to end well. Returns its moments."""
         wire = Tripwire(self.directory)
         command = Command(words, self._environment(), self.directory / "output", wire)
         self._sessions.append(command.pid)
         status = command.wait(120)
-        moments = len(wire.moments())
+        moments = wire.moments()
         wire.close()
         if status:
             raise Failed(f"an undisturbed `{words[0]}` ended with {status}: {command.last_line}")
@@ -264,6 +278,7 @@ class Torture:
 
     def _environment(self) -> dict[str, str]:
         return ENVIRONMENT | {
+            "LUIGI_CONFIG_PATH": str(self.directory / "luigi.cfg"),
             "CCB_POSTGRES_URL": self.arena.postgres.url,
             "CCB_MONGO_URI": self.arena.mongo.uri,
         }
@@ -277,7 +292,13 @@ def run(seed: int, numbers: Iterable[int], *, small: bool, chatty: bool) -> Tall
     """The rounds with these numbers."""
     directory = Path(tempfile.mkdtemp(prefix="ccb-luigi-"))
     directory.chmod(0o711)  # PostgreSQL as another user has to get in
-    os.environ.update(ENVIRONMENT)
+    # As users have it, but that Luigi looks ten times as often whether a worker has died.
+    config = (REPOSITORY / "luigi.cfg").read_text()
+    for name in ("wait_interval", "wait_jitter"):
+        config = config.replace(f"{name} = 1", f"{name} = 0.1")
+    (directory / "luigi.cfg").write_text(config)
+    os.environ["LUIGI_CONFIG_PATH"] = str(directory / "luigi.cfg")
+    importlib.import_module("ccb_luigi.runner")  # once, and not in each fork; Luigi reads its settings now
     torture = Torture(directory, seed, small)
     try:
         torture.begin()

@@ -44,10 +44,10 @@ class Moment:
 
 
 class Tripwire:
-    """Records moments in ``directory``; the ``nth`` of this ``act`` (or of all) stops its process."""
+    """Records moments in ``directory``; the ``nth`` of the step and act (or of all) stops its process."""
 
-    def __init__(self, directory: Path, nth: int = 0, act: str = "") -> None:
-        self.nth, self.act = nth, act
+    def __init__(self, directory: Path, nth: int = 0, step: str = "", act: str = "") -> None:
+        self.nth, self.step, self.act = nth, step, act
         self._file = directory / "moments"
         self._claim = directory / "tripped"
         self._file.write_bytes(b"")
@@ -72,9 +72,10 @@ class Tripwire:
             os.read(self._let_go, 1)
 
     def _reached(self) -> bool:
-        if not self.act:
+        if not self.act and not self.step:
             return self._file.stat().st_size // RECORD >= self.nth
-        return sum(moment.act == self.act for moment in self.moments()) >= self.nth
+        found = self.moments()
+        return sum(self.step in ("", m.step) and self.act in ("", m.act) for m in found) >= self.nth
 
     def install(self) -> None:
         """Has this process, and those that it forks, pass by here."""

@@ -35,9 +35,10 @@ CLOCK = Moment(0, 0, "clock", "clock")
 
 @dataclass
 class Aim:
-    """When: the ``nth`` moment of this ``act``, or after so many seconds."""
+    """When: the ``nth`` moment of this step and act, or after so many seconds."""
 
     nth: int = 0
+    step: str = ""
     act: str = ""
     seconds: float = 0.0
 
@@ -67,7 +68,7 @@ def kill(
 
     Returns when the command has ended and the servers answer again.
     """
-    wire = None if executed else Tripwire(directory, aim.nth, aim.act)
+    wire = None if executed else Tripwire(directory, aim.nth, aim.step, aim.act)
     command = Command(words, environment, directory / "output", wire)
     try:
         moment = _await(command, wire, aim)
