@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint clean
+.PHONY: help run test unit lint torture mutations clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,6 +30,13 @@ lint: $(BIN)/.installed ## Lint and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+N ?= 1000
+torture: $(BIN)/.installed ## Kills the migration N times (1000) and compares every table; SEED=, ONLY=
+	@$(BIN)/python tests/torture.py --rounds $(N) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+mutations: $(BIN)/.installed ## Takes each guard away in turn: do the tests notice?
+	@$(BIN)/python tests/mutations.py
 
 clean: ## Removes the virtual environment and the demo's data
 	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

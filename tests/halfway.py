@@ -37,7 +37,9 @@ class _Found:
         return row is not None and (row[0], row[-3]) == (version.code, version.moment)
 
 
-def halfway(tables: Mapping[str, Any], days: Sequence[date], state: State, begun: Sequence[Version]) -> list[str]:
+def halfway(
+    tables: Mapping[str, Any], days: Sequence[date], state: State, begun: Sequence[Version]
+) -> list[str]:
     """Everything that is wrong; ``state`` is what all extractions so far have read."""
     found = _Found(tables)
     marked = {(step, day) for step, day, _ in tables["markers"]}
@@ -47,7 +49,9 @@ def halfway(tables: Mapping[str, Any], days: Sequence[date], state: State, begun
         said += [f"halfway, {day}: {line}" for line in _of_markers(found, day, steps)]
         for version in state.values():
             if belongs(version, day) and not version.fault:
-                said += [f"halfway, {version.tag} of {day}: {line}" for line in _of_version(found, steps, version)]
+                said += [
+                    f"halfway, {version.tag} of {day}: {line}" for line in _of_version(found, steps, version)
+                ]
                 said += [
                     f"halfway, {version.tag} of {day}: {line}"
                     for line in _without_marker(found, steps, version, begun)

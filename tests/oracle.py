@@ -49,7 +49,12 @@ STEPS = ("contratos", *EIGHT, "reconciliacoes")
 CLIENT_CHILDREN = ("identidades", "enderecos", "contatos", "dados_bancarios")
 CONTRACT_CHILDREN = ("parcelas", "detalhamento_cet")
 
-REJECTIONS = {"no taxId": "ausente", "NaN": "nao_finito", "twice": "parcela_repetida", "no time": "data_invalida"}
+REJECTIONS = {
+    "no taxId": "ausente",
+    "NaN": "nao_finito",
+    "twice": "parcela_repetida",
+    "no time": "data_invalida",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +114,9 @@ class Version:
             "motherName": f"Mãe {self.tag}",
             "pep": "false",
             "averageMonthlyIncome": "5.432,10",
-            "identity": {"number": f"RG {self.tag}", "issuer": "SSP", "issuerState": "MG"} if spread else None,
+            "identity": {"number": f"RG {self.tag}", "issuer": "SSP", "issuerState": "MG"}
+            if spread
+            else None,
             "address": {"zipCode": "39999-000", "state": "MG", "city": f"Cidade {self.tag}"},
             "contacts": {"email": "", "phone": [f"{n} {self.tag}" for n in range(1 + spread)]},
             "bankData": [
@@ -160,7 +167,16 @@ class Version:
         extras = json.dumps({"guarantors": [{"name": f"Aval {self.tag}"}]}, ensure_ascii=False)
         return {
             "clientes": [
-                (self.client, f"Nome\t{self.tag} \\N", "PF", "39825979194", date(1980, 2, 3), None, None, None)
+                (
+                    self.client,
+                    f"Nome\t{self.tag} \\N",
+                    "PF",
+                    "39825979194",
+                    date(1980, 2, 3),
+                    None,
+                    None,
+                    None,
+                )
                 + (f"Mãe {self.tag}", False, None, None, Decimal("5432.10"), self.mongo_id, self.moment)
             ],
             "identidades": [

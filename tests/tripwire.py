@@ -63,7 +63,7 @@ class Tripwire:
         """Notes a moment; stops here if it is the one."""
         record = f"{os.getpid()} {backend} {self._step or 'between'} {act}".encode()[: RECORD - 1]
         os.write(self._log, record.ljust(RECORD - 1) + b"\n")
-        if self.nth and self._reached():
+        if self.nth and self.step in ("", self._step) and self.act in ("", act) and self._reached():
             try:
                 os.close(os.open(self._claim, os.O_CREAT | os.O_EXCL))
             except FileExistsError:
@@ -72,6 +72,8 @@ class Tripwire:
             os.read(self._let_go, 1)
 
     def _reached(self) -> bool:
+        if self._claim.exists():
+            return False
         if not self.act and not self.step:
             return self._file.stat().st_size // RECORD >= self.nth
         found = self.moments()
