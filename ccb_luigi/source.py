@@ -32,6 +32,7 @@ BATCH_DOCUMENTS = 1000
 SNAPSHOT_DOCUMENTS = 200_000
 """More than these are read without a snapshot: by default the server keeps the past for five minutes."""
 
+SECONDS_TO_CONNECT = 10
 SECONDS_OF_A_REPLY = 120
 """A server that is silent for so long is taken for dead."""
 
@@ -92,8 +93,8 @@ class MongoSource:
             self._client: MongoClient[Any] = MongoClient(
                 settings.mongo_uri,
                 appname="ccb_luigi",
-                serverSelectionTimeoutMS=10_000,
-                connectTimeoutMS=10_000,
+                serverSelectionTimeoutMS=SECONDS_TO_CONNECT * 1000,
+                connectTimeoutMS=SECONDS_TO_CONNECT * 1000,
                 socketTimeoutMS=SECONDS_OF_A_REPLY * 1000,
             )
         except (InvalidURI, MongoConfigurationError, ValueError):

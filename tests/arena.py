@@ -27,6 +27,42 @@ class Failed(Exception):
     """What was promised did not hold."""
 
 
+@contextlib.contextmanager
+def transaction(url: str, *, snapshot: bool = False) -> Any:
+    """A cursor over a connection of its own; what it did is committed at the end."""
+    connection = psycopg2.connect(url, application_name="torture")
+    try:
+        if snapshot:
+            connection.set_session("REPEATABLE READ", readonly=True)
+        with connection, connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
+def read(url: str) -> dict[str, Any]:
+    """All that ``oracle.differences`` compares, as of one instant."""
+    with transaction(url, snapshot=True) as cursor:
+
+        def rows(statement: str) -> list[tuple[Any, ...]]:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+        found: dict[str, Any] = {
+            name: rows(f"SELECT {columns} FROM {name}") for name, columns in COLUMNS.items()
+        }
+        found["quarentena"] = rows(
+            "SELECT mongo_id, codigos, particao, documento, sha256 FROM controle.quarentena"
+            " WHERE resolvido_em IS NULL"
+        )
+        found["markers"] = rows("SELECT target_table, particao, linhas FROM table_updates")
+        found["proofs"] = rows("SELECT particao, lidos, ok FROM controle.reconciliacoes")
+        counts = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM staging.{name}" for name in STAGING)
+        found["staging"] = dict(rows(counts))
+        found["lots"] = [lot for (lot,) in rows("SELECT DISTINCT lote FROM staging.contratos")]
+        return found
+
+
 class Arena:
     """The servers. Connections are opened for each call: nothing may be open when a command is forked."""
 
@@ -41,44 +77,14 @@ class Arena:
         self.postgres.start()
         self.mongo.start()
 
-    @contextlib.contextmanager
-    def cursor(self, *, snapshot: bool = False) -> Any:
-        """In a transaction that is committed at the end."""
-        connection = psycopg2.connect(self.postgres.url, application_name="torture")
-        try:
-            if snapshot:
-                connection.set_session("REPEATABLE READ", readonly=True)
-            with connection, connection.cursor() as cursor:
-                yield cursor
-        finally:
-            connection.close()
-
     def query(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
-        with self.cursor() as cursor:
+        with transaction(self.postgres.url) as cursor:
             cursor.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
     def tables(self) -> dict[str, Any]:
         """Everything that is compared, as of one instant."""
-        with self.cursor(snapshot=True) as cursor:
-
-            def rows(statement: str) -> list[tuple[Any, ...]]:
-                cursor.execute(statement)
-                return list(cursor.fetchall())
-
-            found: dict[str, Any] = {
-                name: rows(f"SELECT {columns} FROM {name}") for name, columns in COLUMNS.items()
-            }
-            found["quarentena"] = rows(
-                "SELECT mongo_id, codigos, particao, documento, sha256 FROM controle.quarentena"
-                " WHERE resolvido_em IS NULL"
-            )
-            found["markers"] = rows("SELECT target_table, particao, linhas FROM table_updates")
-            found["proofs"] = rows("SELECT particao, lidos, ok FROM controle.reconciliacoes")
-            counts = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM staging.{name}" for name in STAGING)
-            found["staging"] = dict(rows(counts))
-            found["lots"] = [lot for (lot,) in rows("SELECT DISTINCT lote FROM staging.contratos")]
-            return found
+        return read(self.postgres.url)
 
     def prepare(self, begun: Sequence[Version], state: State) -> None:
         """The source as ``state``, and the tables as if ``begun`` had been loaded before."""
@@ -86,7 +92,7 @@ class Arena:
             client.torture.contratos.drop()
             client.torture.contratos.create_index("updatedAt")
             client.torture.contratos.insert_many([version.document() for version in state.values()])
-        with self.cursor() as cursor:
+        with transaction(self.postgres.url) as cursor:
             cursor.execute("SET lock_timeout = '30s'")
             for name in (*EIGHT[::-1], *(f"staging.{name}" for name in STAGING)):
                 cursor.execute(f"DELETE FROM {name}")
@@ -117,7 +123,8 @@ class Arena:
     def backends(self) -> list[int]:
         """PostgreSQL's processes that work for the command, those that do something first."""
         found = self.query(
-            "SELECT pid FROM pg_stat_activity WHERE application_name = 'ccb_luigi' ORDER BY state = 'idle', pid"
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'ccb_luigi'"
+            " ORDER BY state = 'idle', pid"
         )
         return [pid for (pid,) in found]
 
@@ -141,7 +148,7 @@ class Arena:
 def _members(sessions: Sequence[int]) -> list[int]:
     """The living processes of the sessions (the commands themselves have been waited for)."""
     found = []
-    for name in os.listdir("/proc"):
+    for name in (path.name for path in Path("/proc").iterdir()):
         if name.isdigit():
             with contextlib.suppress(OSError):
                 if os.getsid(int(name)) in sessions and not _is_zombie(int(name)):

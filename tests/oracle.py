@@ -32,8 +32,9 @@ COLUMNS: dict[str, str] = {
     "enderecos": "client_id, tipo, cep, uf, cidade, logradouro, bairro, numero, complemento",
     "contatos": "client_id, tipo, valor",
     "dados_bancarios": "client_id, banco, agencia, conta",
-    "operacoes": "ccb_code, mongo_id, client_id, status, vencimento_primeira_parcela, carencia, finan_iof, conta,"
-    " valor_bruto, valor_seguro, valor_cad, valor_iof, valor_liquido, taxa_juros, taxa_juros_anual, cet,"
+    "operacoes": "ccb_code, mongo_id, client_id, status, vencimento_primeira_parcela, carencia, finan_iof,"
+    " conta, valor_bruto, valor_seguro, valor_cad, valor_iof, valor_liquido, taxa_juros, taxa_juros_anual,"
+    " cet,"
     " cet_anual, data_liberacao, data_vencimento_inicial, data_vencimento_final, numero_parcelas,"
     " total_amortizacao, total_taxa_servico, total_seguro, total_taxa_correcao, total_juros,"
     " total_valor_parcelas, criado_em, emitido_em, atualizado_em, excluido_em, extras::text",
@@ -59,7 +60,7 @@ REJECTIONS = {
 
 @dataclass(frozen=True, eq=False)
 class Version:
-    """One version of one document. ``moment`` is its update time; ``fault`` a key of ``REJECTIONS``, or none."""
+    """One version of one document. ``moment``: its update time; ``fault``: of ``REJECTIONS``, or none."""
 
     mongo_id: str
     number: int
@@ -165,20 +166,25 @@ class Version:
         spread, total = self.number % 4, Decimal(100 * max(self.rows, 1))
         number_of_rows = 99 if self.flagged else self.rows
         extras = json.dumps({"guarantors": [{"name": f"Aval {self.tag}"}]}, ensure_ascii=False)
+        birth, issued = date(1980, 2, 3), datetime(2026, 1, 5, 12, tzinfo=UTC)
+        nothing = (None,) * 7
+        name, mother = f"Nome\t{self.tag} \\N", f"Mãe {self.tag}"
+        person = (name, "PF", "39825979194", birth, None, None, None, mother, False, None, None)
+        contract = (
+            f"Status {self.tag}",
+            date(2026, 4, 10),
+            None,
+            False,
+            None,
+            total,
+            None,
+            None,
+            None,
+            total,
+        )
+        last = (issued, None, self.moment, None, extras)
         return {
-            "clientes": [
-                (
-                    self.client,
-                    f"Nome\t{self.tag} \\N",
-                    "PF",
-                    "39825979194",
-                    date(1980, 2, 3),
-                    None,
-                    None,
-                    None,
-                )
-                + (f"Mãe {self.tag}", False, None, None, Decimal("5432.10"), self.mongo_id, self.moment)
-            ],
+            "clientes": [(self.client, *person, Decimal("5432.10"), self.mongo_id, self.moment)],
             "identidades": [
                 (self.client, "CPF", "39825979194", None, None),
                 *([(self.client, "RG", f"RG {self.tag}", "SSP", "MG")] if spread else []),
@@ -189,16 +195,18 @@ class Version:
             "contatos": [(self.client, "telefone", f"{n} {self.tag}") for n in range(1 + spread)],
             "dados_bancarios": [(self.client, *account) for account in self.accounts],
             "operacoes": [
-                (self.code, self.mongo_id, self.client, f"Status {self.tag}", date(2026, 4, 10), None, False)
-                + (None, total, None, None, None, total, None, None, None, None, None, None, None)
-                + (number_of_rows, None, None, None, None, None, None)
-                + (datetime(2026, 1, 5, 12, tzinfo=UTC), None, self.moment, None, extras)
+                (
+                    self.code,
+                    self.mongo_id,
+                    self.client,
+                    *contract,
+                    *nothing,
+                    number_of_rows,
+                    *nothing[:6],
+                    *last,
+                )
             ],
-            "parcelas": [
-                (self.code, number, due, Decimal(100), None, Decimal(0), None, None, Decimal(100))
-                + (Decimal(100 * (self.rows - number + 1)), None, Decimal(100 * (self.rows - number)))
-                for number, due in enumerate(self.due, 1)
-            ],
+            "parcelas": [self._parcela(number, due) for number, due in enumerate(self.due, 1)],
             "detalhamento_cet": [(self.code, Decimal(f"{self.number}.25"), None, None, None)]
             if self.number % 5
             else [],
@@ -208,6 +216,11 @@ class Version:
             if self.flagged
             else [],
         }
+
+    def _parcela(self, number: int, due: date) -> Row:
+        before, after = Decimal(100 * (self.rows - number + 1)), Decimal(100 * (self.rows - number))
+        paid = (Decimal(100), None, Decimal(0), None, None, Decimal(100))
+        return (self.code, number, due, *paid, before, None, after)
 
 
 State = dict[str, Version]

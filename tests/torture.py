@@ -130,7 +130,8 @@ class Tally:
             parts.append(f"\n{title}:")
             parts += [f"  {n:5}  {name}" for name, n in counts.most_common()]
         parts.append(
-            f"\nrows lost {self.lost}, rows twice or too much {self.double}, failed rounds {len(self.failures)}"
+            f"\nrows lost {self.lost}, rows twice or too much {self.double},"
+            f" failed rounds {len(self.failures)}"
         )
         for number, lines in self.failures.items():
             parts.append(f"round {number}:")
@@ -150,7 +151,7 @@ class Torture:
         self._sessions: list[int] = []
 
     def begin(self) -> None:
-        """Servers and tables; and how long a date takes when nobody is killed, and how many moments it has."""
+        """Servers, tables, and what a date takes when nobody is killed: its time and its moments."""
         self.arena.start()
         self._undisturbed(["db", "upgrade"])
         source = Source(random.Random(self.seed), DAYS[:2])
@@ -312,7 +313,7 @@ def run(seed: int, numbers: Iterable[int], *, small: bool, chatty: bool) -> Tall
             began = time.monotonic()
             try:
                 told = torture.round(number)
-            except Exception as error:  # noqa: BLE001 - the next round may tell more
+            except Exception as error:  # the next round may tell more
                 lines = (
                     str(error).splitlines()
                     if isinstance(error, Failed)

@@ -27,7 +27,7 @@ from ccb_luigi import block, cli, postgres, source
 
 RECORD = 96
 SMALL_BLOCK = 16
-"""Documents of a block and of a batch: small dates are read in several batches and judged in several processes."""
+"""Documents of a block and of a batch: small dates take several of each, and several processes."""
 
 
 @dataclass(frozen=True)
