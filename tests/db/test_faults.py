@@ -430,10 +430,10 @@ def limit(backend: int, size: int) -> None:
 
 
 def test_a_full_disk_undoes_the_step_and_is_told_at_once(world: World, versions: list[Version]) -> None:
-    # A file of more than a segment of the log, at its limit: only the table can't grow any more.
+    # A file of more than a segment of the log, at its limit and with full pages: only it can't grow any more.
     world.query(
         "INSERT INTO staging.contatos (lote, doc, tipo, valor)"
-        " SELECT -1, n, 'email', repeat('x', 1000) FROM generate_series(1, 20000) n"
+        " SELECT -1, n, 'email', repeat('x', 1980) FROM generate_series(1, 9000) n"
     )
     size = world.one("SELECT pg_relation_size('staging.contatos')")
     assert size > 17 << 20
