@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint docs bench bench-growth bench-gates clean
+.PHONY: help run test unit lint docs torture mutations bench bench-growth bench-gates clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,6 +52,13 @@ bench-growth: $(BIN)/.bench ## Time and memory as a date grows (SIZES="20000 100
 
 bench-gates: $(BIN)/.bench ## Candidates for the gate of the contract, in microseconds per document
 	@$(BIN)/python -m benchmarks.gates --repeat $(REPEAT)
+
+N ?= 1000
+torture: $(BIN)/.installed ## Kills the migration N times (1000) and compares every table; SEED=, ONLY=
+	@$(BIN)/python tests/torture.py --rounds $(N) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+mutations: $(BIN)/.installed ## Takes each guard away in turn: do the tests notice?
+	@$(BIN)/python tests/mutations.py
 
 clean: ## Removes the virtual environment and the demo's data
 	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

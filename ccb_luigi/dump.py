@@ -71,12 +71,20 @@ class DumpSource:
         """
         opener: Any = gzip.open if self.path.suffix == ".gz" else open
         try:
+            before = self.path.stat()
             with opener(self.path, "rb") as file:
                 yield from self._split(file)
+            after = self.path.stat()
         except EOFError:
             raise SourceError(f"{self.path} is truncated: its gzip stream has no end") from None
         except (OSError, zlib.error) as error:
             raise SourceError(f"{self.path} can't be read ({type(error).__name__})") from None
+        if (before.st_ino, before.st_size, before.st_mtime_ns) != (
+            after.st_ino,
+            after.st_size,
+            after.st_mtime_ns,
+        ):
+            raise SourceError(f"{self.path} changed while it was read: has mongodump ended?")
 
     def _split(self, file: IO[bytes]) -> Iterator[bytes]:
         rest, offset = b"", 0

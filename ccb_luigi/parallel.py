@@ -7,11 +7,14 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from itertools import chain, islice
 from typing import Any, TypeVar
+
+from ccb_luigi.errors import PartitionFailed
 
 T = TypeVar("T")
 
@@ -25,12 +28,16 @@ def ordered_map(
     processes: int,
     *,
     let_go: Callable[[], list[int]] = list,
-) -> Iterator[T]:
+) -> Generator[T, None, None]:
     """``work(*item)`` for each item, in order.
 
     The first item is done here, and nothing is forked if there is no second: most dates are small.
     ``let_go`` names file descriptors (of database connections) that the children close: a connection
-    must end with the process that owns it.
+    must end with the process that owns it. Close the generator (``contextlib.closing``) where the loop may
+    be left early: an exception keeps it alive, its processes wait for ever, and this one for them at its end.
+
+    Raises:
+        PartitionFailed: one of the processes was killed.
     """
     remaining = iter(items)
     first = list(islice(remaining, 2))
@@ -47,6 +54,11 @@ def ordered_map(
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
+    except BrokenProcessPool:
+        raise PartitionFailed(
+            "a process that judges documents was killed (is memory short? CCB_PROCESSES says how many)",
+            transient=True,
+        ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

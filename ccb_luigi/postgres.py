@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import re
+import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg2
@@ -17,19 +19,23 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ccb_luigi.errors import Busy, CcbError, ConfigurationError, SchemaOutdated, TargetError
+from ccb_luigi.heartbeat import watched
 from ccb_luigi.retry import retrying
 from ccb_luigi.settings import Settings
 
 T = TypeVar("T")
 COPY_BLOCK = 1 << 18
 
+SECONDS_TO_CONNECT = 10
+
 # Shown in pg_stat_activity; the timeouts make a lost peer known within minutes instead of hours.
 _CONNECT: dict[str, Any] = {
     "application_name": "ccb_luigi",
-    "connect_timeout": 10,
+    "connect_timeout": SECONDS_TO_CONNECT,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # keepalives are silent while data of ours wait to be acknowledged
     "client_encoding": "UTF8",
 }
 _TRANSIENT = frozenset(
@@ -42,8 +48,39 @@ _TRANSIENT = frozenset(
         errorcodes.CANNOT_CONNECT_NOW,
         errorcodes.TOO_MANY_CONNECTIONS,
         errorcodes.READ_ONLY_SQL_TRANSACTION,  # a standby, before its promotion
+        errorcodes.STATEMENT_COMPLETION_UNKNOWN,
+        errorcodes.TRANSACTION_INTEGRITY_CONSTRAINT_VIOLATION,
+        errorcodes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT,  # the source was slow: the session is gone
+        "57P05",  # idle_session_timeout: likewise
     }
 )
+# What to do about it, where the state's own name doesn't say that. Whatever it is: the transaction is undone.
+_ADVICE = {
+    errorcodes.DISK_FULL: "the server's disk is full: make room, the same command goes on",
+    errorcodes.OUT_OF_MEMORY: "the server is out of memory: see its log and work_mem",
+    errorcodes.CONFIGURATION_LIMIT_EXCEEDED: "a limit of the server, such as temp_file_limit, is too small",
+    errorcodes.QUERY_CANCELED: "cancelled by an administrator or by statement_timeout (for this role: 0)",
+    "25P04": "transaction_timeout is too short for a load: set it to 0 for this role",
+    errorcodes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT: "idle_in_transaction_session_timeout is shorter than"
+    " the source is slow: set it to 0 for this role",
+    errorcodes.IO_ERROR: "the server can't read or write its files: see its log and its disk",
+    errorcodes.INTERNAL_ERROR: "the server's log says what (a file that can't grow, a bad page)",
+    errorcodes.DATA_CORRUPTED: "the server's files are damaged: stop, and see its log",
+    errorcodes.INDEX_CORRUPTED: "an index of the server is damaged: REINDEX, and see its log",
+    errorcodes.READ_ONLY_SQL_TRANSACTION: "the server only reads: a standby, or it was set so",
+    errorcodes.INSUFFICIENT_PRIVILEGE: "`ccb-luigi db grants` shows what each role may do",
+}
+# PostgreSQL 14 to 18 on Linux, macOS and the BSDs: a backend whose client died stops, and lets its locks go.
+# Elsewhere the server refuses the setting, and an orphan ends with its statement.
+_SESSION = """
+    SET TIME ZONE 'UTC';
+    SET search_path TO public;
+    SET lock_timeout = {lock_timeout};
+    DO $$ BEGIN
+        SET client_connection_check_interval = '5s';
+    EXCEPTION WHEN undefined_object OR invalid_parameter_value OR feature_not_supported THEN NULL;
+    END $$
+"""
 # The server may speak Portuguese, and psycopg2 has no SQLSTATE for a refused connection.
 _REFUSALS = (
     ("certificate verify failed", "the server's certificate is not signed by a CA of sslrootcert"),
@@ -63,6 +100,7 @@ _REFUSALS = (
         "the user may not connect to this database",
     ),
 )
+_NO_ROOM = "too many (clients|connections)|connection slots|muit[ao]s (clientes|conexões)|slots de conex"
 
 
 class Postgres:
@@ -73,7 +111,7 @@ class Postgres:
             raise ConfigurationError("CCB_POSTGRES_URL is not set (a libpq URL, see README)")
         self._dsn = settings.postgres_url
         self._lock_timeout = int(settings.lock_seconds * 1000)
-        self._deadline = settings.retry_seconds
+        self._deadline = self._patience = settings.retry_seconds
         self.engine: Engine = create_engine(
             "postgresql+psycopg2://",
             creator=self._connect,
@@ -86,15 +124,23 @@ class Postgres:
     def _connect(self) -> Any:
         connection = psycopg2.connect(self._dsn, **_CONNECT)
         with connection, connection.cursor() as cursor:
-            cursor.execute("SET TIME ZONE 'UTC'; SET search_path TO public")
-            cursor.execute(f"SET lock_timeout = {self._lock_timeout}")
+            cursor.execute(_SESSION.format(lock_timeout=self._lock_timeout))
         return connection
+
+    def _answers(self) -> bool:
+        """Whether the server says anything to a new client, be it that it won't have one."""
+        started = time.monotonic()
+        try:
+            psycopg2.connect(self._dsn, **_CONNECT).close()
+        except psycopg2.Error:
+            return time.monotonic() - started < SECONDS_TO_CONNECT - 1
+        return True
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """The only place where a transaction begins. Errors come out as ours, without data."""
         try:
-            with self.engine.begin() as connection:
+            with self.engine.begin() as connection, watched(self._answers, _cutter(connection)):
                 yield connection
         except (psycopg2.Error, DBAPIError, PoolTimeout) as error:
             # Not chained: the driver's text quotes rows in DETAIL and CONTEXT.
@@ -107,7 +153,14 @@ class Postgres:
             with self.transaction() as connection:
                 return work(connection)
 
-        return retrying(once, self._deadline)
+        try:
+            found = retrying(once, self._patience)
+        except TargetError as error:
+            if error.transient:  # who asks next needn't wait all over again for a server that is gone
+                self._patience = 0.0
+            raise
+        self._patience = self._deadline
+        return found
 
 
 _of_process: tuple[int, Settings, Postgres] | None = None
@@ -148,8 +201,8 @@ def translated(error: Exception) -> CcbError:
         return SchemaOutdated("the tables are missing or old: run `ccb-luigi db upgrade`")
     if state == errorcodes.LOCK_NOT_AVAILABLE:
         return Busy("another run holds a lock that this one needs", transient=True)
-    if state == errorcodes.INSUFFICIENT_PRIVILEGE:
-        return TargetError(f"{what}: `ccb-luigi db grants` shows what each role may do")
+    if state in _ADVICE:
+        what = f"{what}: {_ADVICE[state]}"
     return TargetError(what, transient=state in _TRANSIENT or state.startswith("08"))
 
 
@@ -164,7 +217,20 @@ def _of_connection(message: str) -> TargetError:
     for pattern, meaning in _REFUSALS:
         if re.search(pattern, message, re.IGNORECASE):
             return TargetError(f"PostgreSQL refused the connection: {meaning} (CCB_POSTGRES_URL)")
+    if re.search(_NO_ROOM, message, re.IGNORECASE):
+        return TargetError("PostgreSQL has no connection free (max_connections, or a limit)", transient=True)
     return TargetError("PostgreSQL can't be reached, or the connection broke", transient=True)
+
+
+def _cutter(connection: Connection) -> Callable[[], None]:
+    """A function for another thread that ends whatever this connection waits for."""
+    descriptor = driver_connection(connection).fileno()
+
+    def cut() -> None:
+        with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as peer:
+            peer.shutdown(socket.SHUT_RDWR)
+
+    return cut
 
 
 def lock(connection: Connection, *names: str, shared: bool = False) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from pymongo import MongoClient, ReadPreference
+from pymongo.client_session import ClientSession
 from pymongo.errors import (
     AutoReconnect,
     ConnectionFailure,
@@ -30,6 +31,13 @@ from ccb_luigi.transform import CODEC, id_text, ids_of
 
 BATCH_DOCUMENTS = 1000
 BATCH_VERSIONS = 10_000
+SNAPSHOT_DOCUMENTS = 200_000
+"""More than these are read without a snapshot: by default the server keeps the past for five minutes."""
+
+SECONDS_TO_CONNECT = 10
+SECONDS_OF_A_REPLY = 120
+"""A server that is silent for so long is taken for dead."""
+
 IDS_PER_QUERY = 1000
 
 # Every BSON type but date and array, whose elements these match as well. A range of dates alone would
@@ -86,14 +94,17 @@ class Source(Protocol):
 class MongoSource:
     """One collection of a MongoDB server."""
 
+    snapshots: ClassVar[bool] = True
+    """False once a snapshot has become too old for this process: the next try does without."""
+
     def __init__(self, settings: Settings) -> None:
         try:
             self._client: MongoClient[Any] = MongoClient(
                 settings.mongo_uri,
                 appname="ccb_luigi",
-                serverSelectionTimeoutMS=10_000,
-                connectTimeoutMS=10_000,
-                socketTimeoutMS=120_000,
+                serverSelectionTimeoutMS=SECONDS_TO_CONNECT * 1000,
+                connectTimeoutMS=SECONDS_TO_CONNECT * 1000,
+                socketTimeoutMS=SECONDS_OF_A_REPLY * 1000,
             )
         except (InvalidURI, MongoConfigurationError, ValueError):
             # Not chained: the text may quote the address, which holds the password.
@@ -110,19 +121,26 @@ class MongoSource:
 
     def documents(self, start: datetime, end: datetime) -> Iterator[bytes]:
         """See ``Source``; the odd ones come last, whatever their date."""
-        yield from self._read(in_range(start, end))
-        # A list can hold a date of this range and something odd: it has been read above.
-        yield from self._read({**ODD_DATES, "$nor": [in_range(start, end)]})
+        dated = in_range(start, end)
+        with translated(), self._counted(dated) as (expected, session):
+            found = 0
+            for raw in self._read(dated, session=session):
+                found += 1
+                yield raw
+            if found < expected:
+                self._refuse_short(found, dated, session)
+            # A list can hold a date of this range and something odd: it has been read above.
+            yield from self._few({**ODD_DATES, "$nor": [dated]}, session)
 
     def odd(self) -> Iterator[bytes]:
         """See ``Source``."""
-        return self._read(ODD_DATES)
+        return self._few(ODD_DATES)
 
     def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
         """See ``Source``."""
         wanted = [value for name in ids for value in ids_of(name)]
         for first in range(0, len(wanted), IDS_PER_QUERY):
-            yield from self._read({"_id": {"$in": wanted[first : first + IDS_PER_QUERY]}})
+            yield from self._few({"_id": {"$in": wanted[first : first + IDS_PER_QUERY]}})
 
     def versions(self) -> Iterator[bytes]:
         """``VERSION`` of every document, as raw documents.
@@ -131,11 +149,13 @@ class MongoSource:
         from the beginning to the end is met exactly once, whoever writes meanwhile. (A snapshot would end
         after five minutes, the server's default.)
         """
-        return self._read({}, VERSION, sort=[("_id", 1)], batch_size=BATCH_VERSIONS)
+        with translated():
+            yield from self._read({}, VERSION, sort=[("_id", 1)], batch_size=BATCH_VERSIONS)
 
     def versions_in(self, start: datetime, end: datetime) -> Iterator[bytes]:
         """``VERSION`` of the documents whose ``updatedAt`` is a date in [start, end)."""
-        return self._read(in_range(start, end), VERSION, batch_size=BATCH_VERSIONS)
+        with translated():
+            yield from self._read(in_range(start, end), VERSION, batch_size=BATCH_VERSIONS)
 
     def count(self) -> int:
         """How many documents there are, counted in the index."""
@@ -173,9 +193,52 @@ class MongoSource:
         self, query: dict[str, Any], fields: dict[str, Any] | None = None, **options: Any
     ) -> Iterator[bytes]:
         options = {"batch_size": BATCH_DOCUMENTS, **options}
+        for batch in self.collection.find_raw_batches(query, fields, **options):
+            yield from split(batch)
+
+    def _few(self, query: dict[str, Any], session: ClientSession | None = None) -> Iterator[bytes]:
+        """Documents of which there are hardly ever more than a batch: only then are they counted."""
         with translated():
-            for batch in self.collection.find_raw_batches(query, fields, **options):
-                yield from split(batch)
+            found = 0
+            for raw in self._read(query, session=session):
+                found += 1
+                yield raw
+            if found >= BATCH_DOCUMENTS:
+                self._refuse_short(found, query, session)
+
+    def _refuse_short(self, found: int, query: dict[str, Any], session: ClientSession | None) -> None:
+        """A cursor that just stops is not taken for the end.
+
+        Without a snapshot documents may have left the range meanwhile: then they aren't counted now.
+        """
+        expected = self.collection.count_documents(query, session=session)
+        if found < expected:
+            raise SourceError(
+                f"MongoDB: a read ended after {found} of {expected} documents, which is not the end",
+                transient=True,
+            )
+
+    @contextmanager
+    def _counted(self, query: dict[str, Any]) -> Iterator[tuple[int, ClientSession | None]]:
+        """How many there are, and a session that sees the instant of this count.
+
+        Only replica sets and sharded clusters have such, from 5.0 on, and not for as long as one likes.
+        """
+        if not MongoSource.snapshots:
+            yield self.collection.count_documents(query), None
+            return
+        with self._client.start_session(snapshot=True) as session:
+            try:
+                expected = self.collection.count_documents(query, session=session)
+            except (OperationFailure, MongoConfigurationError):  # standalone; or something that shows again
+                yield self.collection.count_documents(query), None
+                return
+            try:
+                yield expected, session if expected <= SNAPSHOT_DOCUMENTS else None
+            except OperationFailure as error:
+                if error.code == _SNAPSHOT_TOO_OLD:
+                    MongoSource.snapshots = False
+                raise
 
 
 def split(batch: bytes) -> Iterator[bytes]:
@@ -235,9 +298,13 @@ def _ours(error: PyMongoError) -> CcbError:
             return SourceError("MongoDB: user or password is wrong (CCB_MONGO_URI)")
         if error.code == _FORBIDDEN:
             return SourceError("MongoDB: the user may not read the collection (role `read`)")
+        if error.code == _OUT_OF_TIME:
+            return SourceError("MongoDB: the read took longer than the server allows (defaultMaxTimeMS)")
         transient = isinstance(error, CursorNotFound) or error.has_error_label("RetryableError")
         transient = transient or error.code in _TRANSIENT
-        return SourceError(f"MongoDB: the server refused the read (code {error.code})", transient=transient)
+        return SourceError(
+            f"MongoDB: the server ended the read ({_code_name(error)}{error.code})", transient=transient
+        )
     if isinstance(error, MongoConfigurationError):
         return ConfigurationError("CCB_MONGO_URI: host, option or TLS setting is wrong")
     if isinstance(error, (AutoReconnect, ConnectionFailure)):
@@ -258,5 +325,18 @@ def _ours(error: PyMongoError) -> CcbError:
     return SourceError(f"MongoDB: {type(error).__name__}")
 
 
-# The server's own list of retryable reads, and a cursor that died with its node.
-_TRANSIENT = frozenset({6, 7, 43, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+def _code_name(error: OperationFailure) -> str:
+    """The server's word for the code: ``CursorNotFound, ``. A name, never a message: that may quote data."""
+    name = str((error.details or {}).get("codeName", ""))
+    return f"{name}, " if name.isalnum() and name.isascii() else ""
+
+
+_OUT_OF_TIME = 50
+_SNAPSHOT_TOO_OLD = 239
+
+# The server's own list of retryable reads; and a cursor or plan that was killed, a node whose view of the
+# shards or of the past is too old, a lock: what a new read doesn't meet again.
+_TRANSIENT = frozenset(
+    {6, 7, 24, 43, 63, 89, 91, 112, 133, 134, 150, 175, 189, 202, 234, 237, 239, 246, 262, 317, 384}
+    | {9001, 10107, 11600, 11602, 13388, 13435, 13436}
+)

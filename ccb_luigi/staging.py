@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -68,22 +69,24 @@ def stage(
             else:
                 progress(counts.lidos)
 
-    rendered = parallel.ordered_map(
+    blocks_in_order = parallel.ordered_map(
         partial(render, task),
         changed(),
         processes,
         let_go=lambda: [postgres.driver_connection(connection).fileno()],
     )
-    for block in rendered:
-        for table in tables.STAGING:
-            if table.name in block.lines:
-                names = VERSION if table is tables.staged_contratos else None
-                postgres.copy_lines(connection, table, block.lines[table.name], names)
-        for partition in dict.fromkeys(partition for partition, _ in block.refused):
-            these = (document for other, document in block.refused if other == partition)
-            quarantine.put(connection, these, partition)
-        counts.add(block)
-        progress(counts.lidos)
+    # Closed also when PostgreSQL fails us: its processes would wait for more, and ours for their end.
+    with closing(blocks_in_order) as rendered:
+        for block in rendered:
+            for table in tables.STAGING:
+                if table.name in block.lines:
+                    names = VERSION if table is tables.staged_contratos else None
+                    postgres.copy_lines(connection, table, block.lines[table.name], names)
+            for partition in dict.fromkeys(partition for partition, _ in block.refused):
+                these = (document for other, document in block.refused if other == partition)
+                quarantine.put(connection, these, partition)
+            counts.add(block)
+            progress(counts.lidos)
     _drop_repeated(connection, task.batch, counts)
     return counts
 

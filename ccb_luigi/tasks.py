@@ -244,3 +244,10 @@ def _tell_failure(task: luigi.Task, exception: BaseException) -> None:
             code,
         )
     )
+
+
+@luigi.Task.event_handler(luigi.Event.PROCESS_FAILURE)  # type: ignore[untyped-decorator]
+def _tell_death(task: luigi.Task, _: str) -> None:
+    _tell_failure(
+        task, PartitionFailed("its process was killed (is memory short?); the same command goes on")
+    )
