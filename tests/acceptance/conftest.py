@@ -117,7 +117,8 @@ def yesterday() -> date:
 def program(database_url: str, mongo: Any, tmp_path: Path) -> Program:
     """The program with a database of this test alone."""
     settings = Settings(postgres_url=database_url, mongo_uri=mongo.uri, mongo_database=mongo.name)
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    inherited = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
+    kept = {name: os.environ[name] for name in inherited if name in os.environ}
     environment = kept | {
         "LUIGI_CONFIG_PATH": str(REPOSITORY / "luigi.cfg"),
         "CCB_POSTGRES_URL": database_url,
