@@ -94,9 +94,12 @@ class Arena:
             client.torture.contratos.insert_many([version.document() for version in state.values()])
         with transaction(self.postgres.url) as cursor:
             cursor.execute("SET lock_timeout = '30s'")
-            for name in (*EIGHT[::-1], *(f"staging.{name}" for name in STAGING)):
-                cursor.execute(f"DELETE FROM {name}")
-            for name in ("table_updates", "controle.quarentena", "controle.reconciliacoes"):
+            cursor.execute(
+                "SELECT schemaname || '.' || tablename FROM pg_tables"
+                " WHERE schemaname IN ('controle', 'staging') AND tablename <> 'alembic_version'"
+            )
+            own = [name for (name,) in cursor.fetchall()]
+            for name in (*own, *EIGHT[::-1], "table_updates"):
                 cursor.execute(f"DELETE FROM {name}")
             for name, rows in oracle.expected(begun, {}).tables.items():
                 columns = COLUMNS[name].replace("::text", "")

@@ -7,6 +7,7 @@ an append is atomic, so that no lock is needed that a killed process would take 
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import select
 import signal
@@ -189,8 +190,10 @@ class Command:
         deadline = time.monotonic() + seconds
         while (status := self.poll()) is None:
             if time.monotonic() > deadline:
+                os.killpg(self.pid, signal.SIGABRT)  # each of its processes tells where it is
+                time.sleep(1)
                 os.killpg(self.pid, signal.SIGKILL)
-                raise TimeoutError(f"the command did not end within {seconds:.0f} seconds")
+                raise TimeoutError(f"the command did not end within {seconds:.0f} seconds:\n{self.said}")
             time.sleep(0.005)
         return status
 
@@ -213,6 +216,7 @@ def _become(
         for standard in (1, 2):
             os.dup2(descriptor, standard)
         os.environ.update(environment)
+        faulthandler.enable()
         if tripwire is None:
             os.execv(sys.executable, [sys.executable, "-m", "ccb_luigi", *arguments])
         tripwire.install()
