@@ -49,6 +49,19 @@ def load(connection: Connection, table: Table, batch: int) -> Written:
     return _replace(connection, table, "client_id", batch)
 
 
+def intact_rows(connection: Connection, table: Table, batch: int) -> int:
+    """How many rows the batch's intact documents, of which nothing is staged, have in ``table``."""
+    owner = "ccb_code" if "ccb_code" in table.columns else "client_id"
+    found = connection.execute(
+        text(f"""
+            SELECT count(*) FROM staging.contratos k JOIN {table.fullname} t USING ({owner})
+            WHERE k.lote = :lote AND k.situacao = 'intacto'
+        """),
+        {"lote": batch},
+    )
+    return int(found.scalar_one())
+
+
 def duplicates(connection: Connection, batch: int) -> list[str]:
     """``mongo_id`` of the batch's documents whose ``ccbCode`` a newer document has."""
     found = connection.execute(

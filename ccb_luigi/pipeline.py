@@ -98,9 +98,11 @@ def load(settings: Settings, table: Table, day: date) -> loading.Written | None:
             postgres.lock(connection, table_lock(table))
             extraction = _checked_extraction(connection, table, day)
             written, freed = _load(connection, settings, table, day.toordinal(), extraction.inserted)
-            staged = extraction.contagens["staging"][table.name]
+            rows = extraction.contagens["staging"][table.name]
+            if extraction.contagens.get("intactos"):
+                rows += loading.intact_rows(connection, table, day.toordinal())
             counts = asdict(written) | ({FREED: freed} if freed else {})
-            markers.put(connection, table.name, day, staged, counts)
+            markers.put(connection, table.name, day, rows, counts)
             return written
 
     return postgres.of_process(settings).run(work)

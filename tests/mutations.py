@@ -57,8 +57,8 @@ MUTATIONS = (
     Mutation(
         "the marker is in the transaction",
         "pipeline.py",
-        "markers.put(connection, table.name, day, staged, counts)",
-        "postgres.Postgres(settings).run(lambda c: markers.put(c, table.name, day, staged, counts))\n"
+        "markers.put(connection, table.name, day, rows, counts)",
+        "postgres.Postgres(settings).run(lambda c: markers.put(c, table.name, day, rows, counts))\n"
         "            connection.execute(text('SELECT pg_sleep(0)'))",
         "db/test_faults.py",
     ),

@@ -71,6 +71,15 @@ def test_what_has_not_changed_is_passed_over_and_counts_as_unchanged(loaded: Wor
     assert loaded.one("SELECT count(*) FROM staging.contratos") == 0
 
 
+def test_a_marker_counts_the_rows_of_what_was_passed_over_too(loaded: World) -> None:
+    counted = "SELECT update_id, linhas FROM table_updates ORDER BY 1"
+    before = loaded.query(counted)
+    loaded.again(D1)
+    assert intact(loaded) == 3
+    assert loaded.query(counted) == before
+    assert dict(before)[f"parcelas:{D1}"] == 9
+
+
 def test_only_what_changed_is_judged_again(loaded: World) -> None:
     loaded.put(document("b", "B", at(D1, 15), client="c2", status="other"))
     loaded.again(D1)
