@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import psutil
 from conftest import Program
 from test_luigi import assert_migrated_once, held, wait_until, waits_for
 from world import D1, at, document, rejected
+
+
+def alive(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def test_a_killed_worker_is_told_in_one_line_with_its_step_and_the_same_command_goes_on(
@@ -18,7 +26,7 @@ def test_a_killed_worker_is_told_in_one_line_with_its_step_and_the_same_command_
         wait_until(lambda: waits_for(world, "parcelas"))
         wait_until(lambda: "detalhamento_cet" in world.markers(D1))
         workers = psutil.Process(process.pid).children()
-        wait_until(lambda: len([w for w in workers if w.status() != psutil.STATUS_ZOMBIE]) == 1)
+        wait_until(lambda: len([*filter(alive, workers)]) == 1)
         for worker in psutil.Process(process.pid).children():
             worker.kill()
         out, err = process.communicate(timeout=60)
