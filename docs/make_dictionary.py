@@ -11,7 +11,18 @@ from sqlalchemy.dialects import postgresql
 from ccb_luigi import dictionary
 from ccb_luigi.advice import ADVICE
 from ccb_luigi.codes import FINDINGS, REJECTIONS
-from ccb_luigi.tables import LOADED, qualidade, quarentena, reconciliacoes, table_updates
+from ccb_luigi.tables import (
+    LOADED,
+    esquecimentos,
+    qualidade,
+    quarentena,
+    reconciliacoes,
+    table_updates,
+    varreduras,
+    versoes,
+)
+
+CONTROL = (table_updates, quarentena, qualidade, reconciliacoes, varreduras, versoes, esquecimentos)
 
 PAGE = Path(__file__).with_name("data-dictionary.md")
 
@@ -53,7 +64,7 @@ def page() -> str:
     parts = [HEAD, "## As oito tabelas\n"]
     parts += [_table(table) for table in LOADED]
     parts.append("## Controle\n")
-    parts += [_table(table) for table in (table_updates, quarentena, qualidade, reconciliacoes)]
+    parts += [_table(table) for table in CONTROL]
     parts.append("O esquema `staging` é do próprio pipeline: ninguém mais o lê.\n")
     parts.append("## Visões e função\n")
     parts += [_view(name) for name in dictionary.VIEWS]

@@ -14,7 +14,7 @@ from ccb_luigi.commands.frame import DAY, clean, console, source_option, with_se
 from ccb_luigi.errors import CcbError
 from ccb_luigi.events import Event
 from ccb_luigi.settings import Settings
-from ccb_luigi.tables import BY_NAME
+from ccb_luigi.tables import BY_NAME, varreduras
 
 
 @click.command()
@@ -101,7 +101,7 @@ def _sweep(settings: Settings, day: date, failures: list[Event]) -> int:
         sweep.run(settings)
     except CcbError as error:
         click.echo(f"ccb-luigi: sweep: {error}", err=True)
-        failures.append(Event("failed", "varreduras", day, message=str(error), exit_code=error.exit_code))
+        failures.append(Event("failed", varreduras.name, day, message=str(error), exit_code=error.exit_code))
         return error.exit_code
     return 0
 

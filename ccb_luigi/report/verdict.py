@@ -8,10 +8,14 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
+from ccb_luigi import tables
 from ccb_luigi.pipeline import BREAKER_MINIMUM
 from ccb_luigi.report.facts import Facts, window_start
 from ccb_luigi.report.words import say
 from ccb_luigi.status import Day
+
+SWEEP = tables.varreduras.name
+"""The step that a failed sweep is told as."""
 
 
 class Level(StrEnum):
@@ -62,7 +66,10 @@ def judge(facts: Facts) -> Verdict:
     """
     if facts.started is None:
         return Verdict((Point(Level.BAD, "empty", command="ccb-luigi run --full"),))
-    points = [*_of_dates(facts)]
+    points = _of_dates(facts)
+    if any(failure.step == SWEEP for failure in facts.failures):
+        points.append(Point(Level.BAD, "sweep", command="ccb-luigi sweep"))
+        points.sort(key=lambda point: point.level is not Level.BAD)
     if facts.open_rejections:
         key = "also_rejected" if points else "rejected"
         number = {"n": len(facts.open_rejections)}

@@ -72,6 +72,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "{n} datas nunca foram executadas ({dates}), e o `nightly` já não volta até elas.",
         "{n} dates have never been run ({dates}), and `nightly` no longer goes back to them.",
     ),
+    "sweep": (
+        "A varredura não terminou bem: não se sabe se falta algo nas tabelas. O motivo está logo abaixo.",
+        "The sweep did not end well: nobody knows whether the tables lack something. The reason is below.",
+    ),
     "empty": ("Nada foi migrado ainda.", "Nothing has been migrated yet."),
     "stopped": ("A noite parou antes de terminar.", "The night stopped before its end."),
     "running": (

@@ -158,6 +158,17 @@ VERDICTS = {
         "Too many documents rejected on 22 Nov 2026: nothing of that date was loaded.",
         "ccb-luigi quarantine list --date 2026-11-22",
     ),
+    "the sweep refused": (
+        facts(
+            rejected=1,
+            absent={7: EVERYTHING},
+            failures=(Failure("varreduras", D, "the collection is empty"),),
+        ),
+        "bad",
+        "A varredura não terminou bem: não se sabe se falta algo nas tabelas. O motivo está logo abaixo.",
+        "The sweep did not end well: nobody knows whether the tables lack something. The reason is below.",
+        "ccb-luigi sweep",
+    ),
     "fifty never trip it": (
         facts(absent={0: EVERYTHING}, quarantined={0: 50}),
         "bad",
