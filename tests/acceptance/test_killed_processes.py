@@ -7,7 +7,7 @@ from contextlib import suppress
 import psutil
 from conftest import Program
 from test_luigi import assert_migrated_once, held, wait_until, waits_for
-from world import D1, at, document, rejected
+from world import D1, STEPS, at, document, rejected
 
 
 def alive(process: psutil.Process) -> bool:
@@ -24,7 +24,8 @@ def test_a_killed_worker_is_told_in_one_line_with_its_step_and_the_same_command_
     process = program.start("run", "--date", D1, "--workers", 2)
     with held(world, "parcelas"):
         wait_until(lambda: waits_for(world, "parcelas"))
-        wait_until(lambda: "detalhamento_cet" in world.markers(D1))
+        others = {*STEPS} - {"parcelas", "reconciliacoes"}
+        wait_until(lambda: others <= world.markers(D1).keys())
         workers = psutil.Process(process.pid).children()
         wait_until(lambda: len([*filter(alive, workers)]) == 1)
         for worker in psutil.Process(process.pid).children():
