@@ -20,6 +20,8 @@ $(BIN)/.installed: pyproject.toml requirements.txt
 run: $(BIN)/.installed ## The demo: servers, contracts, a migration, a summary
 	@$(BIN)/ccb-luigi demo
 
+# Many tests wait, for servers and for deadlines: two processes per core keep the cores busy.
+test: export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 test: lint ## Lint, types and all tests
 	@$(BIN)/python -m pytest
 
