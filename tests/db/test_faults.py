@@ -383,7 +383,7 @@ ADVICE = {
     "58030": "see its log",
     "XX000": "log says what",
     "XX001": "damaged",
-    "42501": "docs/grants.sql",
+    "42501": "db grants",
 }
 
 
