@@ -72,7 +72,7 @@ class Plan:
 def plan(seed: int, number: int, small: bool) -> Plan:
     """The round's plan; ``small`` rounds have one or two dates and one kill."""
     chance = random.Random(f"{seed}/{number}")
-    executed = number % EXECUTED == EXECUTED // 2
+    executed = number % (2 * EXECUTED if small else EXECUTED) == EXECUTED // 2
     twice = not small and chance.random() < 0.15
     victims = chance.choices(list(VICTIMS), list(VICTIMS.values()), k=2 if twice else 1)
     if executed and victims[0] == "transform process":  # it has none: its blocks are as large as ever
@@ -80,8 +80,8 @@ def plan(seed: int, number: int, small: bool) -> Plan:
     transforming = "transform process" in victims
     return Plan(
         DAYS[: 1 if transforming else chance.choices((1, 2, 3), (85, 15, 0) if small else (45, 38, 17))[0]],
-        documents=150 if transforming else chance.randint(20, 60 if small else 180),
-        begun=chance.choice((0, 20, 60)),
+        documents=150 if transforming else chance.randint(20, 40 if small else 180),
+        begun=chance.choice((0, 20, 30 if small else 60)),
         victims=victims,
         by_clock=executed or (not transforming and chance.random() < 0.4),
         at=chance.random(),
