@@ -50,12 +50,15 @@ def load(connection: Connection, table: Table, batch: int) -> Written:
 
 
 def intact_rows(connection: Connection, table: Table, batch: int) -> int:
-    """How many rows the batch's intact documents, of which nothing is staged, have in ``table``."""
+    """How many rows of ``table`` are of the batch's intact documents, of which nothing is staged.
+
+    A client's rows are of the newest document that names the client, and of no other.
+    """
     owner = "ccb_code" if "ccb_code" in table.columns else "client_id"
     found = connection.execute(
         text(f"""
-            SELECT count(*) FROM staging.contratos k JOIN {table.fullname} t USING ({owner})
-            WHERE k.lote = :lote AND k.situacao = 'intacto'
+            SELECT count(*) FROM ({_OWNERS[owner]} AND k.situacao = 'intacto') d
+            JOIN {table.fullname} t USING ({owner})
         """),
         {"lote": batch},
     )
@@ -139,20 +142,19 @@ _MARK_DUPLICATES_THERE = """
       AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id)
 """
 
-# Documents whose version is the one that the table has now: only they may write its children. (Of intact
-# ones nothing is staged, and nothing needs to be written.)
+# Documents whose version is the one that the table has now: only they may write its children.
 _OWNERS = {
     "client_id": """
         SELECT k.doc, c.client_id
         FROM staging.contratos k JOIN clientes c
           ON c.client_id = k.client_id AND c.mongo_id = k.mongo_id AND c.atualizado_em = k.atualizado_em
-        WHERE k.lote = :lote AND k.situacao IS DISTINCT FROM 'intacto'
+        WHERE k.lote = :lote
     """,
     "ccb_code": """
         SELECT k.doc, o.ccb_code
         FROM staging.contratos k JOIN operacoes o
           ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
-        WHERE k.lote = :lote AND k.situacao IS DISTINCT FROM 'intacto'
+        WHERE k.lote = :lote
     """,
 }
 
@@ -177,7 +179,7 @@ def _replace(connection: Connection, table: Table, owner: str, batch: int) -> Wr
             connection,
             "dono",
             f"""SELECT d.*, NOT EXISTS (SELECT FROM {table.fullname} t WHERE t.{owner} = d.{owner}) AS novo
-                FROM ({_OWNERS[owner]}) d""",
+                FROM ({_OWNERS[owner]} AND k.situacao IS DISTINCT FROM 'intacto') d""",
             batch,
             ["doc", owner, "novo"],
         ),

@@ -80,6 +80,18 @@ def test_a_marker_counts_the_rows_of_what_was_passed_over_too(loaded: World) -> 
     assert dict(before)[f"parcelas:{D1}"] == 9
 
 
+def test_rows_of_a_client_are_counted_for_the_document_that_they_came_from_alone(loaded: World) -> None:
+    loaded.put(document("d", "D", at(D2), client="c1", contacts={"phone": ["1", "2", "3", "4", "5"]}))
+    loaded.migrate(D2)
+    loaded.again(D1)  # looks at document a once more, whose client is d's now
+    loaded.again(D1)
+    assert intact(loaded) == 3
+    counted = "SELECT linhas FROM table_updates WHERE update_id = %s"
+    assert loaded.one(counted, f"clientes:{D1}") == 2
+    assert loaded.one(counted, f"contatos:{D1}") == 6
+    assert loaded.one(counted, f"operacoes:{D1}") == 3
+
+
 def test_only_what_changed_is_judged_again(loaded: World) -> None:
     loaded.put(document("b", "B", at(D1, 15), client="c2", status="other"))
     loaded.again(D1)
