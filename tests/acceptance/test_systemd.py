@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import BIN, REPOSITORY
+from tools import needs
 
 UNITS = sorted((REPOSITORY / "systemd").glob("*.*"))
 ANALYZE = shutil.which("systemd-analyze")
-needs_systemd = pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not installed")
+needs_systemd = needs("systemd-analyze")
 
 
 def analyze(*words: object) -> subprocess.CompletedProcess[str]:
