@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pytest
 from conftest import BIN, REPOSITORY
 from tools import needs
 
