@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from operator import add
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from bson.errors import InvalidBSON
 
-from ccb_luigi import fingerprint, rawbson, tables
-from ccb_luigi.copytext import line
+from ccb_luigi import copytext, fingerprint, rawbson, tables
 from ccb_luigi.rows import Row
 from ccb_luigi.transform import Accepted, Refused, Transform, decode
 from ccb_luigi.uniform import Uniform
@@ -76,13 +76,18 @@ class _Rendering:
     def __init__(self) -> None:
         self.refused: list[tuple[date, Refused]] = []
         self.forgotten = 0
-        self._lines: dict[str, list[str]] = {table.name: [] for table in tables.STAGING}
-        self._counts = dict.fromkeys(self._lines, 0)
+        names = [table.name for table in tables.STAGING]
+        self._rows: dict[str, list[Row]] = {name: [] for name in names}
+        self._prefixes: dict[str, list[str]] = {name: [] for name in names}
+        self._lines: dict[str, list[str]] = {name: [] for name in names}
+        self._counts = dict.fromkeys(names, 0)
 
     def done(self) -> Rendered:
         """The whole block."""
-        lines = {name: "".join(some).encode() for name, some in self._lines.items() if some}
-        return Rendered(lines, self._counts, self.refused, self.forgotten)
+        for name, rows in self._rows.items():
+            self._lines[name] += map(add, self._prefixes[name], copytext.lines(rows))
+        texts = {name: "\n".join([*some, ""]).encode() for name, some in self._lines.items() if some}
+        return Rendered(texts, self._counts, self.refused, self.forgotten)
 
     def add(self, judged: Accepted, partition: date, impressao: str, prefix: str) -> None:
         """Takes in the rows of a document; ``prefix`` is what each of its lines begins with."""
@@ -96,17 +101,20 @@ class _Rendering:
             judged.soma_prestacoes,
             impressao,
         )
-        self._write("contratos", [version], prefix)
+        self._take("contratos", [version], prefix)
         for name, rows in judged.rows.items():
-            self._write(name, rows, prefix)
-        self._write("qualidade", judged.findings, prefix)
+            self._take(name, rows, prefix)
+        self._take("qualidade", judged.findings, prefix)
 
-    def _write(self, table: str, rows: Sequence[Row] | Uniform, prefix: str) -> None:
+    def _take(self, table: str, rows: Sequence[Row] | Uniform, prefix: str) -> None:
+        if not rows:
+            return
         self._counts[table] += len(rows)
         if type(rows) is Uniform:
-            self._lines[table] += (prefix, rows.text.replace("\n", "\n" + prefix), "\n")
+            self._lines[table].append(prefix + rows.text.replace("\n", "\n" + prefix))
         else:
-            self._lines[table] += [prefix + line(row) for row in rows]
+            self._rows[table] += rows
+            self._prefixes[table] += [prefix] * len(rows)
 
 
 @lru_cache(maxsize=4)

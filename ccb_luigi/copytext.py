@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_TO_ESCAPE = re.compile(r"[\\\t\n\r]").search
+_NULL = type(None)
+_TEXT = frozenset({str, _NULL})
+NULL = "\\N"
 
 
-def line(row: Sequence[Any]) -> str:
-    """A row as (the rest of) a line of COPY text.
+def lines(rows: Sequence[Sequence[Any]]) -> Iterator[str]:
+    """Rows of one table, each as (the rest of) a line of COPY text, without the newline.
 
-    What ``str`` makes of numbers, dates, moments and truth values is what PostgreSQL reads. Few texts need
-    escaping, so the whole line is looked at first: are its tabs and backslashes those that belong there?
+    Made column by column: what the values of one column are is asked once, not for each of them.
     """
-    found = "\t".join(["\\N" if value is None else str(value) for value in row])
-    if (
-        found.count("\t") == len(row) - 1
-        and found.count("\\") == row.count(None)
-        and "\n" not in found
-        and "\r" not in found
-    ):
-        return found + "\n"
-    cells = ["\\N" if value is None else str(value).translate(_ESCAPES) for value in row]
-    return "\t".join(cells) + "\n"
+    return map("\t".join, zip(*map(_cells, zip(*rows, strict=True)), strict=True))
+
+
+def _cells(column: Sequence[Any]) -> Iterable[str]:
+    """What ``str`` makes of numbers, dates, moments and truth values is what PostgreSQL reads."""
+    kinds = {*map(type, column)}
+    present = column if _NULL not in kinds else [value for value in column if value is not None]
+    if not kinds <= _TEXT:
+        present = [*map(str, present)]
+    if _TO_ESCAPE("".join(present)):  # few texts need it, so the whole column is looked at first
+        present = [text.translate(_ESCAPES) for text in present]
+    if _NULL not in kinds:
+        return present
+    texts = iter(present)
+    return [NULL if value is None else next(texts) for value in column]

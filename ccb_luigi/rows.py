@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -22,7 +23,7 @@ Row = tuple[Any, ...]
 
 _RELAXED = json_util.RELAXED_JSON_OPTIONS
 _PLAIN = frozenset({type(None), str, bool})
-_as_json = json.JSONEncoder(ensure_ascii=False).encode
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _ADDRESS_KINDS = {
     "residencial": "residencial",
     "residential": "residencial",
@@ -83,8 +84,14 @@ def extras_json(raw: Document, left_out: list[tuple[str, str | None]]) -> str:
     for path, _ in left_out:
         found[path] = _at(raw, path)
     if _PLAIN.issuperset(map(type, found.values())):
-        return _as_json(found)
+        return _as_json(tuple(found.items()))
     return json_util.dumps(found, json_options=_RELAXED, ensure_ascii=False)
+
+
+@lru_cache(maxsize=1024)
+def _as_json(items: tuple[tuple[str, Any], ...]) -> str:
+    """Remembered: what has no column is nearly the same in every document of a source."""
+    return _encode(dict(items))
 
 
 def _at(raw: Document, path: str) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -72,6 +73,14 @@ def in_range(start: datetime, end: datetime) -> dict[str, Any]:
     return {"updatedAt": {"$gte": start, "$lt": end}}
 
 
+def of_date(start: datetime, end: datetime) -> dict[str, Any]:
+    """What may belong to [start, end), each document once: the normal case and all the odd ones.
+
+    Every part is a range of the index on ``updatedAt``.
+    """
+    return {"$or": [in_range(start, end), *ODD_DATES["$or"]]}
+
+
 class Source(Protocol):
     """Where raw documents come from."""
 
@@ -120,17 +129,15 @@ class MongoSource:
         self._client.close()
 
     def documents(self, start: datetime, end: datetime) -> Iterator[bytes]:
-        """See ``Source``; the odd ones come last, whatever their date."""
-        dated = in_range(start, end)
-        with translated(), self._counted(dated) as (expected, session):
+        """See ``Source``; the odd ones are among them, whatever their date."""
+        query = of_date(start, end)
+        with translated(), self._counted(query) as (expected, session):
             found = 0
-            for raw in self._read(dated, session=session):
+            for raw in self._read(query, session=session):
                 found += 1
                 yield raw
-            if found < expected:
-                self._refuse_short(found, dated, session)
-            # A list can hold a date of this range and something odd: it has been read above.
-            yield from self._few({**ODD_DATES, "$nor": [dated]}, session)
+            if found < expected.result():
+                self._refuse_short(found, query, session)
 
     def odd(self) -> Iterator[bytes]:
         """See ``Source``."""
@@ -196,17 +203,17 @@ class MongoSource:
         for batch in self.collection.find_raw_batches(query, fields, **options):
             yield from split(batch)
 
-    def _few(self, query: dict[str, Any], session: ClientSession | None = None) -> Iterator[bytes]:
+    def _few(self, query: dict[str, Any]) -> Iterator[bytes]:
         """Documents of which there are hardly ever more than a batch: only then are they counted."""
         with translated():
             found = 0
-            for raw in self._read(query, session=session):
+            for raw in self._read(query):
                 found += 1
                 yield raw
             if found >= BATCH_DOCUMENTS:
-                self._refuse_short(found, query, session)
+                self._refuse_short(found, query)
 
-    def _refuse_short(self, found: int, query: dict[str, Any], session: ClientSession | None) -> None:
+    def _refuse_short(self, found: int, query: dict[str, Any], session: ClientSession | None = None) -> None:
         """A cursor that just stops is not taken for the end.
 
         Without a snapshot documents may have left the range meanwhile: then they aren't counted now.
@@ -219,26 +226,31 @@ class MongoSource:
             )
 
     @contextmanager
-    def _counted(self, query: dict[str, Any]) -> Iterator[tuple[int, ClientSession | None]]:
+    def _counted(self, query: dict[str, Any]) -> Iterator[tuple[Future[int], ClientSession | None]]:
         """How many there are, and a session that sees the instant of this count.
 
         Only replica sets and sharded clusters have such, from 5.0 on, and not for as long as one likes.
+        Without it both are of about the same time anyway: so the count doesn't keep the reading waiting.
         """
-        if not MongoSource.snapshots:
-            yield self.collection.count_documents(query), None
-            return
-        with self._client.start_session(snapshot=True) as session:
-            try:
-                expected = self.collection.count_documents(query, session=session)
-            except (OperationFailure, MongoConfigurationError):  # standalone; or something that shows again
-                yield self.collection.count_documents(query), None
+        counted: Future[int] = Future()
+        with self._client.start_session(snapshot=True) if MongoSource.snapshots else nullcontext() as session:
+            if session:
+                # Refused by a standalone server; something else will show again.
+                with suppress(OperationFailure, MongoConfigurationError):
+                    counted.set_result(self.collection.count_documents(query, session=session))
+            if counted.done():
+                try:
+                    yield counted, session if counted.result() <= SNAPSHOT_DOCUMENTS else None
+                except OperationFailure as error:
+                    if error.code == _SNAPSHOT_TOO_OLD:
+                        MongoSource.snapshots = False
+                    raise
                 return
-            try:
-                yield expected, session if expected <= SNAPSHOT_DOCUMENTS else None
-            except OperationFailure as error:
-                if error.code == _SNAPSHOT_TOO_OLD:
-                    MongoSource.snapshots = False
-                raise
+        aside = ThreadPoolExecutor(1)
+        try:
+            yield aside.submit(self.collection.count_documents, query), None
+        finally:
+            aside.shutdown(wait=False, cancel_futures=True)
 
 
 def split(batch: bytes) -> Iterator[bytes]:

@@ -72,6 +72,8 @@ def is_null(value: Any) -> bool:
 
 def text(value: Any) -> str | None:
     """Trimmed text; a whole number is written as its digits. Raises ``tipo_invalido``, ``nul``."""
+    if type(value) is str and "\0" not in value:  # nearly all are
+        return value.strip() or None
     if isinstance(value, str):
         if isinstance(value, Code):
             raise Unreadable("tipo_invalido")
