@@ -33,6 +33,7 @@ SECONDS_OF_A_REPLY = 15.0
 
 RESULTS = {
     "exit-code": "",
+    "success": "in fact it did not: this is a trial",
     "timeout": "it took longer than its unit allows (TimeoutStartSec)",
     "signal": "it was killed by a signal",
     "core-dump": "it crashed",

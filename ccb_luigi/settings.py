@@ -134,13 +134,15 @@ def _secret(name: str, environ: Mapping[str, str]) -> str:
     Raises:
         ConfigurationError: the file can't be read. (A credential that isn't there was not given.)
     """
-    named = environ.get(f"{name}_FILE", "")
-    given = Path(environ.get("CREDENTIALS_DIRECTORY", ""), name.lower())
-    if not named and not (environ.get("CREDENTIALS_DIRECTORY") and given.exists()):
+    named, given = environ.get(f"{name}_FILE"), environ.get("CREDENTIALS_DIRECTORY")
+    if not named and not given:
         return ""
+    path = Path(named) if named else Path(given or "", name.lower())
     try:
-        return (Path(named) if named else given).read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, FileNotFoundError) and not named:
+            return ""
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         source = f"{name}_FILE names a file that" if named else f"the credential {name.lower()}"
         raise ConfigurationError(f"{source} can't be read: {reason}") from None

@@ -179,11 +179,12 @@ MONITORED = {"MONITOR_UNIT": UNIT, "MONITOR_SERVICE_RESULT": "exit-code", "MONIT
             | {"MONITOR_EXIT_STATUS": "KILL"},
             r"the machine ran out of memory$",
         ),
+        (MONITORED | {"MONITOR_SERVICE_RESULT": "success"}, "this is a trial$"),
         (MONITORED | {"MONITOR_EXIT_STATUS": "99"}, r"exit status 99$"),
         ({"MONITOR_UNIT": "other.service", "MONITOR_SERVICE_RESULT": "timeout"}, "exit status 11: too many"),
         ({}, "exit status 11: too many documents"),
     ],
-    ids=["status", "timeout", "killed", "unknown status", "another unit's", "older systemd"],
+    ids=["status", "timeout", "killed", "trial", "unknown status", "another unit's", "older systemd"],
 )  # fmt: skip
 def test_how_it_ended_is_what_systemd_says(tmp_path: Path, told: dict[str, str], words: str) -> None:
     (tmp_path / "bin").mkdir()
