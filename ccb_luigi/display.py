@@ -80,7 +80,8 @@ class RunDisplay:
             if event in self._failed:  # tried again, and failed again in the same way
                 return
             self._failed.add(event)
-            self._console.print(f"[red]{event.day}  {event.step}  failed[/]: {event.message}", soft_wrap=True)
+            reason = printable(event.message)
+            self._console.print(f"[red]{event.day}  {event.step}  failed[/]: {reason}", soft_wrap=True)
         elif event.kind == "progress":
             self._read[event.day] = event.rows
             self._progress.update(self._bar, description=f"{event.day}  {event.rows:,} contracts read")
@@ -96,7 +97,8 @@ class RunDisplay:
             self._read[day] = event.rows
         self._left[day] = self._left.get(day, 0) - 1
         if event.step == markers.RECONCILIATION:
-            self._console.print(f"[green]{day}  done[/]  {self._read.get(day, 0):,} contracts, proven")
+            read = self._read.get(day) or event.rows  # an earlier run may have read them
+            self._console.print(f"[green]{day}  done[/]  {counted(read, 'contract')}, proven")
 
 
 def status_table(days: Sequence[Day], totals: Mapping[str, int] | None = None) -> Table:

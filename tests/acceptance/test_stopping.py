@@ -92,7 +92,7 @@ def test_a_night_ends_at_its_deadline_names_what_is_left_and_the_next_one_catche
     extracted = world.markers(second)["contratos"]
     (program.directory / "six").unlink()
     done = program.run("nightly")
-    assert "2 of 2 dates complete" in done.stdout
+    assert done.stdout.startswith(f"{second}  done  1 contract, proven\n2 of 2 dates complete\n")
     assert done.stderr == ""
     assert world.markers(second)["contratos"] == extracted
     assert world.contracts() == {"C0": "d0", "C1": "d1"}

@@ -289,7 +289,7 @@ def test_a_credential_that_was_not_given_is_none(here: Path) -> None:
 
 def test_a_credential_that_can_not_be_read_is_one_line_with_its_name(here: Path) -> None:
     (here / "ccb_postgres_url").mkdir()
-    with pytest.raises(ConfigurationError, match="^the credential ccb_postgres_url"):
+    with pytest.raises(ConfigurationError, match=r"^the credential ccb_postgres_url can.t be read: "):
         settings.load({"CREDENTIALS_DIRECTORY": str(here)})
 
 
