@@ -230,6 +230,24 @@ def test_installing_for_another_place_writes_that_place(tmp_path: Path) -> None:
     )
 
 
+@needs_systemd
+@as_root
+def test_morning_pages_go_when_their_time_has_come(tmp_path: Path) -> None:
+    install(tmp_path)
+    page = tmp_path / "var/lib/ccb-luigi/report/ccb-2026-03-02.html"
+    page.touch()
+    rules = tmp_path / "usr/lib/tmpfiles.d/ccb-luigi.conf"
+    clean = ("systemd-tmpfiles", f"--root={tmp_path}", "--clean", "ccb-luigi.conf")
+    assert ask(*clean).returncode == 0
+    assert page.exists()
+    text = rules.read_text()
+    rules.write_text(text.replace("400d", "0"))  # whatever its age: the time of a file's birth can't be faked
+    assert rules.read_text() != text
+    assert ask(*clean).returncode == 0
+    assert not page.exists()
+    assert page.parent.is_dir()
+
+
 @as_root
 @pytest.mark.parametrize("app", ["/home/ana/ccb", "/root/ccb", "ccb", "/srv/c c", "/srv/c|e touch x"])
 def test_a_place_that_the_services_could_not_use_is_refused(tmp_path: Path, app: str) -> None:
