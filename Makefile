@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint docs torture mutations bench bench-growth bench-gates clean
+.PHONY: help run test unit lint docs torture mutations install-service bench bench-growth bench-gates clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -61,6 +61,9 @@ torture: $(BIN)/.installed ## Kills the migration N times (1000) and compares ev
 
 mutations: $(BIN)/.installed ## Takes each guard away in turn: do the tests notice?
 	@$(BIN)/python tests/mutations.py
+
+install-service: ## The systemd units, users and directories; as root (APP=/opt/ccb-luigi DESTDIR=)
+	@systemd/install
 
 clean: ## Removes the virtual environment and the demo's data
 	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -9,6 +9,7 @@ import click
 
 from ccb_luigi import __version__
 from ccb_luigi.commands import (
+    alert,
     database,
     erasure,
     migrate,
@@ -47,6 +48,7 @@ for command in (
     rejections.quarantine_group,
     erasure.forget,
     database.db,
+    alert.alert,
     trial.synth,
     trial.demo,
 ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from types import TracebackType
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.progress import (
@@ -20,7 +21,7 @@ from rich.table import Table
 from ccb_luigi import markers
 from ccb_luigi.events import Event
 from ccb_luigi.quarantine import Entry
-from ccb_luigi.status import Day, Sums
+from ccb_luigi.status import Day, Sums, Sweep
 
 SHORT = {
     "contratos": "read",
@@ -79,7 +80,8 @@ class RunDisplay:
             if event in self._failed:  # tried again, and failed again in the same way
                 return
             self._failed.add(event)
-            self._console.print(f"[red]{event.day}  {event.step}  failed[/]: {event.message}", soft_wrap=True)
+            reason = printable(event.message)
+            self._console.print(f"[red]{event.day}  {event.step}  failed[/]: {reason}", soft_wrap=True)
         elif event.kind == "progress":
             self._read[event.day] = event.rows
             self._progress.update(self._bar, description=f"{event.day}  {event.rows:,} contracts read")
@@ -95,7 +97,8 @@ class RunDisplay:
             self._read[day] = event.rows
         self._left[day] = self._left.get(day, 0) - 1
         if event.step == markers.RECONCILIATION:
-            self._console.print(f"[green]{day}  done[/]  {self._read.get(day, 0):,} contracts, proven")
+            read = self._read.get(day) or event.rows  # an earlier run may have read them
+            self._console.print(f"[green]{day}  done[/]  {counted(read, 'contract')}, proven")
 
 
 def status_table(days: Sequence[Day], totals: Mapping[str, int] | None = None) -> Table:
@@ -114,6 +117,27 @@ def status_table(days: Sequence[Day], totals: Mapping[str, int] | None = None) -
         cells = [_short(totals[step]) if step in totals else "" for step in SHORT]
         table.add_row("in tables", *cells, "", "", style="bold")
     return table
+
+
+def sweep_line(sweep: Sweep | None, zone: ZoneInfo) -> str:
+    """When the last sweep ended, and how."""
+    if sweep is None:
+        return "last sweep: never"
+    done = (
+        (sweep.carregados, "loaded"),
+        (sweep.marcados_excluidos, "marked as gone"),
+        (sweep.reaparecidos, "back again"),
+        (sweep.em_aberto, "still open"),
+    )
+    did = ", ".join(f"{number:,} {words}" for number, words in done if number) or "nothing to do"
+    failed = f"[red]FAILED[/] ({sweep.motivo}): `ccb-luigi sweep` says more"
+    ended = f"{sweep.terminada_em.astimezone(zone):%Y-%m-%d %H:%M}"
+    return f"last sweep: {ended}, " + (f"[green]ok[/], {did}" if sweep.ok else failed)
+
+
+def counted(number: int, word: str) -> str:
+    """``1 difference``, ``2 differences``."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _short(number: int) -> str:

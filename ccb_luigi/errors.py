@@ -85,3 +85,31 @@ class NotProven(CcbError):
     """A verification found rows that aren't what the documents say."""
 
     exit_code = 20
+
+
+class NotTold(CcbError):
+    """An alert could not be delivered on every way that is set."""
+
+    exit_code = 22
+
+
+MEANINGS = {
+    1: "something unexpected",
+    2: "the command line is wrong",
+    10: "a date failed",
+    11: "too many documents were rejected (circuit breaker)",
+    12: "source and target differ",
+    13: "MongoDB can't be reached or read",
+    14: "PostgreSQL can't be reached, or refused a statement",
+    15: "a setting is missing or wrong",
+    16: "another run holds a lock",
+    17: "the tables are missing or of another version",
+    18: "staging does not hold what the extraction wrote",
+    19: "a sweep refused: too much would count as gone",
+    20: "rows are not what the documents say",
+    21: "the deadline passed before the night's work was done",
+    22: "an alert could not be delivered",
+    130: "interrupted",
+    143: "ended by SIGTERM",
+}
+"""What each exit status says, in a few words; the README's table tells what to do."""

@@ -22,6 +22,8 @@ from ccb_luigi.errors import Busy, CcbError, ConfigurationError, SchemaOutdated,
 from ccb_luigi.heartbeat import watched
 from ccb_luigi.retry import retrying
 from ccb_luigi.settings import Settings
+from ccb_luigi.stopping import cut_when_stopped
+from ccb_luigi.stopping import insist as insist_on_stopping
 
 T = TypeVar("T")
 COPY_BLOCK = 1 << 18
@@ -140,9 +142,12 @@ class Postgres:
     def transaction(self) -> Iterator[Connection]:
         """The only place where a transaction begins. Errors come out as ours, without data."""
         try:
-            with self.engine.begin() as connection, watched(self._answers, _cutter(connection)):
-                yield connection
+            with self.engine.begin() as connection:
+                cut = _cutter(connection)
+                with watched(self._answers, cut), cut_when_stopped(cut):
+                    yield connection
         except (psycopg2.Error, DBAPIError, PoolTimeout) as error:
+            insist_on_stopping()
             # Not chained: the driver's text quotes rows in DETAIL and CONTEXT.
             raise translated(error) from None
 

@@ -1,5 +1,7 @@
 """Settings: ``luigi.cfg``, section ``[ccb]``; the environment (``CCB_<NAME>``) stands above it.
 
+A secret may also stand in a file of its own (``CCB_<NAME>_FILE``, or a credential of systemd).
+
 Read when asked for, never at import. Nothing here ever becomes a Luigi parameter: those are shown in
 the visualizer and in logs.
 """
@@ -7,6 +9,7 @@ the visualizer and in logs.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from configparser import ConfigParser, Error
 from dataclasses import dataclass, field, fields
@@ -42,6 +45,7 @@ class Settings:
     nightly_days: int = 7
     report_dir: str = ""
     nightly_sweep: bool = True
+    deadline: str = ""
     overlap_hours: float = 1.0
     workers: int = 2
     scheduler_url: str = field(default="", repr=False)
@@ -49,6 +53,11 @@ class Settings:
     retry_seconds: float = 60.0
     lock_seconds: float = 600.0
     forget_key: str = field(default="", repr=False)
+    alert_mail_to: str = ""
+    alert_mail_from: str = ""
+    alert_smtp: str = field(default="smtp://localhost", repr=False)
+    alert_webhook: str = field(default="", repr=False)
+    runbook_url: str = "docs/runbook.md"
     processes: int = field(default_factory=lambda: min(os.cpu_count() or 1, MOST_PROCESSES))
 
     def __post_init__(self) -> None:
@@ -64,6 +73,8 @@ class Settings:
             raise ConfigurationError("workers, pool_size, processes and nightly_days must be at least 1")
         if 0 < len(self.forget_key) < SHORTEST_FORGET_KEY:
             raise ConfigurationError(f"CCB_FORGET_KEY needs at least {SHORTEST_FORGET_KEY} characters")
+        if self.deadline and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.deadline):
+            raise ConfigurationError("CCB_DEADLINE is not a time of day such as 06:00")
         if unknown := self.promoted - FINDINGS.keys():
             raise ConfigurationError(f"CCB_REJECT_FINDINGS: unknown code {sorted(unknown)[0]}")
 
@@ -76,6 +87,11 @@ class Settings:
     def promoted(self) -> frozenset[str]:
         """Finding codes that count as rejections."""
         return frozenset(self.reject_findings.replace(",", " ").split())
+
+    @property
+    def night_end(self) -> time | None:
+        """The time of day at which ``nightly`` has to be over; ``None``: it takes as long as it takes."""
+        return time.fromisoformat(self.deadline) if self.deadline else None
 
     def bounds(self, day: date) -> tuple[datetime, datetime]:
         """[start, end) of the partition ``day`` as local midnights (23 or 25 hours on some days)."""
@@ -100,7 +116,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     found: dict[str, str | int | float | bool] = {}
     for item in fields(Settings):
         name = f"CCB_{item.name.upper()}"
-        text = environ.get(name) or section.get(item.name)  # an empty variable is as good as none
+        # An empty variable is as good as none.
+        text = environ.get(name) or (not item.repr and _secret(name, environ)) or section.get(item.name)
         if not text:
             continue
         try:
@@ -109,6 +126,26 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             kind = "neither true nor false" if item.type == "bool" else "not a number"
             raise ConfigurationError(f"{name} is {kind}") from None
     return Settings(**found)  # type: ignore[arg-type]
+
+
+def _secret(name: str, environ: Mapping[str, str]) -> str:
+    """What stands in the file that ``<NAME>_FILE`` names, else in systemd's credential ``<name>``.
+
+    Raises:
+        ConfigurationError: the file can't be read. (A credential that isn't there was not given.)
+    """
+    named, given = environ.get(f"{name}_FILE"), environ.get("CREDENTIALS_DIRECTORY")
+    if not named and not given:
+        return ""
+    path = Path(named) if named else Path(given or "", name.lower())
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, FileNotFoundError) and not named:
+            return ""
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        source = f"{name}_FILE names a file that" if named else f"the credential {name.lower()}"
+        raise ConfigurationError(f"{source} can't be read: {reason}") from None
 
 
 def _switch(text: str) -> bool:

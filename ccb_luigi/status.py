@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import Connection, select, text
 
 from ccb_luigi import markers, tables
-from ccb_luigi.tables import reconciliacoes, table_updates
+from ccb_luigi.tables import reconciliacoes, table_updates, varreduras
 
 _TOUCHED = ("inserted", "updated", "deleted")
 
@@ -33,6 +33,19 @@ class Day:
     def missing(self) -> list[str]:
         """The steps without a marker."""
         return [step for step in markers.STEPS if step not in self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """How a sweep ended: a row of ``controle.varreduras``. ``motivo``: why it wasn't ``ok``."""
+
+    terminada_em: datetime
+    ok: bool
+    motivo: str | None
+    carregados: int
+    marcados_excluidos: int
+    reaparecidos: int
+    em_aberto: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,13 @@ def last_days(connection: Connection, until: date, count: int) -> list[Day]:
     for day, number in connection.execute(rejected, {"first": first, "until": until}):
         days[day].quarantined = number
     return list(days.values())
+
+
+def last_sweep(connection: Connection) -> Sweep | None:
+    """The sweep that ended last; one that was killed or stopped has left no row."""
+    columns = [varreduras.c[name] for name in Sweep.__dataclass_fields__]
+    row = connection.execute(select(*columns).order_by(varreduras.c.id.desc()).limit(1)).one_or_none()
+    return Sweep(*row) if row else None
 
 
 def sums(connection: Connection) -> Sums:

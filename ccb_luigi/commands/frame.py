@@ -19,6 +19,7 @@ from rich.console import Console
 from ccb_luigi import settings as settings_module
 from ccb_luigi.errors import CcbError
 from ccb_luigi.settings import Settings
+from ccb_luigi.stopping import Stopped, stoppable
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +68,10 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _interrupted() -> NoReturn:
-    click.echo("ccb-luigi: interrupted; what is done is marked, the same command goes on", err=True)
-    sys.exit(130)
+def _interrupted(by: KeyboardInterrupt) -> NoReturn:
+    what, code = (str(by), by.exit_code) if isinstance(by, Stopped) else ("interrupted", 130)
+    click.echo(f"ccb-luigi: {what}; what is done is marked, the same command goes on", err=True)
+    sys.exit(code)
 
 
 def clean(command: Callable[..., Any]) -> Callable[..., None]:
@@ -78,17 +80,18 @@ def clean(command: Callable[..., Any]) -> Callable[..., None]:
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
-            code = command(*args, **kwargs)
+            with stoppable():
+                code = command(*args, **kwargs)
         except CcbError as error:
             click.echo(f"ccb-luigi: {error}", err=True)
             sys.exit(error.exit_code)
-        except KeyboardInterrupt:
-            _interrupted()
+        except KeyboardInterrupt as by:
+            _interrupted(by)
         except click.ClickException:
             raise
         except Exception as error:  # noqa: BLE001 - its text may quote data: only its place gets out
             if isinstance(error.__context__, KeyboardInterrupt):  # a library stumbled over Ctrl-C
-                _interrupted()
+                _interrupted(error.__context__)
             place = traceback.extract_tb(error.__traceback__)[-1]
             log.info("".join(traceback.format_tb(error.__traceback__)))
             click.echo(

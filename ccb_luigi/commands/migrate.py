@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import click
 from sqlalchemy import Connection
 
-from ccb_luigi import block, display, markers, postgres, source, versions
+from ccb_luigi import block, display, markers, postgres, source, stopping, versions
 from ccb_luigi.commands import sweep
 from ccb_luigi.commands.frame import DAY, clean, console, source_option, with_settings, workers_option
 from ccb_luigi.errors import CcbError
 from ccb_luigi.events import Event
 from ccb_luigi.settings import Settings
+from ccb_luigi.stopping import DeadlinePassed, Stopped
 from ccb_luigi.tables import BY_NAME, varreduras
 
 
@@ -88,9 +89,44 @@ def nightly(settings: Settings, workers: int | None) -> int:
     with morning.around(
         settings, last, lambda words: click.echo(f"ccb-luigi: {words}", err=True)
     ) as failures:
-        code = _migrate(settings, days, workers, failures)
-        swept = _sweep(settings, last, failures)
-        return code or swept
+        try:
+            with stopping.until(_deadline(settings)):
+                code = _migrate(settings, days, workers, failures)
+                swept = _sweep(settings, last, failures)
+                return code or swept
+        except Stopped as stopped:
+            return _stopped(days, stopped, failures)
+
+
+def _deadline(settings: Settings) -> datetime | None:
+    """When this night has to be over."""
+    end = settings.night_end
+    return stopping.following(end, settings.zone) if end else None
+
+
+def _stopped(days: list[date], stopped: Stopped, failures: list[Event]) -> int:
+    """Says in one line what is left of a night that had to end; its exit status.
+
+    As always the first failure gives the number, but a signal's is its own.
+    """
+    from ccb_luigi.targets import all_done
+
+    stopping.heard()
+    complete = set(all_done(markers.STEPS, days))
+    missing = [day for day in days if day not in complete]
+    left = f"missing: {', '.join(map(str, missing))}" if missing else "the sweep is not finished"
+    click.echo(
+        f"ccb-luigi: {stopped}: {len(complete)} of {len(days)} dates complete; {left};"
+        " the next night goes on where this one ended",
+        err=True,
+    )
+    earlier = [event.exit_code for event in failures if event.day in missing and event.exit_code]
+    for day in missing or days[-1:]:
+        step = "migration" if missing else varreduras.name
+        failures.append(Event("failed", step, day, message=str(stopped), exit_code=stopped.exit_code))
+    return (
+        next(iter(earlier), stopped.exit_code) if isinstance(stopped, DeadlinePassed) else stopped.exit_code
+    )
 
 
 def _sweep(settings: Settings, day: date, failures: list[Event]) -> int:
@@ -126,9 +162,13 @@ def _migrate(
 
     screen = console()
     with display.RunDisplay(screen, days) as shown:
-        outcome = runner.run(settings, days, workers=workers or settings.workers, watch=shown.handle)
-    if failures is not None:
-        failures += outcome.failures
+
+        def watch(event: Event) -> None:
+            if failures is not None and event.kind == "failed":
+                failures.append(event)
+            shown.handle(event)
+
+        outcome = runner.run(settings, days, workers=workers or settings.workers, watch=watch)
     done = f"{len(outcome.complete)} of {len(days)} dates complete"
     if outcome.incomplete:
         first = ", ".join(str(day) for day in outcome.incomplete[:5])

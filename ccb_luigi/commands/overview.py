@@ -20,9 +20,10 @@ from ccb_luigi.settings import Settings
 @clean
 @with_settings
 def status_command(settings: Settings, count: int, until: date | None, as_json: bool) -> None:
-    """Dates × tables: rows of each date, or a dash where a step is missing."""
+    """Dates × tables: rows of each date, or a dash where a step is missing; and the last sweep."""
     last = until or settings.yesterday()
-    days = postgres.of_process(settings).run(lambda c: status.last_days(c, last, count))
+    target = postgres.of_process(settings)
+    days = target.run(lambda c: status.last_days(c, last, count))
     if as_json:
         click.echo(json.dumps([{**asdict(day), "missing": day.missing} for day in days], default=str))
         return
@@ -32,3 +33,4 @@ def status_command(settings: Settings, count: int, until: date | None, as_json: 
     screen.print(
         f"{len(days) - len(incomplete)} of {len(days)} dates complete (-: missing; quar: open rejections)"
     )
+    screen.print(display.sweep_line(target.run(status.last_sweep), settings.zone))

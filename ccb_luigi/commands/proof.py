@@ -18,7 +18,7 @@ from rich.table import Table
 from ccb_luigi import verify
 from ccb_luigi.commands.frame import DAY, clean, console, source_option, with_settings
 from ccb_luigi.comparison import Difference, Proof
-from ccb_luigi.display import printable
+from ccb_luigi.display import counted, printable
 from ccb_luigi.errors import NotProven
 from ccb_luigi.settings import Settings
 from ccb_luigi.verify import Scope
@@ -92,7 +92,8 @@ def _show(screen: Console, scope: Scope, proof: Proof) -> None:
     if scope.sample is not None:
         which = f"drawn with --seed {scope.seed}"
     screen.print(
-        f"{proof.documents:,} documents {which}: {proof.contracts:,} contracts and {proof.clients:,} clients"
+        f"{counted(proof.documents, 'document')} {which}: {counted(proof.contracts, 'contract')} and"
+        f" {counted(proof.clients, 'client')}"
         f" compared in every column, {proof.quarantined:,} in quarantine",
         soft_wrap=True,
     )
@@ -150,6 +151,7 @@ def _conclude(proof: Proof, *, strict: bool) -> None:
         if len(days) > 1:
             listed = ", ".join(map(str, days[:5])) + (" ..." if len(days) > 5 else "")
             again = f"; `ccb-luigi rerun --date D` loads a date again: {listed}"
-        raise NotProven(f"{proof.total} differences between the documents and the tables{again}")
+        raise NotProven(f"{counted(proof.total, 'difference')} between the documents and the tables{again}")
     if strict and proof.pending:
-        raise NotProven(f"{proof.pending} documents are newer in the source: `ccb-luigi nightly` loads them")
+        newer = f"{counted(proof.pending, 'document')} {'is' if proof.pending == 1 else 'are'} newer"
+        raise NotProven(f"{newer} in the source: `ccb-luigi nightly` loads what is")

@@ -20,6 +20,9 @@ from ccb_luigi.demo import synth
 from ccb_luigi.demo.servers import delete, servers
 from ccb_luigi.settings import Settings
 
+DEFAULT = Path(".demo")
+"""Where the other commands find a demo's data, in the directory that they are started in."""
+
 DAYS = 10
 SEED = 20261122
 CHANGED = 25
@@ -31,7 +34,7 @@ def run(directory: Path, contracts: int, console: Console) -> int:
     delete(directory)
     console.print("starting PostgreSQL and SecantusDB (it speaks MongoDB's protocol) ...")
     with attached(directory) as settings:
-        code = _steps(settings, contracts, console)
+        code = _steps(settings, contracts, console, directory)
         console.print("stopping the servers ...")
     return code
 
@@ -54,7 +57,7 @@ def attached(directory: Path) -> Iterator[Settings]:
                     os.environ[name] = value
 
 
-def _steps(settings: Settings, contracts: int, console: Console) -> int:
+def _steps(settings: Settings, contracts: int, console: Console, directory: Path) -> int:
     last = settings.yesterday()
     days = [last - timedelta(days=n) for n in reversed(range(DAYS))]
     origin = source.MongoSource(settings)
@@ -75,6 +78,7 @@ def _steps(settings: Settings, contracts: int, console: Console) -> int:
         code = code or _change(settings, collection, console)
     _title(console, 5, "What is there now")
     _summary(settings, console)
+    console.print(Panel.fit(where_next(directory, last), title="where to go next"))
     return code
 
 
@@ -168,13 +172,16 @@ def _summary(settings: Settings, console: Console) -> None:
     console.print(display.quarantine_table(entries))
     console.print()
     console.print(display.sums_table(target.run(status.sums)))
-    console.print(
-        Panel.fit(
-            "The data stay in .demo/; without CCB_POSTGRES_URL these start its servers again:\n"
-            "  .venv/bin/ccb-luigi status\n"
-            "  .venv/bin/ccb-luigi quarantine list\n"
-            f"  .venv/bin/ccb-luigi rerun --date {settings.yesterday()} --table parcelas\n"
-            'Your own servers: README.md, "Your own servers"',
-            title="where to go next",
-        )
+
+
+def where_next(directory: Path, day: date) -> str:
+    """What can be done with the data that the demo leaves in ``directory``."""
+    there = display.printable(str(directory))
+    link = "" if directory == DEFAULT else f"  ln -s {there} {DEFAULT}    # where they look for it\n"
+    return (
+        f"The data stay in {there}/; without CCB_POSTGRES_URL these start its servers again:\n{link}"
+        "  .venv/bin/ccb-luigi status\n"
+        "  .venv/bin/ccb-luigi quarantine list\n"
+        f"  .venv/bin/ccb-luigi rerun --date {day} --table parcelas\n"
+        'Your own servers: README.md, "Your own servers"'
     )

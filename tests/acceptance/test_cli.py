@@ -38,6 +38,7 @@ COMMANDS = [
     "quarantine retry",
     "quarantine purge",
     "forget",
+    "alert",
     "synth",
     "demo",
 ]

@@ -158,7 +158,7 @@ def test_a_run_that_the_scheduler_refuses_after_failures_tells_why(
     done = program.run("run", "--date", D1, status=10, CCB_SCHEDULER_URL=scheduler.url)
     reasons = [line for line in (done.stdout + done.stderr).splitlines() if "dates complete" not in line]
     assert len(reasons) == 1, shown(done)
-    assert "luigid" in reasons[0]
+    assert "luigid holds it back after failures ([scheduler] disable_persist)" in reasons[0]
 
 
 def test_a_run_killed_in_the_middle_ends_right_when_it_is_started_again(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from conftest import ANSI, Program, shown, yesterday
 from world import D1, World, at, document, rejected
@@ -16,6 +18,7 @@ def test_a_sweep_loads_marks_and_says_so_in_one_line(program: Program) -> None:
     world = program.world
     world.put(document("a", "A", at(D1)), document("b", "B", at(D1)), rejected(document("r", "R", at(D1))))
     program.run("run", "--date", D1)
+    assert last_sweep(program) == "last sweep: never"
     world.put(document("late", "LATE", at(D1)))
     with world.collection() as collection:
         collection.delete_one({"_id": "b"})
@@ -27,7 +30,16 @@ def test_a_sweep_loads_marks_and_says_so_in_one_line(program: Program) -> None:
     assert not ANSI.search(done.stdout)
     assert world.contracts() == {"A": "a", "B": "b", "LATE": "late"}
     assert world.column("SELECT ccb_code FROM operacoes WHERE excluido_em IS NOT NULL") == ["B"]
+    shown = r"last sweep: \d{4}-\d\d-\d\d \d\d:\d\d, ok, 1 loaded, 1 marked as gone"
+    assert re.fullmatch(shown, last_sweep(program))
+    ended = world.one("SELECT max(terminada_em) FROM controle.varreduras").astimezone(ZoneInfo("Asia/Tokyo"))
+    assert f"{ended:%Y-%m-%d %H:%M}" in program.run("status", CCB_TIMEZONE="Asia/Tokyo").stdout
     assert "nothing to do" in program.run("sweep").stdout
+
+
+def last_sweep(program: Program) -> str:
+    (line,) = [x for x in program.run("status").stdout.splitlines() if x.startswith("last sweep: ")]
+    return line
 
 
 def test_a_sweep_that_refuses_ends_with_19_one_line_and_no_mark(program: Program) -> None:
@@ -47,6 +59,7 @@ def test_a_sweep_that_refuses_ends_with_19_one_line_and_no_mark(program: Program
     done = program.run("sweep", "--confirm", status=19)
     assert "empty" in done.stderr, shown(done)
     assert reasons(world) == ["muitos_sumidos", None, "origem_vazia"]
+    assert last_sweep(program).endswith(", FAILED (origem_vazia): `ccb-luigi sweep` says more")
     assert world.one("SELECT count(*) FROM operacoes WHERE excluido_em IS NULL") == 1
 
 

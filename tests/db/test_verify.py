@@ -604,6 +604,18 @@ def test_a_senseless_command_line_is_refused(world: World, words: list[object]) 
     assert command(world, *words).exit_code == 2
 
 
+def test_one_of_a_kind_is_told_as_one(world: World) -> None:
+    world.put(document("a", "A", at(D1)))
+    world.migrate(D1)
+    assert command(world, "--full").stdout.startswith(
+        "1 document of the source: 1 contract and 1 client compared in every column"
+    )
+    world.query("UPDATE operacoes SET status = 'x'")
+    assert command(world, "--full").stderr.startswith("ccb-luigi: 1 difference between the documents")
+    world.query("DELETE FROM parcelas WHERE numero_parcela > 1")
+    assert command(world, "--full").stderr.startswith("ccb-luigi: 3 differences between the documents")
+
+
 def test_of_very_many_differences_the_first_are_told_and_all_are_counted(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

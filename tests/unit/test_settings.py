@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from itertools import pairwise
 from pathlib import Path
 
@@ -135,6 +135,10 @@ def test_it_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CCB_WORKERS", "2.5"),
         ("CCB_NIGHTLY_DAYS", "-1"),
         ("CCB_POOL_SIZE", "x"),
+        ("CCB_DEADLINE", SECRET),
+        ("CCB_DEADLINE", "7:30"),
+        ("CCB_DEADLINE", "24:00"),
+        ("CCB_DEADLINE", "06:00-03:00"),
         ("CCB_NIGHTLY_SWEEP", SECRET),
         ("CCB_NIGHTLY_SWEEP", "2"),
         ("CCB_OVERLAP_HOURS", SECRET),
@@ -255,3 +259,63 @@ def test_yesterday_is_the_day_before_the_one_that_the_zone_has_now() -> None:
         before = datetime.now(here.zone).date()
         found = here.yesterday()
         assert before.toordinal() - 1 <= found.toordinal() <= datetime.now(here.zone).date().toordinal() - 1
+
+
+# --- secrets in files ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["CCB_POSTGRES_URL", "CCB_MONGO_URI", "CCB_FORGET_KEY", "CCB_ALERT_WEBHOOK"])
+def test_a_secret_may_stand_in_a_file_of_its_own_or_be_a_credential_of_systemd(here: Path, name: str) -> None:
+    attribute = name.removeprefix("CCB_").lower()
+    (here / "secret").write_text(f"  {SECRET} named\n")
+    (here / name.lower()).write_text(f"{SECRET} given\n")
+    credential = {"CREDENTIALS_DIRECTORY": str(here)}
+    named = {f"{name}_FILE": str(here / "secret")}
+    write(here, f"[ccb]\n{attribute} = {SECRET} of the file below\n")
+    for environ, last in (
+        ({}, "of the file below"),
+        (credential, "given"),
+        (credential | named, "named"),
+        (credential | named | {name: f"{SECRET} said"}, "said"),
+    ):
+        assert getattr(settings.load(environ), attribute) == f"{SECRET} {last}"
+    (here / name.lower()).write_text("")
+    assert getattr(settings.load(credential), attribute) == f"{SECRET} of the file below"
+
+
+def test_a_credential_that_was_not_given_is_none(here: Path) -> None:
+    assert settings.load({"CREDENTIALS_DIRECTORY": str(here / "nowhere")}) == settings.load({})
+
+
+def test_a_credential_that_can_not_be_read_is_one_line_with_its_name(here: Path) -> None:
+    (here / "ccb_postgres_url").mkdir()
+    with pytest.raises(ConfigurationError, match=r"^the credential ccb_postgres_url can.t be read: "):
+        settings.load({"CREDENTIALS_DIRECTORY": str(here)})
+
+
+def test_only_secrets_are_looked_for_in_files(here: Path) -> None:
+    (here / "ccb_mongo_database").write_text("no secret")
+    environ = {"CREDENTIALS_DIRECTORY": str(here), "CCB_MONGO_DATABASE_FILE": str(here / "nowhere")}
+    assert settings.load(environ) == settings.load({})
+
+
+@pytest.mark.parametrize("kind", ["missing", "a directory", "not text"])
+def test_a_secret_s_file_that_can_not_be_read_is_one_line_with_the_setting_s_name(
+    here: Path, kind: str
+) -> None:
+    path = here / "secret"
+    if kind == "a directory":
+        path.mkdir()
+    elif kind == "not text":
+        path.write_bytes(b"\xff\xfe" + SECRET.encode())
+    with pytest.raises(
+        ConfigurationError, match=r"^CCB_POSTGRES_URL_FILE names a file .*can't be read: "
+    ) as raised:
+        settings.load({"CCB_POSTGRES_URL_FILE": str(path)})
+    assert SECRET not in repr(raised.value)
+    assert str(raised.value).count("\n") == 0
+
+
+def test_the_night_has_no_end_unless_one_is_set() -> None:
+    assert Settings().night_end is None
+    assert Settings(deadline="05:30").night_end == time(5, 30)

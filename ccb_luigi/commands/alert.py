@@ -1,0 +1,34 @@
+"""What systemd starts when a unit of ours failed."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+
+import click
+
+from ccb_luigi import alerts
+from ccb_luigi import settings as settings_module
+from ccb_luigi.commands.frame import clean
+
+
+@click.command()
+@click.argument("unit")
+@click.option("--status", type=click.IntRange(0, 255), help="The exit status (default: what systemd says).")
+@click.option("--dry-run", is_flag=True, help="Print the message; send nothing.")
+@clean
+def alert(unit: str, status: int | None, dry_run: bool) -> None:
+    """Tell by mail or webhook that UNIT failed, with what, and where to look.
+
+    CCB_ALERT_MAIL_TO and CCB_ALERT_WEBHOOK say who is told.
+    """
+    settings = settings_module.load()  # not the demo's: nobody needs a database for this
+    ending = alerts.ending_of(unit, os.environ)
+    if status is not None:
+        ending = alerts.Ending(unit, "exit-code", status)
+    mail = alerts.message(settings, ending, alerts.host_name(), datetime.now(settings.zone))
+    if dry_run:
+        click.echo(f"Subject: {mail['Subject']}\n\n{mail.get_content()}", nl=False)
+        return
+    ways = alerts.send(settings, mail)
+    click.echo(f"told by {' and '.join(ways)}: {mail['Subject']}")

@@ -1,0 +1,305 @@
+"""The alert of a failed unit, against a real SMTP server and a real web server, and when these fail."""
+
+from __future__ import annotations
+
+import email
+import email.message
+import email.policy
+import json
+import os
+import re
+import ssl
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+from click.testing import CliRunner, Result
+from conftest import free_port
+
+from ccb_luigi import errors
+from ccb_luigi.cli import main
+
+UNIT = "ccb-luigi.service"
+TO = "on-call@example.com, data@example.com"
+PASSWORD = "canary/senha"
+NOBODY = "127.0.0.1:1"
+
+
+@dataclass
+class Mailbox:
+    """A mail server's ear. ``answers``: what it says to the next messages before it takes one."""
+
+    answers: list[str] = field(default_factory=list)
+    mails: list[email.message.EmailMessage] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        if self.answers:
+            return self.answers.pop(0)
+        self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
+        self.recipients = list(envelope.rcpt_tos)
+        return "250 taken"
+
+
+@dataclass
+class Web:
+    """A web server. ``answers``: the status of the next answers before 200."""
+
+    url: str = ""
+    answers: list[int] = field(default_factory=list)
+    posts: list[Any] = field(default_factory=list)
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+@pytest.fixture
+def smtp(mailbox: Mailbox) -> Iterator[str]:
+    with serving(mailbox) as controller:
+        yield f"smtp://127.0.0.1:{controller.port}"
+
+
+class serving:  # noqa: N801
+    """The mail server while the block runs."""
+
+    def __init__(self, mailbox: Mailbox, **options: Any) -> None:
+        self.controller = Controller(mailbox, hostname="127.0.0.1", port=free_port(), **options)
+
+    def __enter__(self) -> Controller:
+        self.controller.start()
+        return self.controller
+
+    def __exit__(self, *_: object) -> None:
+        self.controller.stop()
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    found = Web()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status = found.answers.pop(0) if found.answers else 200
+            if status == 200:
+                found.posts.append(body)
+            self.send_response(status)
+            if 300 <= status < 400:
+                self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        do_GET = do_POST  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found.url = f"http://127.0.0.1:{server.server_port}/hooks/{PASSWORD}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield found
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings but those of the test, and no waiting between two tries."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("CCB_", "MONITOR_", "LUIGI_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("ccb_luigi.retry.LONGEST_WAIT", 0.01)
+
+
+def alert(*words: object, status: int = 0, **environment: str) -> Result:
+    done = CliRunner().invoke(main, ["alert", UNIT, *map(str, words)], env=environment)
+    assert done.exit_code == status, done.output
+    assert "Traceback" not in done.output
+    assert PASSWORD not in done.output
+    return done
+
+
+def test_a_mail_tells_the_unit_its_status_in_words_and_where_to_look(mailbox: Mailbox, smtp: str) -> None:
+    done = alert(
+        *("--status", 13),
+        CCB_ALERT_MAIL_TO=TO,
+        CCB_ALERT_SMTP=smtp,
+        CCB_REPORT_DIR="/var/lib/ccb-luigi/report",
+        CCB_RUNBOOK_URL="https://wiki.example.com/runbook.md",
+    )
+    (mail,) = mailbox.mails
+    assert re.fullmatch(
+        rf"{UNIT} failed on \S+: exit status 13: MongoDB can't be reached or read", mail["Subject"]
+    )
+    text = mail.get_content()
+    assert "https://wiki.example.com/runbook.md#exit-code-13" in text
+    assert f"journalctl -u {UNIT}" in text
+    assert "/var/lib/ccb-luigi/report/ultimo.html" in text
+    assert (mail["To"], mailbox.recipients) == (TO, TO.split(", "))
+    assert mail["Date"] is not None
+    assert mail["Message-ID"] is not None
+    assert done.output == f"told by mail: {mail['Subject']}\n"
+
+
+def test_a_webhook_gets_the_same_words_as_json(mailbox: Mailbox, smtp: str, web: Web) -> None:
+    addresses = {"CCB_ALERT_MAIL_TO": TO, "CCB_ALERT_SMTP": smtp, "CCB_ALERT_WEBHOOK": web.url}
+    done = alert("--status", 21, **addresses)
+    assert done.output.startswith("told by mail and webhook: ")
+    assert web.posts == [{"text": mailbox.mails[0].get_content().replace("\r\n", "\n")}]
+
+
+@pytest.mark.parametrize("code", sorted(errors.MEANINGS))
+def test_every_exit_status_has_words_and_a_place_in_the_runbook(code: int) -> None:
+    said = alert("--status", code, "--dry-run").output
+    assert f"exit status {code}: {errors.MEANINGS[code]}" in said
+    assert f"docs/runbook.md#exit-code-{code}\n" in said
+
+
+MONITORED = {"MONITOR_UNIT": UNIT, "MONITOR_SERVICE_RESULT": "exit-code", "MONITOR_EXIT_CODE": "exited"}
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (MONITORED | {"MONITOR_EXIT_STATUS": "14"}, "exit status 14: PostgreSQL can't be reached"),
+        (
+            MONITORED | {"MONITOR_SERVICE_RESULT": "timeout", "MONITOR_EXIT_STATUS": "143"},
+            r"it took longer than its unit allows \(TimeoutStartSec\), exit status 143: ended by SIGTERM",
+        ),
+        (
+            MONITORED | {"MONITOR_SERVICE_RESULT": "oom-kill", "MONITOR_EXIT_CODE": "killed"}
+            | {"MONITOR_EXIT_STATUS": "KILL"},
+            r"the machine ran out of memory$",
+        ),
+        (MONITORED | {"MONITOR_SERVICE_RESULT": "success"}, "this is a trial$"),
+        (MONITORED | {"MONITOR_EXIT_STATUS": "99"}, r"exit status 99$"),
+        ({"MONITOR_UNIT": "other.service", "MONITOR_SERVICE_RESULT": "timeout"}, "exit status 11: too many"),
+        ({}, "exit status 11: too many documents"),
+    ],
+    ids=["status", "timeout", "killed", "trial", "unknown status", "another unit's", "older systemd"],
+)  # fmt: skip
+def test_how_it_ended_is_what_systemd_says(tmp_path: Path, told: dict[str, str], words: str) -> None:
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin" / "systemctl"
+    fake.write_text(
+        f'#!/bin/sh\n[ "$*" = "show --property=Result,ExecMainCode,ExecMainStatus -- {UNIT}" ] || exit 1\n'
+        "printf 'Result=exit-code\\nExecMainCode=1\\nExecMainStatus=11\\n'\n"
+    )
+    fake.chmod(0o755)
+    said = alert("--dry-run", PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}", **told).output
+    assert re.search(words, said.splitlines()[0])
+
+
+def test_without_systemd_an_alert_is_sent_all_the_same(tmp_path: Path) -> None:
+    assert "how is not known" in alert("--dry-run", PATH=str(tmp_path)).output
+
+
+def test_nobody_to_tell_is_an_error_that_names_the_settings() -> None:
+    said = alert("--status", 13, status=15).output
+    assert "CCB_ALERT_MAIL_TO" in said
+    assert "CCB_ALERT_WEBHOOK" in said
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"CCB_ALERT_WEBHOOK": f"file:///{PASSWORD}"},
+        {"CCB_ALERT_WEBHOOK": f"https:{PASSWORD}"},
+        {"CCB_ALERT_MAIL_TO": TO, "CCB_ALERT_SMTP": f"mail.example.com:{PASSWORD}"},
+        {"CCB_ALERT_MAIL_TO": TO, "CCB_ALERT_SMTP": "smtps://mail.example.com:465x"},
+        {"CCB_ALERT_MAIL_TO": TO, "CCB_ALERT_SMTP": "smtp://u:p@mail.example.com"},
+    ],
+    ids=["a file", "no host", "no scheme", "no port", "a password in clear text"],
+)
+def test_an_address_that_is_none_is_a_wrong_setting(wrong: dict[str, str]) -> None:
+    said = alert("--status", 13, status=15, **wrong).output
+    assert re.search(r"^ccb-luigi: CCB_ALERT_(WEBHOOK|SMTP)", said)
+    assert said.count("\n") == 1
+
+
+def test_a_way_that_fails_does_not_keep_the_other_from_telling(mailbox: Mailbox, smtp: str, web: Web) -> None:
+    dead = {"CCB_RETRY_SECONDS": "0.05", "CCB_ALERT_MAIL_TO": TO}
+    said = alert(
+        *("--status", 13), status=22, CCB_ALERT_SMTP=f"smtp://{NOBODY}", CCB_ALERT_WEBHOOK=web.url, **dead
+    ).output
+    assert "mail: the mail server can't be reached, or broke off" in said
+    assert len(web.posts) == 1
+    said = alert(
+        *("--status", 13), status=22, CCB_ALERT_SMTP=smtp, CCB_ALERT_WEBHOOK=f"http://{NOBODY}", **dead
+    ).output
+    assert "webhook: the webhook can't be reached, or broke off" in said
+    assert len(mailbox.mails) == 1
+
+
+def test_what_may_pass_is_tried_again(mailbox: Mailbox, smtp: str, web: Web) -> None:
+    mailbox.answers, web.answers = ["451 later", "421 later"], [503, 429]
+    alert("--status", 13, CCB_ALERT_MAIL_TO=TO, CCB_ALERT_SMTP=smtp, CCB_ALERT_WEBHOOK=web.url)
+    assert (len(mailbox.mails), len(web.posts)) == (1, 1)
+
+
+@pytest.mark.parametrize("status", [301, 404])
+def test_a_webhook_that_moved_or_is_gone_is_not_taken_for_one_that_was_told(web: Web, status: int) -> None:
+    web.answers = [status]
+    said = alert("--status", 13, status=22, CCB_ALERT_WEBHOOK=web.url).output
+    assert said == f"ccb-luigi: webhook: the webhook answered with status {status}\n"
+    assert web.posts == []
+
+
+def test_a_mail_that_is_refused_for_good_is_not_tried_again(mailbox: Mailbox, smtp: str) -> None:
+    mailbox.answers = ["554 no", "250 never asked"]
+    said = alert("--status", 13, status=22, CCB_ALERT_MAIL_TO=TO, CCB_ALERT_SMTP=smtp).output
+    assert said == "ccb-luigi: mail: the mail server answered with status 554\n"
+    assert len(mailbox.answers) == 1
+
+
+def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ccb_luigi.alerts.SECONDS_OF_A_REPLY", 0.2)
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as silent:  # it never accepts
+        where = f"127.0.0.1:{silent.server_port}"
+        ways = {"CCB_ALERT_SMTP": f"smtp://{where}", "CCB_ALERT_WEBHOOK": f"http://{where}"}
+        said = alert(
+            *("--status", 13), status=22, CCB_ALERT_MAIL_TO=TO, CCB_RETRY_SECONDS="0.05", **ways
+        ).output
+    assert said.count("can't be reached, or broke off") == 2
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
+def test_mail_with_a_password_goes_over_verified_tls(mailbox: Mailbox, tmp_path: Path, scheme: str) -> None:
+    ca = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+
+    def login(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        right = LoginPassword(b"ccb", PASSWORD.encode())
+        return AuthResult(success=data == right, handled=data == right)
+
+    how = (
+        {"ssl_context": context} if scheme == "smtps" else {"tls_context": context, "require_starttls": True}
+    )
+    with serving(mailbox, authenticator=login, auth_require_tls=scheme != "smtps", **how) as controller:
+        where = f"127.0.0.1:{controller.port}"
+        trusted = {"CCB_ALERT_MAIL_TO": TO, "SSL_CERT_FILE": str(tmp_path / "ca.pem")}
+        address = f"{scheme}://ccb:{PASSWORD.replace('/', '%2F')}@{where}"
+        alert("--status", 13, CCB_ALERT_SMTP=address, **trusted)
+        assert len(mailbox.mails) == 1
+        wrong = alert("--status", 13, status=22, CCB_ALERT_SMTP=f"{scheme}://ccb:wrong@{where}", **trusted)
+        assert "refused user or password" in wrong.output
+        del trusted["SSL_CERT_FILE"]
+        unknown = alert("--status", 13, status=22, CCB_ALERT_SMTP=address, **trusted)
+        assert "the certificate of the mail server is not valid" in unknown.output
+    assert len(mailbox.mails) == 1
+
+
+def test_addresses_and_passwords_may_come_as_credentials_of_systemd(web: Web, tmp_path: Path) -> None:
+    (tmp_path / "ccb_alert_webhook").write_text(f"{web.url}\n")
+    alert("--status", 13, CREDENTIALS_DIRECTORY=str(tmp_path))
+    assert len(web.posts) == 1

@@ -1,0 +1,110 @@
+"""The deadline's moment, and that a stop is heard: also where a library would have swallowed it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time as clocks
+from datetime import UTC, datetime, time
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ccb_luigi import stopping
+
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> None:
+    stopping.heard()
+
+
+@pytest.mark.parametrize(
+    ("now", "shown", "then"),
+    [
+        (datetime(2026, 3, 2, 5, 0), time(6), datetime(2026, 3, 2, 9, 0)),
+        (datetime(2026, 3, 2, 8, 59, 59), time(6), datetime(2026, 3, 2, 9, 0)),
+        (datetime(2026, 3, 2, 9, 0), time(6), datetime(2026, 3, 3, 9, 0)),
+        (datetime(2026, 3, 2, 12, 0), time(6), datetime(2026, 3, 3, 9, 0)),
+        (datetime(2026, 3, 2, 2, 30), time(23), datetime(2026, 3, 3, 2, 0)),
+        (datetime(2026, 12, 31, 20, 0), time(6), datetime(2027, 1, 1, 9, 0)),
+        (datetime(2018, 11, 3, 20, 0), time(6), datetime(2018, 11, 4, 8, 0)),  # summer time begins that night
+    ],
+    ids=str,
+)
+def test_the_deadline_is_the_next_time_that_the_zone_s_clock_shows_it(
+    monkeypatch: pytest.MonkeyPatch, now: datetime, shown: time, then: datetime
+) -> None:
+    monkeypatch.setattr(stopping, "clock", now.replace(tzinfo=UTC).timestamp)
+    assert stopping.following(shown, SAO_PAULO).timestamp() == then.replace(tzinfo=UTC).timestamp()
+
+
+def test_a_block_ends_at_its_deadline_and_what_it_waits_for_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut = threading.Event()
+    over = datetime.fromtimestamp(clocks.time() - 1, SAO_PAULO)
+    with (
+        pytest.raises(stopping.DeadlinePassed, match=f"the deadline, {over:%H:%M}, has passed"),
+        stopping.until(over),
+        stopping.cut_when_stopped(cut.set),
+    ):
+        threading.Event().wait(30)
+    assert stopping.DeadlinePassed.exit_code == 21
+
+
+def test_without_a_deadline_or_before_it_nothing_happens() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    for moment in (None, datetime.fromtimestamp(clocks.time() + 3600, SAO_PAULO)):
+        with stopping.until(moment):
+            pass
+    assert signal.getsignal(signal.SIGALRM) is before
+    stopping.insist()
+
+
+def test_sigterm_ends_a_block_cuts_what_it_waits_for_and_is_insisted_on() -> None:
+    cut = threading.Event()
+
+    def failing_library() -> None:
+        """It turns whatever happens into an error of its own."""
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            threading.Event().wait(30)
+        except BaseException as error:
+            assert cut.wait(30)
+            raise ConnectionError from error
+
+    before = signal.getsignal(signal.SIGTERM)
+    with stopping.stoppable(), stopping.cut_when_stopped(cut.set):
+        with pytest.raises(ConnectionError):
+            failing_library()
+        with pytest.raises(stopping.Terminated):
+            stopping.insist()
+        os.kill(os.getpid(), signal.SIGTERM)  # who ends needn't be told twice
+    assert signal.getsignal(signal.SIGTERM) is before
+    stopping.heard()
+    stopping.insist()
+
+
+def test_in_a_thread_nothing_is_promised_and_nothing_breaks() -> None:
+    done = threading.Event()
+
+    def work() -> None:
+        with stopping.stoppable():
+            done.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done.is_set()
+
+
+def test_a_worker_ends_by_sigterm_at_once_whatever_its_parent_does_about_it() -> None:
+    with stopping.stoppable():
+        child = os.fork()
+        if not child:
+            signal.pause()
+            os._exit(0)
+        os.kill(child, signal.SIGTERM)
+        _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGTERM
