@@ -78,6 +78,9 @@ class Source(Protocol):
     def documents(self, start: datetime, end: datetime) -> Iterator[bytes]:
         """Raw documents that may belong to [start, end): all that do are among them."""
 
+    def share_read(self) -> float | None:
+        """How much of the last ``documents`` has been read, 0 to 1; ``None``: nobody knows."""
+
     def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
         """The raw documents with these ``_id``, as the quarantine names them, that still exist."""
 
@@ -114,6 +117,7 @@ class MongoSource:
         self.collection = self._client[settings.mongo_database].get_collection(
             settings.mongo_collection, codec_options=CODEC
         )
+        self._found = self._expected = 0
 
     def close(self) -> None:
         """Ends all connections."""
@@ -122,15 +126,19 @@ class MongoSource:
     def documents(self, start: datetime, end: datetime) -> Iterator[bytes]:
         """See ``Source``; the odd ones come last, whatever their date."""
         dated = in_range(start, end)
-        with translated(), self._counted(dated) as (expected, session):
-            found = 0
+        with translated(), self._counted(dated) as (self._expected, session):
+            self._found = 0
             for raw in self._read(dated, session=session):
-                found += 1
+                self._found += 1
                 yield raw
-            if found < expected:
-                self._refuse_short(found, dated, session)
+            if self._found < self._expected:
+                self._refuse_short(self._found, dated, session)
             # A list can hold a date of this range and something odd: it has been read above.
             yield from self._few({**ODD_DATES, "$nor": [dated]}, session)
+
+    def share_read(self) -> float | None:
+        """See ``Source``."""
+        return min(1.0, self._found / self._expected) if self._expected else None
 
     def odd(self) -> Iterator[bytes]:
         """See ``Source``."""
