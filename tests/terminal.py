@@ -30,7 +30,13 @@ class Screen(NamedTuple):
 
     @property
     def coloured(self) -> bool:
-        return re.search(r"\x1b\[[0-9;]*[1-9][0-9;]*m", self.raw) is not None
+        """Whether anything has a colour; bold is none."""
+        return re.search(r"\x1b\[(\d+;)*(3|9)\d[;m]", self.raw) is not None
+
+    @property
+    def text(self) -> str:
+        """All that was ever written, without the commands to the terminal."""
+        return _CONTROL.sub("", self.raw)
 
 
 def on_terminal(

@@ -18,10 +18,12 @@ from ccb_luigi import display, markers, postgres, quarantine, runner, schema, so
 from ccb_luigi import settings as settings_module
 from ccb_luigi.demo import synth
 from ccb_luigi.demo.servers import delete, servers
+from ccb_luigi.display import printable
 from ccb_luigi.settings import Settings
 
 DAYS = 10
 SEED = 20261122
+DEFAULT_DIRECTORY = Path(".demo")
 CHANGED = 25
 """Contracts that the demo updates; the first of them loses its last three parcelas."""
 
@@ -32,6 +34,7 @@ def run(directory: Path, contracts: int, console: Console) -> int:
     console.print("starting PostgreSQL and SecantusDB (it speaks MongoDB's protocol) ...")
     with attached(directory) as settings:
         code = _steps(settings, contracts, console)
+        _where_next(console, directory, settings)
         console.print("stopping the servers ...")
     return code
 
@@ -108,7 +111,7 @@ def _again(settings: Settings, days: list[date], console: Console) -> int:
     written = sum(again.written.values())
     same = "not one row version differs" if target.run(_fingerprint) == before else "[red]rows differ[/]"
     read = again.rows[markers.EXTRACTION]
-    console.print(f"rerun --date {days[-1]}: {read} contracts read again, {written} rows written; {same}")
+    console.print(f"rerun --date {days[-1]}: {read} contracts read again, {written} rows written;\n  {same}")
     return code
 
 
@@ -162,19 +165,24 @@ def _summary(settings: Settings, console: Console) -> None:
     today = settings.yesterday() + timedelta(days=1)
     totals = target.run(lambda c: status.table_rows(c, list(tables.BY_NAME)))
     days = target.run(lambda c: status.last_days(c, today, DAYS + 1))
-    console.print(display.status_table(days, totals))
+    console.print(display.status_table(days, totals, width=console.width))
     entries = target.run(quarantine.open_entries)
     console.print(f"\n{len(entries)} documents in quarantine:")
-    console.print(display.quarantine_table(entries))
+    console.print(display.quarantine_table(entries, width=console.width))
     console.print()
     console.print(display.sums_table(target.run(status.sums)))
-    console.print(
-        Panel.fit(
-            "The data stay in .demo/; without CCB_POSTGRES_URL these start its servers again:\n"
-            "  .venv/bin/ccb-luigi status\n"
-            "  .venv/bin/ccb-luigi quarantine list\n"
-            f"  .venv/bin/ccb-luigi rerun --date {settings.yesterday()} --table parcelas\n"
-            'Your own servers: README.md, "Your own servers"',
-            title="where to go next",
-        )
-    )
+
+
+def _where_next(console: Console, directory: Path, settings: Settings) -> None:
+    kept = f"The data stay in {directory}/."
+    if directory != DEFAULT_DIRECTORY:
+        lines = [kept, f"(Other commands look for a demo in {DEFAULT_DIRECTORY}/ alone.)"]
+    else:
+        lines = [
+            f"{kept} Without CCB_POSTGRES_URL these start its servers:",
+            "  .venv/bin/ccb-luigi status",
+            "  .venv/bin/ccb-luigi quarantine list",
+            f"  .venv/bin/ccb-luigi rerun --date {settings.yesterday()} --table parcelas",
+        ]
+    lines.append('Your own servers: README.md, "Your own servers"')
+    console.print(Panel.fit("\n".join(map(printable, lines)), title="where to go next"))
