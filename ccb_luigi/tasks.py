@@ -78,6 +78,7 @@ class Step(Shown):
     def run(self) -> None:
         """Does the step and tells how it goes."""
         events.tell(Event("started", self.step, self.date))
+        self._unheard = False
         self.show("started", 0)
         try:
             with _without_data(f"{self.step} {self.date}"):
