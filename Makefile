@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint docs torture mutations install-service bench bench-growth bench-gates clean
+.PHONY: help run test unit lint docs torture mutations install-service bench bench-growth bench-gates \
+	test-airflow clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -65,5 +66,18 @@ mutations: $(BIN)/.installed ## Takes each guard away in turn: do the tests noti
 install-service: ## The systemd units, users and directories; as root (APP=/opt/ccb-luigi DESTDIR=)
 	@systemd/install
 
-clean: ## Removes the virtual environment and the demo's data
-	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+# An Airflow of its own: its libraries aren't ours.
+AIRFLOW := .venv-airflow
+
+$(AIRFLOW)/.installed: integrations/airflow/requirements.txt
+	@test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
+	@echo 'installing Airflow into $(AIRFLOW) (about two minutes, once) ...'
+	@$(AIRFLOW)/bin/python -m pip install -qq --disable-pip-version-check -r $<
+	@touch $@
+
+test-airflow: $(BIN)/.installed $(AIRFLOW)/.installed ## The DAG in a real Airflow (about three minutes)
+	@CCB_LUIGI=$(CURDIR)/$(BIN)/ccb-luigi $(AIRFLOW)/bin/python -m pytest -q -c /dev/null \
+		-p no:cacheprovider --rootdir integrations/airflow integrations/airflow
+
+clean: ## Removes the virtual environments and the demo's data
+	rm -rf $(VENV) $(AIRFLOW) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

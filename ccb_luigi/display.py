@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from ccb_luigi import markers
+from ccb_luigi import codes, markers
 from ccb_luigi.events import Event
 from ccb_luigi.quarantine import Entry
 from ccb_luigi.status import Day, Sums, Sweep
@@ -101,8 +101,21 @@ class RunDisplay:
             self._console.print(f"[green]{day}  done[/]  {counted(read, 'contract')}, proven")
 
 
-def status_table(days: Sequence[Day], totals: Mapping[str, int] | None = None) -> Table:
-    """Dates × tables: rows of the date, or what is missing; ``totals``: rows in the tables themselves."""
+WIDTH_OF_STATUS = 76
+"""Columns of a terminal that the table of all tables needs."""
+
+_PROOF = {None: "[red]-[/]", True: "[green]ok[/]", False: "[red]DIFF[/]"}
+
+
+def status_table(
+    days: Sequence[Day], totals: Mapping[str, int] | None = None, *, width: int = WIDTH_OF_STATUS
+) -> Table:
+    """Dates × tables: rows of the date, or what is missing; ``totals``: rows in the tables themselves.
+
+    In a terminal that is too narrow for that, the dates alone.
+    """
+    if width < WIDTH_OF_STATUS:
+        return _narrow_status_table(days)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("date", no_wrap=True)
     for name in SHORT.values():
@@ -111,8 +124,7 @@ def status_table(days: Sequence[Day], totals: Mapping[str, int] | None = None) -
     table.add_column("proof")
     for day in days:
         cells = ["[red]-[/]" if (rows := day.rows.get(step)) is None else _short(rows) for step in SHORT]
-        proof = {None: "[red]-[/]", True: "[green]ok[/]", False: "[red]DIFF[/]"}[day.proven]
-        table.add_row(str(day.day), *cells, _short(day.quarantined), proof)
+        table.add_row(str(day.day), *cells, _short(day.quarantined), _PROOF[day.proven])
     if totals:
         cells = [_short(totals[step]) if step in totals else "" for step in SHORT]
         table.add_row("in tables", *cells, "", "", style="bold")
@@ -140,6 +152,26 @@ def counted(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
+def _narrow_status_table(days: Sequence[Day]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("date", no_wrap=True)
+    for name in ("read", "tables", "quar"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("proof", no_wrap=True)
+    for day in days:
+        read = day.rows.get(markers.EXTRACTION)
+        loaded = sum(step in day.rows for step in SHORT if step != markers.EXTRACTION)
+        of_all = f"{loaded} of {len(SHORT) - 1}"
+        table.add_row(
+            str(day.day),
+            "[red]-[/]" if read is None else _short(read),
+            of_all if loaded == len(SHORT) - 1 else f"[red]{of_all}[/]",
+            _short(day.quarantined),
+            _PROOF[day.proven],
+        )
+    return table
+
+
 def _short(number: int) -> str:
     """At most six characters: 12345, 1.2M."""
     if number < 100_000:
@@ -147,23 +179,26 @@ def _short(number: int) -> str:
     return f"{number / 1e3:.0f}k" if number < 1_000_000 else f"{number / 1e6:.1f}M"
 
 
-def quarantine_table(entries: Sequence[Entry]) -> Table:
-    """Open rejections: which document, which date, why, how often."""
+WIDTHS_OF_QUARANTINE = (79, 67)
+"""Columns of a terminal below which the table has no ``since``, and no ``tries`` either."""
+
+
+def quarantine_table(entries: Sequence[Entry], *, width: int = 80) -> Table:
+    """Open rejections: which document, which date, why, how often. What is to be typed again is whole."""
+    wide, medium = WIDTHS_OF_QUARANTINE
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("_id", overflow="fold")
     table.add_column("date", no_wrap=True)
-    table.add_column("codes")
-    table.add_column("tries", justify="right")
-    table.add_column("since", no_wrap=True)
+    longest = max(map(len, codes.REJECTIONS))
+    table.add_column("codes", overflow="fold", min_width=longest if width > 2 * longest + 16 else None)
+    if width >= medium:
+        table.add_column("tries", justify="right", no_wrap=True)
+    if width >= wide:
+        table.add_column("since", no_wrap=True)
     for entry in entries:
-        since = entry.primeira_vez.strftime("%Y-%m-%d")
-        table.add_row(
-            printable(entry.mongo_id),
-            str(entry.particao),
-            ", ".join(entry.codigos),
-            str(entry.tentativas),
-            since,
-        )
+        cells = [printable(entry.mongo_id), str(entry.particao), ", ".join(entry.codigos)]
+        cells += [str(entry.tentativas), entry.primeira_vez.strftime("%Y-%m-%d")]
+        table.add_row(*cells[: len(table.columns)])
     return table
 
 

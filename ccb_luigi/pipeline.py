@@ -7,7 +7,7 @@ other finds it done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
@@ -31,7 +31,7 @@ from ccb_luigi import (
 from ccb_luigi.block import Task, transform_of
 from ccb_luigi.errors import CircuitBroken, NotReconciled, StagingIncomplete
 from ccb_luigi.settings import LONGEST_OVERLAP, Settings
-from ccb_luigi.staging import Counts, Progress, stage
+from ccb_luigi.staging import Counts, stage
 
 AD_HOC = 0
 """The batch of documents that are migrated by ``_id``; a date's batch is its ordinal, from 1 on."""
@@ -39,11 +39,17 @@ AD_HOC = 0
 FREED = "liberados"
 """In the marker of operacoes: the documents that wait for a code that this load vacated."""
 
+Reading = Callable[[int, float | None], None]
+"""Is told of an extraction now and then: documents read, and their share of all (``None``: unknown)."""
+
+Show = Callable[[str, float], None]
+"""Is told what a step begins to do, in words without data, and how far it is, in per cent."""
+
 BREAKER_MINIMUM = 50
 """Up to this many rejected documents never trip the circuit breaker (contract §3.9)."""
 
 
-def extract(settings: Settings, day: date, progress: Progress = lambda _: None) -> Counts | None:
+def extract(settings: Settings, day: date, progress: Reading = lambda *_: None) -> Counts | None:
     """Reads the date's documents once, into staging and quarantine. ``None``: it was done already.
 
     Raises:
@@ -65,7 +71,7 @@ def extract(settings: Settings, day: date, progress: Progress = lambda _: None) 
                     origin.documents(*settings.bounds(day)),
                     known=versions.Known(connection, batch, day, rules),
                     processes=settings.processes,
-                    progress=progress,
+                    progress=lambda read: progress(read, origin.share_read()),
                 )
             if _tripped(counts, settings.max_rejected_share):
                 loading.discard(connection, batch)  # the quarantine stays, to show what is wrong
@@ -84,7 +90,7 @@ def extract(settings: Settings, day: date, progress: Progress = lambda _: None) 
     return counts
 
 
-def load(settings: Settings, table: Table, day: date) -> loading.Written | None:
+def load(settings: Settings, table: Table, day: date, show: Show = lambda *_: None) -> loading.Written | None:
     """Loads one table of an extracted date. ``None``: it was done already.
 
     Raises:
@@ -95,10 +101,13 @@ def load(settings: Settings, table: Table, day: date) -> loading.Written | None:
         with _step(connection, table.name, day) as todo:
             if not todo:
                 return None
+            show("waits for its turn at the table", 5)
             postgres.lock(connection, table_lock(table))
             extraction = _checked_extraction(connection, table, day)
-            written, freed = _load(connection, settings, table, day.toordinal(), extraction.inserted)
             rows = extraction.contagens["staging"][table.name]
+            show(f"compares {rows:,} staged rows with the table", 20)
+            written, freed = _load(connection, settings, table, day.toordinal(), extraction.inserted)
+            show("marks and commits", 90)
             if extraction.contagens.get("intactos"):
                 rows += loading.intact_rows(connection, table, day.toordinal())
             counts = asdict(written) | ({FREED: freed} if freed else {})
@@ -108,7 +117,9 @@ def load(settings: Settings, table: Table, day: date) -> loading.Written | None:
     return postgres.of_process(settings).run(work)
 
 
-def reconcile_day(settings: Settings, day: date) -> reconcile.Reconciliation | None:
+def reconcile_day(
+    settings: Settings, day: date, show: Show = lambda *_: None
+) -> reconcile.Reconciliation | None:
     """Proves the date, stores the proof and empties its staging. ``None``: it was done already.
 
     Raises:
@@ -116,20 +127,23 @@ def reconcile_day(settings: Settings, day: date) -> reconcile.Reconciliation | N
     """
 
     _migrate_freed(settings, day)
-    _migrate_late(settings, day)
+    _migrate_late(settings, day, show)
 
     def work(connection: Connection) -> reconcile.Reconciliation | None:
         with _step(connection, markers.RECONCILIATION, day) as todo:
             if not todo:
                 return None
             # The look at both tables takes several statements: no other date may move them meanwhile.
+            show("waits for its turn at the tables", 50)
             postgres.lock(connection, table_lock(tables.operacoes), table_lock(tables.parcelas))
+            show("counts and adds up both sides", 60)
             batch = day.toordinal()
             extraction = _checked_extraction(connection, tables.parcelas, day)
             counts = extraction.contagens
             result = reconcile.reconcile(connection, batch, counts["lidos"], counts["quarentena"])
             reconcile.put(connection, day, result)
             if result.ok:
+                show("empties staging, marks and commits", 90)
                 versions.remember(connection, batch)
                 loading.clear(connection, batch)
                 markers.put(connection, markers.RECONCILIATION, day, result.lidos, {})
@@ -196,7 +210,7 @@ def _migrate_freed(settings: Settings, day: date) -> None:
         migrate_ids(settings, loaded.contagens[FREED])
 
 
-def _migrate_late(settings: Settings, day: date) -> None:
+def _migrate_late(settings: Settings, day: date, show: Show) -> None:
     """Loads what was committed into the last hours before the date after its own date had been read.
 
     No part of this date's proof. What was committed later still, or has an odd time, is the sweep's.
@@ -216,8 +230,10 @@ def _migrate_late(settings: Settings, day: date) -> None:
             groups = seen.unsettled(connection, origin, transform)
             return [found.mongo_id for group in groups for found in group]
 
+    show("looks for what was committed late", 5)
     late = postgres.of_process(settings).run(work)
     for n in range(0, len(late), seen.GROUP):
+        show(f"loads late documents: {n:,} of {len(late):,}", 10 + 40 * n / len(late))
         migrate_ids(settings, late[n : n + seen.GROUP])
 
 

@@ -87,6 +87,9 @@ class Source(Protocol):
     def documents(self, start: datetime, end: datetime) -> Iterator[bytes]:
         """Raw documents that may belong to [start, end): all that do are among them."""
 
+    def share_read(self) -> float | None:
+        """How much of the last ``documents`` has been read, 0 to 1; ``None``: nobody knows."""
+
     def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
         """The raw documents with these ``_id``, as the quarantine names them, that still exist."""
 
@@ -123,6 +126,8 @@ class MongoSource:
         self.collection = self._client[settings.mongo_database].get_collection(
             settings.mongo_collection, codec_options=CODEC
         )
+        self._found = 0
+        self._expected: Future[int] = Future()
 
     def close(self) -> None:
         """Ends all connections."""
@@ -131,13 +136,20 @@ class MongoSource:
     def documents(self, start: datetime, end: datetime) -> Iterator[bytes]:
         """See ``Source``; the odd ones are among them, whatever their date."""
         query = of_date(start, end)
-        with translated(), self._counted(query) as (expected, session):
-            found = 0
+        with translated(), self._counted(query) as (self._expected, session):
+            self._found = 0
             for raw in self._read(query, session=session):
-                found += 1
+                self._found += 1
                 yield raw
-            if found < expected.result():
-                self._refuse_short(found, query, session)
+            if self._found < self._expected.result():
+                self._refuse_short(self._found, query, session)
+
+    def share_read(self) -> float | None:
+        """See ``Source``."""
+        counted = self._expected
+        if not counted.done() or counted.exception() or not counted.result():
+            return None
+        return min(1.0, self._found / counted.result())
 
     def odd(self) -> Iterator[bytes]:
         """See ``Source``."""

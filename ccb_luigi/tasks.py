@@ -1,11 +1,16 @@
 """The graph: per date one extraction, eight loads in foreign-key order, one reconciliation.
 
 ``luigi --module ccb_luigi.tasks MigrateCCB --date 2026-11-22``
+
+The sweep and the morning page are no tasks: Luigi runs a task only when all that it requires succeeded, and
+both are needed most on the night when a date failed. ``ccb-luigi nightly`` does them after the dates,
+however those ended; beside stock Luigi run ``ccb-luigi sweep`` and ``ccb-luigi report`` yourself.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +18,7 @@ from datetime import date, timedelta
 from typing import Any, ClassVar
 
 import luigi
+from luigi.rpc import RPCError
 
 from ccb_luigi import events, markers, pipeline, tables
 from ccb_luigi import settings as settings_module
@@ -23,10 +29,45 @@ from ccb_luigi.targets import MarkerTarget, all_done
 log = logging.getLogger(__name__)
 
 
-class Step(luigi.Task):
-    """One marked step of one date."""
+SECONDS_BETWEEN_STATUSES = 1.0
+"""Each is a request to luigid, and its page asks twice a second."""
+
+# luigid's page takes a status message as HTML.
+_AS_TEXT = str.maketrans({"<": "‹", ">": "›", "&": "+"})
+
+
+class Shown(luigi.Task):
+    """A task that tells the visualizer how it goes."""
 
     task_namespace = "ccb"
+    _shown_at = float("-inf")
+    _unheard = False
+
+    def show(self, message: str, percentage: float | None = None) -> None:
+        """Status and progress for the visualizer: counts, never data. Outside a worker, nothing.
+
+        No step fails because luigid went away: from then on it works in silence.
+        """
+        if self.set_status_message is None or self.set_progress_percentage is None or self._unheard:
+            return
+        self._shown_at = time.monotonic()
+        try:
+            self.set_status_message(message.translate(_AS_TEXT))
+            if percentage is not None:
+                self.set_progress_percentage(round(percentage))
+        except RPCError:
+            log.info("%s: luigid doesn't take the status", self)
+            self._unheard = True
+
+    def show_now_and_then(self, message: str, percentage: float | None = None) -> None:
+        """The same, for what is called often."""
+        if time.monotonic() - self._shown_at >= SECONDS_BETWEEN_STATUSES:
+            self.show(message, percentage)
+
+
+class Step(Shown):
+    """One marked step of one date."""
+
     date = luigi.DateParameter(description="the partition, a local date")
     step: ClassVar[str]
 
@@ -37,20 +78,24 @@ class Step(luigi.Task):
     def run(self) -> None:
         """Does the step and tells how it goes."""
         events.tell(Event("started", self.step, self.date))
-        with _without_data(f"{self.step} {self.date}"):
-            rows = self.work(settings_module.load())
+        self._unheard = False
+        self.show("started", 0)
+        try:
+            with _without_data(f"{self.step} {self.date}"):
+                rows = self.work(settings_module.load())
+        except CcbError as error:
+            self.show(f"failed: {error}")  # not what it was doing just before
+            raise
         events.tell(Event("done", self.step, self.date, rows))
 
     def work(self, settings: settings_module.Settings) -> int:
         """The step itself; returns the number of rows (or documents) to show."""
         raise NotImplementedError
 
-    def show(self, message: str, percentage: float | None = None) -> None:
-        """Status and progress for the visualizer: counts, never data. Outside a worker, nothing."""
-        if self.set_status_message is not None:
-            self.set_status_message(message)
-        if percentage is not None and self.set_progress_percentage is not None:
-            self.set_progress_percentage(percentage)
+    def found_done(self) -> int:
+        """Another runner did the step meanwhile."""
+        self.show("already done by another run", 100)
+        return 0
 
     def on_failure(self, exception: BaseException) -> str:
         """What the visualizer shows: our one line. A traceback might quote data."""
@@ -67,14 +112,14 @@ class ExtractContratos(Step):
         """See ``pipeline.extract``."""
         counts = pipeline.extract(settings, self.date, self._progress)
         if counts is None:
-            return 0
-        self.show(f"{counts.lidos} documents read, {counts.quarentena} quarantined", 100)
+            return self.found_done()
+        self.show(f"{counts.lidos:,} documents read, {counts.quarentena:,} quarantined", 100)
         return counts.lidos
 
-    def _progress(self, read: int) -> None:
+    def _progress(self, read: int, share: float | None) -> None:
         events.tell(Event("progress", self.step, self.date, read))
-        if read % 1000 == 0:
-            self.show(f"{read} documents read")
+        percentage = None if share is None else 95 * share  # the rest is committing
+        self.show_now_and_then(f"{read:,} documents read", percentage)
 
 
 class LoadTable(Step):
@@ -90,10 +135,12 @@ class LoadTable(Step):
 
     def work(self, settings: settings_module.Settings) -> int:
         """See ``pipeline.load``."""
-        written = pipeline.load(settings, tables.BY_NAME[self.step], self.date)
+        written = pipeline.load(settings, tables.BY_NAME[self.step], self.date, self.show)
         if written is None:
-            return 0
-        self.show(f"{written.inserted} new, {written.updated} changed, {written.deleted} removed", 100)
+            return self.found_done()
+        self.show(
+            f"{written.inserted:,} rows new, {written.updated:,} changed, {written.deleted:,} removed", 100
+        )
         return written.total
 
 
@@ -173,14 +220,14 @@ class ReconcileCCB(Step):
 
     def work(self, settings: settings_module.Settings) -> int:
         """See ``pipeline.reconcile_day``."""
-        result = pipeline.reconcile_day(settings, self.date)
+        result = pipeline.reconcile_day(settings, self.date, self.show)
         if result is None:
-            return 0
-        self.show(f"{result.lidos} documents accounted for", 100)
+            return self.found_done()
+        self.show(f"proven: {result.lidos:,} documents accounted for, both sums equal", 100)
         return result.lidos
 
 
-class MigrateCCB(luigi.WrapperTask):
+class MigrateCCB(Shown, luigi.WrapperTask):
     """One date, whole: the eight loads and the proof."""
 
     date = luigi.DateParameter(description="the partition, a local date")
@@ -188,6 +235,10 @@ class MigrateCCB(luigi.WrapperTask):
     def requires(self) -> Iterable[Step]:
         """The eight loads and the reconciliation."""
         return [*(load(date=self.date) for load in LOADS.values()), ReconcileCCB(date=self.date)]
+
+    def run(self) -> None:
+        """All is done: says so."""
+        self.show(f"all {len(markers.STEPS)} steps are done and proven", 100)
 
     @classmethod
     def bulk_complete(cls, parameter_tuples: Iterable[Any]) -> list[Any]:
@@ -198,8 +249,11 @@ class MigrateCCB(luigi.WrapperTask):
         return [item for item, day in zip(given, days, strict=True) if day in complete]
 
 
-class NightlyCCB(luigi.WrapperTask):
-    """The last days up to ``date``: what failed or was missed on earlier nights is caught up."""
+class NightlyCCB(Shown, luigi.WrapperTask):
+    """The last days up to ``date``: what failed or was missed on earlier nights is caught up.
+
+    No sweep and no morning page: see the module.
+    """
 
     date = luigi.DateParameter(description="the newest partition")
 
@@ -209,6 +263,24 @@ class NightlyCCB(luigi.WrapperTask):
         days = [self.date - timedelta(days=n) for n in reversed(range(back))]
         complete = set(all_done(markers.STEPS, days))
         return [MigrateCCB(date=day) for day in days if day not in complete]
+
+    def run(self) -> None:
+        """All is done: says so."""
+        self.show(f"the {settings_module.load().nightly_days} days up to {self.date} are complete", 100)
+
+
+def _also_without_namespace(root: type[luigi.Task]) -> None:
+    """``luigi --module ccb_luigi.tasks MigrateCCB`` means ``ccb.MigrateCCB``, the same task."""
+
+    def the_root(_: type, *args: Any, **parameters: Any) -> luigi.Task:
+        return root(*args, **parameters)
+
+    contents = {"__module__": __name__, "__doc__": root.__doc__, "__new__": the_root, "task_namespace": ""}
+    luigi.task_register.Register(root.__name__, (root,), contents)
+
+
+_also_without_namespace(MigrateCCB)
+_also_without_namespace(NightlyCCB)
 
 
 @contextmanager

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 from rich.console import Console
 
 from ccb_luigi import settings as settings_module
@@ -38,7 +40,16 @@ class Day(click.ParamType[date]):
         except ValueError:
             self.fail("a date is written as YYYY-MM-DD", param, ctx)
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Yesterday, the default of most commands, and the days before it."""
+        today = datetime.now().astimezone().date()
+        days = (str(today - timedelta(days=n)) for n in range(1, COMPLETED_DAYS + 1))
+        return [CompletionItem(day) for day in days if day.startswith(incomplete)]
 
+
+COMPLETED_DAYS = 31
 DAY = Day()
 DEMO = Path(".demo")
 
@@ -119,6 +130,18 @@ source_option = click.option(
     callback=_from_dump,
     help="Read a mongodump file (.bson, .bson.gz) instead of the server.",
 )
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")
+
+
+def say_json(document: Any) -> None:
+    """The one document on stdout: dates and moments in ISO 8601, amounts as text, so that no cent is lost."""
+    click.echo(json.dumps(document, default=_plain, ensure_ascii=False))
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
 
 workers_option = click.option(
     "--workers", type=click.IntRange(1, 64), help="Parallel tasks (default: from luigi.cfg)."

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import date
 
 import click
 
 from ccb_luigi import display, postgres, status
-from ccb_luigi.commands.frame import DAY, clean, console, with_settings
+from ccb_luigi.commands.frame import DAY, clean, console, json_option, say_json, with_settings
 from ccb_luigi.settings import Settings
 
 
 @click.command("status")
 @click.option("--days", "count", type=click.IntRange(1, 3660), default=10, show_default=True)
 @click.option("--until", type=DAY, help="Last date shown (default: yesterday).")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@json_option
 @clean
 @with_settings
 def status_command(settings: Settings, count: int, until: date | None, as_json: bool) -> None:
@@ -25,10 +24,10 @@ def status_command(settings: Settings, count: int, until: date | None, as_json: 
     target = postgres.of_process(settings)
     days = target.run(lambda c: status.last_days(c, last, count))
     if as_json:
-        click.echo(json.dumps([{**asdict(day), "missing": day.missing} for day in days], default=str))
+        say_json([{**asdict(day), "missing": day.missing} for day in days])
         return
     screen = console()
-    screen.print(display.status_table(days))
+    screen.print(display.status_table(days, width=screen.width))
     incomplete = [day for day in days if day.missing]
     screen.print(
         f"{len(days) - len(incomplete)} of {len(days)} dates complete (-: missing; quar: open rejections)"

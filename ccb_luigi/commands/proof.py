@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ccb_luigi import verify
-from ccb_luigi.commands.frame import DAY, clean, console, source_option, with_settings
+from ccb_luigi.commands.frame import (
+    DAY,
+    clean,
+    console,
+    json_option,
+    say_json,
+    source_option,
+    with_settings,
+)
 from ccb_luigi.comparison import Difference, Proof
 from ccb_luigi.display import counted, printable
 from ccb_luigi.errors import NotProven
@@ -34,7 +41,7 @@ SHOWN = 50
 @click.option("--seed", type=click.IntRange(0), help="Draws the same contracts again (with --sample).")
 @click.option("--full", is_flag=True, help="Every document and every contract.")
 @click.option("--strict", is_flag=True, help="What isn't loaded yet counts as a difference, too.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@json_option
 @clean
 @with_settings
 def verify_command(
@@ -60,7 +67,7 @@ def verify_command(
     with _progress(settings, scope, quiet=as_json) as progress:
         proof = verify.verify(settings, scope, progress)
     if as_json:
-        click.echo(json.dumps(_as_json(scope, proof, strict=strict), default=str))
+        say_json(_as_json(scope, proof, strict=strict))
     else:
         _show(console(), scope, proof)
     _conclude(proof, strict=strict)

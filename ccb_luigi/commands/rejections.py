@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import click
 
 from ccb_luigi import codes, display, pipeline, postgres, quarantine, schema
-from ccb_luigi.commands.frame import DAY, clean, console, with_settings
+from ccb_luigi.commands.frame import DAY, clean, console, json_option, say_json, with_settings
 from ccb_luigi.errors import CcbError
 from ccb_luigi.settings import Settings
 
@@ -23,31 +22,38 @@ def quarantine_group() -> None:
 
 @quarantine_group.command("list")
 @click.option("--date", "day", type=DAY, help="Only this date's.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option(
+    "--code",
+    metavar="CODE",
+    type=click.Choice([*codes.REJECTIONS, *codes.FINDINGS]),
+    help="Only those that have this code among theirs.",
+)
+@json_option
 @clean
 @with_settings
-def quarantine_list(settings: Settings, day: date | None, as_json: bool) -> None:
+def quarantine_list(settings: Settings, day: date | None, code: str | None, as_json: bool) -> None:
     """Open rejections: _id, date, codes."""
     entries = postgres.of_process(settings).run(lambda c: quarantine.open_entries(c, day))
+    entries = [entry for entry in entries if code is None or code in entry.codigos]
     if as_json:
-        click.echo(json.dumps([asdict(entry) for entry in entries], default=str))
+        say_json([asdict(entry) for entry in entries])
         return
     if not entries:
-        click.echo("the quarantine is empty")
+        click.echo("nothing in quarantine is like that" if day or code else "the quarantine is empty")
         return
     screen = console()
-    screen.print(display.quarantine_table(entries))
-    seen = sorted({code for entry in entries for code in entry.codigos})
-    for code in seen:
-        screen.print(f"  {code}: {codes.meaning(code)}", soft_wrap=True, highlight=False)
+    screen.print(display.quarantine_table(entries, width=screen.width))
+    for seen in sorted({code for entry in entries for code in entry.codigos}):
+        screen.print(f"  {seen}: {codes.meaning(seen)}", soft_wrap=True, highlight=False)
 
 
 @quarantine_group.command("show")
 @click.argument("mongo_id")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the raw BSON there (mode 0600).")
+@json_option
 @clean
 @with_settings
-def quarantine_show(settings: Settings, mongo_id: str, out: Path | None) -> None:
+def quarantine_show(settings: Settings, mongo_id: str, out: Path | None, as_json: bool) -> None:
     """Why a document was rejected, field by field. The document itself is never printed."""
 
     def work(connection: Any) -> tuple[quarantine.Entry, bytes | None]:
@@ -57,10 +63,22 @@ def quarantine_show(settings: Settings, mongo_id: str, out: Path | None) -> None
         return found[0], quarantine.raw_document(connection, mongo_id)
 
     entry, raw = postgres.of_process(settings).run(work)
+    if out and raw is not None:
+        try:
+            out.touch(mode=0o600, exist_ok=False)
+            out.write_bytes(raw)
+        except OSError as error:
+            raise CcbError(f"{out} can't be written: {error.strerror}") from None
+    if as_json:
+        say_json(asdict(entry))
+        return
     screen = console()
-    screen.print(
-        f"_id {display.printable(entry.mongo_id)}, date {entry.particao}, tried {entry.tentativas} times"
-    )
+    moments = (entry.primeira_vez, entry.ultima_vez)
+    since, last = (f"{moment.astimezone(settings.zone):%Y-%m-%d %H:%M}" for moment in moments)
+    tried = "once" if entry.tentativas == 1 else f"{entry.tentativas} times, last {last}"
+    screen.print(f"_id    {display.printable(entry.mongo_id)}", soft_wrap=True)
+    screen.print(f"date   {entry.particao}")
+    screen.print(f"since  {since}, tried {tried}", soft_wrap=True)
     for path, messages in entry.erros.items():
         for message in messages:
             screen.print(
@@ -69,8 +87,6 @@ def quarantine_show(settings: Settings, mongo_id: str, out: Path | None) -> None
                 highlight=False,
             )
     if out and raw is not None:
-        out.touch(mode=0o600, exist_ok=False)
-        out.write_bytes(raw)
         screen.print(f"{len(raw)} bytes written to {out}")
 
 

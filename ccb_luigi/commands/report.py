@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccb_luigi.commands.frame import DAY, clean, with_settings
+from ccb_luigi.commands.frame import DAY, clean, json_option, say_json, with_settings
 from ccb_luigi.settings import Settings
+
+if TYPE_CHECKING:
+    from ccb_luigi.report.facts import Facts
 
 
 @click.command()
@@ -21,14 +26,25 @@ from ccb_luigi.settings import Settings
 @click.option("--days", "count", type=click.IntRange(1, 366), default=30, show_default=True)
 @click.option("--lang", type=click.Choice(["pt", "en"]), default="pt", show_default=True,
               help="What shows first; both are in the page.")  # fmt: skip
+@json_option
 @clean
 @with_settings
-def report(settings: Settings, day: date | None, out: Path | None, count: int, lang: str) -> None:
-    """Write the morning page: how the night went, in one HTML file."""
+def report(
+    settings: Settings, day: date | None, out: Path | None, count: int, lang: str, as_json: bool
+) -> None:
+    """Write the morning page: how the night went, in one HTML file.
+
+    With --json no page: its verdict and its dates.
+    """
     from ccb_luigi.report import morning, page, verdict  # Jinja takes a while to import
 
+    if as_json and out:
+        raise click.UsageError("--json writes to stdout: it has no --out")
     day = day or settings.yesterday()
     facts = morning.read(settings, day, count)
+    if as_json:
+        say_json(_as_json(facts))
+        return
     html = page.render(facts, language=lang)
     if str(out) == "-":
         click.echo(html)
@@ -37,3 +53,39 @@ def report(settings: Settings, day: date | None, out: Path | None, count: int, l
     morning.write(path, html)
     headline = verdict.judge(facts).headline
     click.echo(f"{headline.said('en')} {path}")
+
+
+def _as_json(facts: Facts) -> dict[str, Any]:
+    from ccb_luigi.report import verdict
+
+    judged, states = verdict.judge(facts), verdict.states(facts)
+    return {
+        "date": facts.day,
+        "level": judged.level,
+        "points": [
+            {
+                "level": point.level,
+                "key": point.key,
+                "en": point.said("en"),
+                "pt": point.said("pt"),
+                "command": point.command,
+            }
+            for point in judged.points
+        ],
+        "dates": [
+            {
+                **asdict(each),
+                "missing": each.missing,
+                "state": states.get(each.day),
+                "flagged": facts.flagged.get(each.day, 0),
+                "seconds": {
+                    step: seconds for (day, step), seconds in facts.seconds.items() if day == each.day
+                },
+            }
+            for each in facts.days
+        ],
+        "rejections": [asdict(each) for each in facts.rejections],
+        "findings": [asdict(each) for each in facts.findings],
+        "open_rejections": len(facts.open_rejections),
+        "read_at": facts.read_at,
+    }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ccb_luigi import sweep
-from ccb_luigi.commands.frame import clean, console, with_settings
+from ccb_luigi.commands.frame import clean, console, json_option, say_json, with_settings
 from ccb_luigi.settings import Settings
 
 
@@ -14,14 +16,15 @@ from ccb_luigi.settings import Settings
 @click.option(
     "--confirm", is_flag=True, help="Mark what is gone however much it is: it was deleted on purpose."
 )
+@json_option
 @clean
 @with_settings
-def sweep_command(settings: Settings, confirm: bool) -> None:
+def sweep_command(settings: Settings, confirm: bool, as_json: bool) -> None:
     """Compare the ids and update times of both sides, load what is missing, mark what is gone."""
-    run(settings, confirmed=confirm)
+    run(settings, confirmed=confirm, as_json=as_json)
 
 
-def run(settings: Settings, *, confirmed: bool = False) -> None:
+def run(settings: Settings, *, confirmed: bool = False, as_json: bool = False) -> None:
     """Sweeps with a progress display, and sums up in one line."""
     screen = console()
     with Progress(
@@ -30,7 +33,7 @@ def run(settings: Settings, *, confirmed: bool = False) -> None:
         TimeElapsedColumn(),
         console=screen,
         transient=True,
-        disable=not screen.is_terminal,
+        disable=as_json or not screen.is_terminal,
     ) as bar:
         task = bar.add_task("starting", total=None)
 
@@ -39,7 +42,10 @@ def run(settings: Settings, *, confirmed: bool = False) -> None:
             bar.update(task, description=f"{done:,}{of_total} {what}", completed=done, total=total or None)
 
         swept = sweep.sweep(settings, confirmed=confirmed, progress=show)
-    screen.print(summary(swept), soft_wrap=True)
+    if as_json:
+        say_json(asdict(swept))
+    else:
+        screen.print(summary(swept), soft_wrap=True)
 
 
 def summary(swept: sweep.Swept) -> str:

@@ -112,7 +112,7 @@ def _again(settings: Settings, days: list[date], console: Console) -> int:
     written = sum(again.written.values())
     same = "not one row version differs" if target.run(_fingerprint) == before else "[red]rows differ[/]"
     read = again.rows[markers.EXTRACTION]
-    console.print(f"rerun --date {days[-1]}: {read} contracts read again, {written} rows written; {same}")
+    console.print(f"rerun --date {days[-1]}: {read} contracts read again, {written} rows written;\n  {same}")
     return code
 
 
@@ -166,10 +166,10 @@ def _summary(settings: Settings, console: Console) -> None:
     today = settings.yesterday() + timedelta(days=1)
     totals = target.run(lambda c: status.table_rows(c, list(tables.BY_NAME)))
     days = target.run(lambda c: status.last_days(c, today, DAYS + 1))
-    console.print(display.status_table(days, totals))
+    console.print(display.status_table(days, totals, width=console.width))
     entries = target.run(quarantine.open_entries)
     console.print(f"\n{len(entries)} documents in quarantine:")
-    console.print(display.quarantine_table(entries))
+    console.print(display.quarantine_table(entries, width=console.width))
     console.print()
     console.print(display.sums_table(target.run(status.sums)))
 

@@ -139,7 +139,7 @@ def scheduler(tmp_path: Path) -> Iterator[Scheduler]:
 def luigid(state: Path, config: Path = REPOSITORY / "luigi.cfg") -> Iterator[Scheduler]:
     """A scheduler that keeps its state and writes its log in ``state``."""
     port = free_port()
-    state.mkdir()
+    state.mkdir(exist_ok=True)
     words = ["--address", "127.0.0.1", "--port", port, "--state-path", state / "state.pickle"]
     with (state / "luigid.log").open("wb") as log:
         process = subprocess.Popen(

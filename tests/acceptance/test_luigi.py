@@ -110,7 +110,7 @@ def test_luigi_migrates_a_date_and_its_scheduler_shows_eleven_tasks_done(
     assert len(statuses) == 11
     assert steps_of(statuses, D1) == dict.fromkeys([*STEPS, "root"], "DONE")
 
-    (root,) = [name for name in statuses if name.startswith("MigrateCCB_")]
+    (root,) = [name for name in statuses if name.startswith("ccb.MigrateCCB_")]
     graph = scheduler.ask("dep_graph", task_id=root, include_done=True)
     needs = {step_of(name): {step_of(dep) for dep in node["deps"]} for name, node in graph.items()}
     assert needs == {

@@ -1,0 +1,154 @@
+"""luigid's page in a real browser: what the person on call sees of a night."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from conftest import Program, Scheduler
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from test_luigi import TASK_OF_STEP, held, wait_until, waits_for
+from tools import needs
+from world import D1, at, document, rejected
+
+pytestmark = needs("chromium", "chromedriver")
+
+NAMES = {"ccb.MigrateCCB", *(f"ccb.{name}" for name in TASK_OF_STEP.values())}
+PAGE = "/static/visualiser/index.html"
+DEPENDENCIES = 32
+RED, YELLOW, GREEN = "#DD0000", "#EEBB00", "#00DD00"
+BREAKER = f"{D1}: 51 of 52 documents were rejected (ausente 51), more than CCB_MAX_REJECTED_SHARE allows; see"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """Debian's chromium with Debian's driver. It can reach this machine and nothing else."""
+    os.environ["SE_OFFLINE"] = "true"
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",  # tests may run as root
+        "--disable-dev-shm-usage",
+        "--window-size=1500,1000",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
+        options.add_argument(argument)
+    service = webdriver.ChromeService("/usr/bin/chromedriver")
+    with webdriver.Chrome(options, service) as found:
+        yield found
+
+
+class Visualizer:
+    """The page of one luigid, and what can be read on it."""
+
+    def __init__(self, browser: webdriver.Chrome, scheduler: Scheduler) -> None:
+        self.browser, self.url = browser, scheduler.url + PAGE
+
+    def open(self, fragment: str) -> None:
+        self.browser.get("about:blank")  # another fragment alone is no other page
+        self.browser.get(f"{self.url}#{fragment}")
+
+    def all(self, css: str) -> list[WebElement]:
+        return self.browser.find_elements(By.CSS_SELECTOR, css)
+
+    def awaited(self, css: str, number: int) -> list[WebElement]:
+        wait_until(lambda: len(self.all(css)) == number, 10)
+        return self.all(css)
+
+    def shown(self, css: str) -> str:
+        """The text that is to appear: windows fade in."""
+        wait_until(lambda: any(each.text for each in self.all(css)), 10)
+        return next(each.text for each in self.all(css) if each.text)
+
+    def tasks(self) -> dict[str, WebElement]:
+        """Task → its row in the list."""
+        self.open("length=100")
+        rows = self.awaited("#taskTable tbody tr", len(NAMES))
+        return {row.find_elements(By.TAG_NAME, "td")[1].text: row for row in rows}
+
+    def states(self) -> dict[str, str]:
+        """Task → state, as the list shows them."""
+        return {name: row.text.split()[0] for name, row in self.tasks().items()}
+
+    def pressed(self, name: str, button: str, window: str) -> str:
+        """What the window says that the button in the task's row opens."""
+        self.tasks()[name].find_element(By.CSS_SELECTOR, button).click()
+        return self.shown(f"{window} pre")
+
+    def graph(self, root: str) -> dict[str, str]:
+        """Task → colour in the drawn graph; every line of it is drawn."""
+        self.open(f"tab=graph&taskId={root}")
+        nodes = self.awaited("#graphPlaceholder svg g[transform]", len(NAMES))
+        colour_of = {
+            node.find_element(By.TAG_NAME, "text").text: node.find_element(By.TAG_NAME, "circle")
+            for node in nodes
+        }
+        assert len(self.all("#graphPlaceholder svg line")) == DEPENDENCIES
+        return {name: str(circle.get_attribute("fill")) for name, circle in colour_of.items()}
+
+    def foreign_hosts(self) -> set[str]:
+        """Whom else the page asked for something."""
+        script = "return performance.getEntriesByType('resource').map(e => e.name)"
+        asked = self.browser.execute_script(script)
+        assert len(asked) > 20
+        return {str(urlsplit(address).hostname) for address in asked} - {"127.0.0.1"}
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, scheduler: Scheduler) -> Visualizer:
+    return Visualizer(browser, scheduler)
+
+
+def test_a_failed_date_is_red_with_its_reason_and_all_green_once_it_is_mended(
+    program: Program, scheduler: Scheduler, page: Visualizer
+) -> None:
+    contracts = [document(f"m{n}", f"A{n}", at(D1)) for n in range(52)]
+    program.world.put(contracts[0], *map(rejected, contracts[1:]))
+    process = program.start("run", "--date", D1, CCB_SCHEDULER_URL=scheduler.url)
+    wait_until(lambda: "FAILED" in scheduler.statuses().values())
+    (root,) = [name for name in scheduler.statuses() if name.startswith("ccb.MigrateCCB_")]
+
+    failed = "ccb.ExtractContratos"
+    waiting = dict.fromkeys(NAMES - {failed}, "UPSTREAM_FAILED")
+    assert page.states() == {failed: "FAILED", **waiting}
+    assert page.pressed(failed, ".showError", "#errorModal").startswith(BREAKER)
+    assert page.pressed(failed, ".statusMessage", "#statusMessageModal").startswith(f"failed: {BREAKER}")
+    assert page.graph(root) == {failed: RED, **dict.fromkeys(waiting, YELLOW)}
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    program.world.put(*contracts)
+    program.run("run", "--date", D1, CCB_SCHEDULER_URL=scheduler.url)
+    assert page.states() == dict.fromkeys(NAMES, "DONE")
+    assert page.pressed(failed, ".statusMessage", "#statusMessageModal") == "52 documents read, 0 quarantined"
+    wait_until(lambda: page.shown("#statusMessageModal .progress-bar") == "100%")
+    assert page.graph(root) == dict.fromkeys(NAMES, GREEN)
+    # It asks for a typeface, and does without.
+    assert page.foreign_hosts() <= {"fonts.googleapis.com"}
+
+
+def test_a_task_at_work_shows_what_it_does_and_how_far_it_is(
+    program: Program, scheduler: Scheduler, page: Visualizer
+) -> None:
+    program.world.put(document("a", "A", at(D1)))
+    process = program.start("run", "--date", D1, "--workers", 1, CCB_SCHEDULER_URL=scheduler.url)
+    with held(program.world, "parcelas"):
+        wait_until(lambda: waits_for(program.world, "parcelas"))
+        said = page.pressed("ccb.LoadParcelas", ".statusMessage", "#statusMessageModal")
+        assert said == "compares 3 staged rows with the table"
+        wait_until(lambda: page.shown("#statusMessageModal .progress-bar") == "20%")
+    process.communicate(timeout=60)
+    assert page.states() == dict.fromkeys(NAMES, "DONE")
+    tasks = scheduler.ask("task_list", status="DONE")
+    progress = {
+        task["name"]: scheduler.ask("get_task_progress_percentage", task_id=task_id)["progressPercentage"]
+        for task_id, task in tasks.items()
+    }
+    assert progress == dict.fromkeys(NAMES, 100)
