@@ -76,7 +76,7 @@ $(AIRFLOW)/.installed: integrations/airflow/requirements.txt
 	@touch $@
 
 test-airflow: $(BIN)/.installed $(AIRFLOW)/.installed ## The DAG in a real Airflow (about three minutes)
-	@CCB_LUIGI=$(CURDIR)/$(BIN)/ccb-luigi $(AIRFLOW)/bin/python -m pytest -q -c /dev/null \
+	@CCB_LUIGI=$(abspath $(BIN)/ccb-luigi) $(AIRFLOW)/bin/python -m pytest -q -c /dev/null \
 		-p no:cacheprovider --rootdir integrations/airflow integrations/airflow
 
 clean: ## Removes the virtual environments and the demo's data

@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from ccb_luigi import codes, markers
+from ccb_luigi import markers
 from ccb_luigi.events import Event
 from ccb_luigi.quarantine import Entry
 from ccb_luigi.status import Day, Sums, Sweep
@@ -189,7 +189,7 @@ def quarantine_table(entries: Sequence[Entry], *, width: int = 80) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("_id", overflow="fold")
     table.add_column("date", no_wrap=True)
-    longest = max(map(len, codes.REJECTIONS))
+    longest = max((len(code) for entry in entries for code in entry.codigos), default=0)
     table.add_column("codes", overflow="fold", min_width=longest if width > 2 * longest + 16 else None)
     if width >= medium:
         table.add_column("tries", justify="right", no_wrap=True)

@@ -39,7 +39,7 @@ def quarantine_list(settings: Settings, day: date | None, code: str | None, as_j
         say_json([asdict(entry) for entry in entries])
         return
     if not entries:
-        click.echo("nothing in quarantine is like that" if day or code else "the quarantine is empty")
+        click.echo("the quarantine is empty" + (" of what was asked for" if day or code else ""))
         return
     screen = console()
     screen.print(display.quarantine_table(entries, width=screen.width))

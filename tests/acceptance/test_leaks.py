@@ -56,11 +56,11 @@ BUG = f"""
 import os
 from ccb_luigi import pipeline
 load = pipeline.load
-def buggy(settings, table, day):
+def buggy(settings, table, day, *show):
     if str(day) == "{DAY["bug"]}" and table.name == "parcelas":
         secrets = os.environ["BUG"]
         raise LookupError(secrets)
-    return load(settings, table, day)
+    return load(settings, table, day, *show)
 pipeline.load = buggy
 """
 

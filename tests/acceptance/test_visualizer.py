@@ -59,12 +59,12 @@ class Visualizer:
         return self.browser.find_elements(By.CSS_SELECTOR, css)
 
     def awaited(self, css: str, number: int) -> list[WebElement]:
-        wait_until(lambda: len(self.all(css)) == number, 10)
+        wait_until(lambda: len(self.all(css)) == number)
         return self.all(css)
 
     def shown(self, css: str) -> str:
         """The text that is to appear: windows fade in."""
-        wait_until(lambda: any(each.text for each in self.all(css)), 10)
+        wait_until(lambda: any(each.text for each in self.all(css)))
         return next(each.text for each in self.all(css) if each.text)
 
     def tasks(self) -> dict[str, WebElement]:
@@ -113,6 +113,8 @@ def test_a_failed_date_is_red_with_its_reason_and_all_green_once_it_is_mended(
     program.world.put(contracts[0], *map(rejected, contracts[1:]))
     process = program.start("run", "--date", D1, CCB_SCHEDULER_URL=scheduler.url)
     wait_until(lambda: "FAILED" in scheduler.statuses().values())
+    process.send_signal(signal.SIGINT)  # it would try again, and again, and be held back
+    process.communicate(timeout=30)
     (root,) = [name for name in scheduler.statuses() if name.startswith("ccb.MigrateCCB_")]
 
     failed = "ccb.ExtractContratos"
@@ -122,8 +124,6 @@ def test_a_failed_date_is_red_with_its_reason_and_all_green_once_it_is_mended(
     assert page.pressed(failed, ".statusMessage", "#statusMessageModal").startswith(f"failed: {BREAKER}")
     assert page.graph(root) == {failed: RED, **dict.fromkeys(waiting, YELLOW)}
 
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
     program.world.put(*contracts)
     program.run("run", "--date", D1, CCB_SCHEDULER_URL=scheduler.url)
     assert page.states() == dict.fromkeys(NAMES, "DONE")
