@@ -169,12 +169,25 @@ def _cut() -> None:
         cut()
 
 
+_forking = threading.local()
+
+
+def _before_fork() -> None:
+    """A SIGTERM for the child that came before its handler is gone would be lost: it waits."""
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _in_parent() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+
+
 def _in_child() -> None:
     """A worker ends at SIGTERM at once, also within a statement: its parent says the words."""
     _cutters.clear()
     if signal.getsignal(signal.SIGTERM) in (_terminate, signal.SIG_IGN):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
 
 
-os.register_at_fork(after_in_child=_in_child)
+os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)
