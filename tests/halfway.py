@@ -54,7 +54,7 @@ def halfway(
                 ]
                 said += [
                     f"halfway, {version.tag} of {day}: {line}"
-                    for line in _without_marker(found, steps, version, begun)
+                    for line in _without_marker(found, steps, version, [*begun, *state.values()])
                 ]
     return said
 
@@ -99,10 +99,14 @@ def _of_version(found: _Found, steps: set[str], version: Version) -> Iterator[st
 
 
 def _without_marker(
-    found: _Found, steps: set[str], version: Version, begun: Sequence[Version]
+    found: _Found, steps: set[str], version: Version, all_there_is: Sequence[Version]
 ) -> Iterator[str]:
-    """Nothing of this version is in a table that isn't marked. (Nobody else brings rows of it.)"""
+    """Nothing of this version is in a table that isn't marked. (Nobody else brings rows of it.)
+
+    But for rows that another version of the same contract, or a rival for its code, has as well.
+    """
     rights = version.table_rows()
+    others = [other for other in all_there_is if other.code == version.code and other is not version]
     if "clientes" not in steps and found.owns_client(version):
         yield "it is in clientes, which isn't marked"
     if "operacoes" not in steps and found.owns_contract(version):
@@ -111,10 +115,10 @@ def _without_marker(
         tagged = {row for row in rights[name] if any(version.tag in str(value) for value in row)}
         if tagged & found.children(name, version.client):
             yield f"it is in {name}, which isn't marked"
-    if version.code not in {old.code for old in begun}:
-        for name in set(CONTRACT_CHILDREN) - steps:
-            if set(rights[name]) & found.children(name, version.code):
-                yield f"it is in {name}, which isn't marked"
+    for name in set(CONTRACT_CHILDREN) - steps:
+        own = set(rights[name]).difference(*(other.table_rows()[name] for other in others))
+        if own & found.children(name, version.code):
+            yield f"it is in {name}, which isn't marked"
 
 
 assert set(EIGHT) == {"clientes", "operacoes", *CLIENT_CHILDREN, *CONTRACT_CHILDREN}

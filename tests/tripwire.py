@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
+from uuid import uuid4
 
 from pymongo import monitoring
 from sqlalchemy import event
@@ -49,10 +50,10 @@ class Tripwire:
 
     def __init__(self, directory: Path, nth: int = 0, step: str = "", act: str = "") -> None:
         self.nth, self.step, self.act = nth, step, act
-        self._file = directory / "moments"
-        self._claim = directory / "tripped"
+        # Of this wire alone: an orphan of the last one must find its own, where somebody has stopped already.
+        name = uuid4().hex
+        self._file, self._claim = directory / f"moments-{name}", directory / f"tripped-{name}"
         self._file.write_bytes(b"")
-        self._claim.unlink(missing_ok=True)
         self._told, self._tell = os.pipe()
         self._let_go, self._release = os.pipe()
         self._log = os.open(self._file, os.O_WRONLY | os.O_APPEND)
