@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, text
 
-from ccb_luigi import tables
+from ccb_luigi import situacao, tables
 from ccb_luigi.postgres import lock
 
 REMOVAL_LOCK = "remocao de operacoes"
@@ -45,8 +45,7 @@ def load(connection: Connection, table: Table, batch: int) -> Written:
         return _load_contracts(connection, batch)
     if tables.operacoes in tables.parents(table):
         lock(connection, REMOVAL_LOCK, shared=True)
-        return _replace(connection, table, "ccb_code", batch)
-    return _replace(connection, table, "client_id", batch)
+    return _replace(connection, table, tables.owner(table), batch)
 
 
 def intact_rows(connection: Connection, table: Table, batch: int) -> int:
@@ -54,7 +53,7 @@ def intact_rows(connection: Connection, table: Table, batch: int) -> int:
 
     A client's rows are of the newest document that names the client, and of no other.
     """
-    owner = "ccb_code" if "ccb_code" in table.columns else "client_id"
+    owner = tables.owner(table)
     found = connection.execute(
         text(f"""
             SELECT count(*) FROM ({_OWNERS[owner]} AND k.situacao = 'intacto') d
@@ -346,10 +345,10 @@ def _load_contracts(connection: Connection, batch: int) -> Written:
     return written
 
 
-_LOADED_FINDINGS = """
+_LOADED_FINDINGS = f"""
     SELECT k.ccb_code, s.codigo, s.campo, k.mongo_id, k.particao
     FROM staging.contratos k JOIN staging.qualidade s ON s.lote = k.lote AND s.doc = k.doc
-    WHERE k.lote = :lote AND k.situacao IN ('novo', 'alterado', 'igual')
+    WHERE k.lote = :lote AND k.{situacao.LOADED}
 """
 
 _REMOVE_FINDINGS = f"""

@@ -32,6 +32,7 @@ from ccb_luigi.block import Task, transform_of
 from ccb_luigi.errors import CircuitBroken, NotReconciled, StagingIncomplete
 from ccb_luigi.settings import LONGEST_OVERLAP, Settings
 from ccb_luigi.staging import Counts, stage
+from ccb_luigi.transform import name_of
 
 AD_HOC = 0
 """The batch of documents that are migrated by ``_id``; a date's batch is its ordinal, from 1 on."""
@@ -275,7 +276,7 @@ def _quarantine_duplicates(connection: Connection, settings: Settings, ids: list
     missing = dict.fromkeys(ids)
     with source.opened(settings) as origin:
         for raw in origin.by_ids(ids):
-            name = transform.name(raw)
+            name = name_of(raw)
             if name in missing:
                 del missing[name]
                 duplicate = quarantine.duplicate(name, raw)

@@ -12,6 +12,7 @@ from psycopg2 import Binary
 from psycopg2.extras import execute_values
 from sqlalchemy import Connection, select, text
 
+from ccb_luigi import situacao
 from ccb_luigi.codes import meaning
 from ccb_luigi.postgres import driver_connection
 from ccb_luigi.tables import quarentena
@@ -75,13 +76,13 @@ def close_loaded(connection: Connection, batch: int, read_at: datetime) -> int:
     that it lost was its code, which it has now.
     """
     return connection.execute(
-        text("""
+        text(f"""
             UPDATE controle.quarentena q SET resolvido_em = now()
             FROM staging.contratos k
-            WHERE k.lote = :lote AND k.situacao IN ('novo', 'alterado', 'igual', 'intacto')
+            WHERE k.lote = :lote AND k.{situacao.IN_THE_TABLES}
               AND q.mongo_id = k.mongo_id AND q.resolvido_em IS NULL
               AND (q.ultima_vez <= :read_at
-                   OR q.codigos = '{ccb_duplicado}' AND q.particao <= k.particao)
+                   OR q.codigos = '{{ccb_duplicado}}' AND q.particao <= k.particao)
         """),
         {"lote": batch, "read_at": read_at},
     ).rowcount

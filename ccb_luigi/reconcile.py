@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, text
 
+from ccb_luigi import situacao
+
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
@@ -46,15 +48,13 @@ class Reconciliation:
         return [words for holds, words in checks if not holds]
 
 
-_IN_THE_TABLES = "situacao IN ('novo', 'alterado', 'igual', 'intacto')"
-
 _COUNTS = f"""
-    SELECT count(*) FILTER (WHERE situacao IN ('novo', 'alterado')) AS carregados,
-           count(*) FILTER (WHERE situacao IN ('igual', 'intacto')) AS sem_mudanca,
+    SELECT count(*) FILTER (WHERE {situacao.WRITTEN}) AS carregados,
+           count(*) FILTER (WHERE {situacao.UNCHANGED}) AS sem_mudanca,
            count(*) FILTER (WHERE situacao = 'obsoleto') AS obsoletos,
            count(*) FILTER (WHERE situacao = 'duplicado') AS duplicados,
-           coalesce(sum(valor_bruto) FILTER (WHERE {_IN_THE_TABLES}), 0) AS valor_bruto,
-           coalesce(sum(soma_prestacoes) FILTER (WHERE {_IN_THE_TABLES}), 0) AS prestacoes
+           coalesce(sum(valor_bruto) FILTER (WHERE {situacao.IN_THE_TABLES}), 0) AS valor_bruto,
+           coalesce(sum(soma_prestacoes) FILTER (WHERE {situacao.IN_THE_TABLES}), 0) AS prestacoes
     FROM staging.contratos WHERE lote = :lote
 """
 
@@ -64,7 +64,7 @@ _TARGET = f"""
         SELECT o.ccb_code, o.valor_bruto
         FROM staging.contratos k JOIN operacoes o
           ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
-        WHERE k.lote = :lote AND k.{_IN_THE_TABLES}
+        WHERE k.lote = :lote AND k.{situacao.IN_THE_TABLES}
     )
     SELECT (SELECT coalesce(sum(valor_bruto), 0) FROM desta) AS valor_bruto,
            (SELECT coalesce(sum(p.valor_prestacao), 0) FROM parcelas p JOIN desta USING (ccb_code))
@@ -86,7 +86,7 @@ _CLASSIFY_REST = f"""
     FROM operacoes o
     WHERE k.lote = :lote AND o.ccb_code = k.ccb_code
       AND (k.situacao IS NULL AND (o.atualizado_em, o.mongo_id) >= (k.atualizado_em, k.mongo_id)
-           OR k.{_IN_THE_TABLES}
+           OR k.{situacao.IN_THE_TABLES}
               AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id))
 """
 

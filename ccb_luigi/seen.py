@@ -19,7 +19,7 @@ from bson.errors import InvalidBSON
 from sqlalchemy import Connection, text
 
 from ccb_luigi.forgotten import Forgotten
-from ccb_luigi.transform import BY_BYTES, Transform, decode, id_text
+from ccb_luigi.transform import BY_BYTES, Transform, decode, id_text, name_of
 from ccb_luigi.values import EPOCH, Unreadable, key
 
 BLOCK = 5000
@@ -104,7 +104,7 @@ def unsettled(
     for rows in found.partitions(GROUP):
         missing = dict.fromkeys(Open(row.mongo_id, row.dia) for row in rows if not row.rejeitado)
         if again:
-            there = {transform.name(raw) for raw in origin.by_ids([each.mongo_id for each in missing])}
+            there = {name_of(raw) for raw in origin.by_ids([each.mongo_id for each in missing])}
             _forget(connection, [each.mongo_id for each in missing if each.mongo_id not in there])
             missing = {each: None for each in missing if each.mongo_id in there}
         rejected = [row for row in rows if row.rejeitado]
@@ -150,7 +150,7 @@ def _version(transform: Transform, stub: bytes) -> tuple[str, datetime | None] |
     try:
         document = decode(stub)
     except InvalidBSON:
-        name = transform.name(stub)
+        name = name_of(stub)
         return None if name.startswith(BY_BYTES) else (name, None)
     name = id_text(document.get("_id"))
     try:
@@ -170,7 +170,7 @@ def _changed(
     changed = set(known)
     claims: dict[str, tuple[str, datetime]] = {}
     for raw in origin.by_ids(known):
-        name = transform.name(raw)
+        name = name_of(raw)
         if name not in known or hashlib.sha256(raw).hexdigest() != known[name].sha256:
             continue
         changed.discard(name)

@@ -232,6 +232,11 @@ def parents(table: Table) -> list[Table]:
     return [owner for owner in LOADED if owner in {fk.column.table for fk in table.foreign_keys}]
 
 
+def owner(table: Table) -> str:
+    """The column that names whose rows they are: the contract's, or the client's."""
+    return "ccb_code" if "ccb_code" in table.columns else "client_id"
+
+
 def dependants(table: Table) -> list[Table]:
     """The tables that reference ``table``, directly or through another one, in load order."""
     found: set[Table] = {table}

@@ -76,10 +76,6 @@ class Transform:
             return None
         return (moment or EPOCH).astimezone(self.zone).date()
 
-    def name(self, raw: bytes) -> str:
-        """``mongo_id`` of a raw document, as far as it can be told."""
-        return name_of(raw)
-
     def partition_of_raw(self, raw: bytes) -> date | None:
         """``partition`` of a document that may not even decode."""
         try:

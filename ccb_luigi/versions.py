@@ -14,14 +14,14 @@ from datetime import date
 
 from sqlalchemy import Connection, Table, text
 
-from ccb_luigi import fingerprint, tables
+from ccb_luigi import fingerprint, situacao, tables
 from ccb_luigi.transform import quick_name
 
 COLUMNS = "mongo_id, particao, ccb_code, client_id, atualizado_em, valor_bruto, soma_prestacoes, impressao"
 
 
 def _mark_of(table: Table) -> str:
-    owner = "ccb_code" if "ccb_code" in table.columns else "client_id"
+    owner = tables.owner(table)
     return f"""
         SELECT a.mongo_id, count(*) AS linhas, sum(t.xmin::text::bigint) AS escritas
         FROM alvo a JOIN {table.fullname} t ON t.{owner} = a.{owner} GROUP BY a.mongo_id
@@ -34,7 +34,7 @@ _MARKS = f"""
     GROUP BY mongo_id
 """
 
-_LOADED = "k.lote = :lote AND k.situacao IN ('novo', 'alterado', 'igual')"
+_LOADED = f"k.lote = :lote AND k.{situacao.LOADED}"
 
 
 def remember(connection: Connection, batch: int) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ccb_luigi import tables
 from ccb_luigi.codes import FINDINGS, REJECTIONS
 from ccb_luigi.source import split
-from ccb_luigi.transform import Accepted, Refused, Transform, decode
+from ccb_luigi.transform import Accepted, Refused, Transform, decode, name_of
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 TRANSFORM = Transform(SAO_PAULO)
@@ -270,14 +270,14 @@ def test_what_can_not_be_decoded_keeps_its_id_so_that_a_later_version_closes_its
     found = TRANSFORM.judge(BROKEN[what])
     assert isinstance(found, Refused)
     assert found.mongo_id == MONGO_ID
-    assert TRANSFORM.name(BROKEN[what]) == MONGO_ID
+    assert name_of(BROKEN[what]) == MONGO_ID
 
 
 def test_an_object_id_of_broken_bytes_is_told_as_its_digits() -> None:
     raw = with_raw_field(
         b"\x02", b"nova", text_bytes(b"\xff"), contract(_id=ObjectId("65f04e2c9d1e8a0001a1b2c3"))
     )
-    assert TRANSFORM.name(raw) == "65f04e2c9d1e8a0001a1b2c3"
+    assert name_of(raw) == "65f04e2c9d1e8a0001a1b2c3"
 
 
 @pytest.mark.parametrize(
