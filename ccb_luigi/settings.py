@@ -23,6 +23,8 @@ MOST_PROCESSES = 4
 LONGEST_OVERLAP = 168
 """Hours. What is committed a week late is the sweep's."""
 
+LOG_FORMATS = ("auto", "text", "json")
+
 SHORTEST_FORGET_KEY = 16
 """Characters."""
 
@@ -41,6 +43,9 @@ class Settings:
     reject_findings: str = ""
     nightly_days: int = 7
     report_dir: str = ""
+    metrics_dir: str = ""
+    pushgateway_url: str = field(default="", repr=False)
+    log_format: str = "auto"
     nightly_sweep: bool = True
     overlap_hours: float = 1.0
     workers: int = 2
@@ -64,6 +69,8 @@ class Settings:
             raise ConfigurationError("workers, pool_size, processes and nightly_days must be at least 1")
         if 0 < len(self.forget_key) < SHORTEST_FORGET_KEY:
             raise ConfigurationError(f"CCB_FORGET_KEY needs at least {SHORTEST_FORGET_KEY} characters")
+        if self.log_format not in LOG_FORMATS:
+            raise ConfigurationError(f"CCB_LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}")
         if unknown := self.promoted - FINDINGS.keys():
             raise ConfigurationError(f"CCB_REJECT_FINDINGS: unknown code {sorted(unknown)[0]}")
 

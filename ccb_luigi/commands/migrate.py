@@ -8,11 +8,21 @@ from datetime import date, timedelta
 import click
 from sqlalchemy import Connection
 
-from ccb_luigi import block, display, markers, postgres, source, versions
+from ccb_luigi import block, display, logs, markers, postgres, source, versions
 from ccb_luigi.commands import sweep
-from ccb_luigi.commands.frame import DAY, clean, console, source_option, with_settings, workers_option
+from ccb_luigi.commands.frame import (
+    DAY,
+    clean,
+    complain,
+    progress_console,
+    source_option,
+    with_settings,
+    workers_option,
+)
+from ccb_luigi.commands.record import recorded
 from ccb_luigi.errors import CcbError
 from ccb_luigi.events import Event
+from ccb_luigi.runs import Recorder
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME, varreduras
 
@@ -47,7 +57,8 @@ def run(
         if first > last:
             raise click.UsageError("--since lies after --until")
         days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    return _migrate(settings, days, workers)
+    with recorded(settings, "run", days) as recorder:
+        return _migrate(settings, days, workers, recorder)
 
 
 @click.command()
@@ -71,8 +82,9 @@ def rerun(settings: Settings, day: date, table: str | None, thorough: bool, work
         if thorough:
             versions.forget(connection, day)
 
-    postgres.of_process(settings).run(forget)
-    return _migrate(settings, [day], workers)
+    with recorded(settings, "rerun", [day]) as recorder:
+        postgres.of_process(settings).run(forget)
+        return _migrate(settings, [day], workers, recorder)
 
 
 @click.command()
@@ -85,22 +97,25 @@ def nightly(settings: Settings, workers: int | None) -> int:
 
     last = settings.yesterday()
     days = [last - timedelta(days=n) for n in reversed(range(settings.nightly_days))]
-    with morning.around(
-        settings, last, lambda words: click.echo(f"ccb-luigi: {words}", err=True)
-    ) as failures:
-        code = _migrate(settings, days, workers, failures)
-        swept = _sweep(settings, last, failures)
+    with (
+        recorded(settings, "nightly", days) as recorder,
+        morning.around(settings, last, complain) as failures,
+    ):
+        code = _migrate(settings, days, workers, recorder, failures)
+        swept = _sweep(settings, last, recorder, failures)
+        recorder.run.exit_code = code or swept
         return code or swept
 
 
-def _sweep(settings: Settings, day: date, failures: list[Event]) -> int:
+def _sweep(settings: Settings, day: date, recorder: Recorder, failures: list[Event]) -> int:
     """The night's sweep and its exit status; its failure is one of the night's."""
     if not settings.nightly_sweep or settings.source:  # a dump can't tell what there is now
         return 0
     try:
-        sweep.run(settings)
+        sweep.run(settings, recorder)
     except CcbError as error:
-        click.echo(f"ccb-luigi: sweep: {error}", err=True)
+        if not logs.are_lines():  # there the recorder has told it
+            complain(f"sweep: {error}")
         failures.append(Event("failed", varreduras.name, day, message=str(error), exit_code=error.exit_code))
         return error.exit_code
     return 0
@@ -119,14 +134,24 @@ def all_days(settings: Settings, until: date) -> list[date]:
 
 
 def _migrate(
-    settings: Settings, days: Sequence[date], workers: int | None, failures: list[Event] | None = None
+    settings: Settings,
+    days: Sequence[date],
+    workers: int | None,
+    recorder: Recorder,
+    failures: list[Event] | None = None,
 ) -> int:
     """Runs the dates with a progress display, and sums up in one line; ``failures`` is added to."""
     from ccb_luigi import runner  # Luigi takes a while to import: only where it is needed
 
-    screen = console()
+    screen = progress_console()
     with display.RunDisplay(screen, days) as shown:
-        outcome = runner.run(settings, days, workers=workers or settings.workers, watch=shown.handle)
+
+        def watch(event: Event) -> None:
+            recorder.handle(event)
+            shown.handle(event)
+
+        outcome = runner.run(settings, days, workers=workers or settings.workers, watch=watch)
+    recorder.run.complete, recorder.run.exit_code = len(outcome.complete), outcome.exit_code
     if failures is not None:
         failures += outcome.failures
     done = f"{len(outcome.complete)} of {len(days)} dates complete"

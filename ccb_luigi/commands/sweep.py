@@ -6,7 +6,11 @@ import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ccb_luigi import sweep
-from ccb_luigi.commands.frame import clean, console, with_settings
+from ccb_luigi.commands.frame import clean, progress_console, with_settings
+from ccb_luigi.commands.record import recorded
+from ccb_luigi.errors import CcbError
+from ccb_luigi.events import Event
+from ccb_luigi.runs import SWEEP, Recorder
 from ccb_luigi.settings import Settings
 
 
@@ -18,12 +22,24 @@ from ccb_luigi.settings import Settings
 @with_settings
 def sweep_command(settings: Settings, confirm: bool) -> None:
     """Compare the ids and update times of both sides, load what is missing, mark what is gone."""
-    run(settings, confirmed=confirm)
+    with recorded(settings, "sweep") as recorder:
+        run(settings, recorder, confirmed=confirm)
 
 
-def run(settings: Settings, *, confirmed: bool = False) -> None:
+def run(settings: Settings, recorder: Recorder, *, confirmed: bool = False) -> None:
     """Sweeps with a progress display, and sums up in one line."""
-    screen = console()
+    day = settings.yesterday()
+    recorder.handle(Event("started", SWEEP, day))
+    try:
+        swept = _shown(settings, confirmed)
+    except CcbError as error:
+        recorder.handle(Event("failed", SWEEP, day, message=str(error), exit_code=error.exit_code))
+        raise
+    recorder.handle(Event("done", SWEEP, day, swept.lidos_origem, summary(swept)))
+
+
+def _shown(settings: Settings, confirmed: bool) -> sweep.Swept:
+    screen = progress_console()
     with Progress(
         TextColumn("sweep: {task.description}"),
         BarColumn(bar_width=None),
@@ -40,6 +56,7 @@ def run(settings: Settings, *, confirmed: bool = False) -> None:
 
         swept = sweep.sweep(settings, confirmed=confirmed, progress=show)
     screen.print(summary(swept), soft_wrap=True)
+    return swept
 
 
 def summary(swept: sweep.Swept) -> str:
