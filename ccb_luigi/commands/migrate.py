@@ -99,7 +99,7 @@ def nightly(settings: Settings, workers: int | None) -> int:
     days = [last - timedelta(days=n) for n in reversed(range(settings.nightly_days))]
     with (
         recorded(settings, "nightly", days) as recorder,
-        morning.around(settings, last, complain) as failures,
+        morning.around(settings, last, lambda words: complain(words, event="not_recorded")) as failures,
     ):
         code = _migrate(settings, days, workers, recorder, failures)
         swept = _sweep(settings, last, recorder, failures)
