@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-
 import click
 
-from ccb_luigi import __version__
+from ccb_luigi import __version__, logs
+from ccb_luigi import settings as settings_module
 from ccb_luigi.commands import (
     alert,
     database,
@@ -20,6 +18,7 @@ from ccb_luigi.commands import (
     sweep,
     trial,
 )
+from ccb_luigi.errors import CcbError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,14 +26,14 @@ from ccb_luigi.commands import (
 @click.option("-v", "--verbose", is_flag=True, help="Also show Luigi's own messages.")
 def main(verbose: bool) -> None:
     """CCBs from MongoDB into eight PostgreSQL tables: every night, to the cent, proven complete."""
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)-7s %(message)s",
-        stream=sys.stderr,
-    )
-    if not verbose:
-        for noisy in ("luigi", "luigi-interface", "luigi.scheduler", "alembic"):
-            logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    logs.configure(_log_format(), verbose=verbose)
+
+
+def _log_format() -> str:
+    try:
+        return settings_module.load().log_format
+    except CcbError:  # the command will say so
+        return "auto"
 
 
 for command in (

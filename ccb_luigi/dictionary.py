@@ -254,6 +254,29 @@ TABLES: dict[str, tuple[str, Columns]] = {
             "motivo": ("Por que parou ou o que ficou em aberto (código)", ""),
         },
     ),
+    "controle.execucoes": (
+        "Uma linha por execução de um comando: quando, com que resultado, e quanto levou",
+        {
+            "execucao": (
+                "Identificador da execução; o mesmo run_id está em cada linha do log",
+                "20261123T050002-5f3a9c",
+            ),
+            "comando": ("nightly, run, rerun ou sweep", "nightly"),
+            "versao": ("Versão do programa", "1.0.0"),
+            "iniciada_em": ("Início", "2026-11-23 05:00:02+00"),
+            "terminada_em": ("Fim", "2026-11-23 05:02:41+00"),
+            "codigo_saida": ("Código de saída do comando; 0: tudo certo", "0"),
+            "datas_pedidas": ("Datas que a execução devia completar", "7"),
+            "datas_completas": ("Quantas delas estavam completas no fim", "7"),
+            "documentos": ("Documentos lidos na origem", "201"),
+            "segundos_por_etapa": (
+                "Etapa → segundos, somados sobre as datas; etapas podem correr ao mesmo tempo",
+                '{"contratos": 1.204}',
+            ),
+            "segundos_cpu": ("Segundos de processador de todos os processos", "9.870"),
+            "memoria_bytes": ("Maior memória de todos os processos juntos, em bytes", "312475648"),
+        },
+    ),
     "controle.versoes": (
         "A última versão carregada de cada documento, para que repetir uma data pule o que não mudou",
         {

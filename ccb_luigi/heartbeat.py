@@ -33,7 +33,11 @@ def watched(answers: Callable[[], bool], give_up: Callable[[], None]) -> Iterato
                 return
             misses = 0 if answers() else misses + 1
         if not ended.is_set():
-            log.warning("PostgreSQL has not answered for %.0f s: the connection is given up", EVERY * MISSES)
+            log.warning(
+                "PostgreSQL has not answered for %.0f s: the connection is given up",
+                EVERY * MISSES,
+                extra={"event": "connection_given_up", "seconds": EVERY * MISSES},
+            )
             give_up()
 
     thread = threading.Thread(target=watch, name="heartbeat", daemon=True)

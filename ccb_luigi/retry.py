@@ -28,7 +28,7 @@ def retrying(work: Callable[[], T], deadline: float) -> T:
     except CcbError as error:
         if not error.transient:
             raise
-        log.warning("%s; trying again", error)
+        log.warning("%s; trying again", error, extra={"event": "retry"})
     attempt = backoff.on_exception(
         backoff.expo,
         CcbError,
@@ -43,4 +43,10 @@ def retrying(work: Callable[[], T], deadline: float) -> T:
 
 
 def _tell(details: Any) -> None:
-    log.warning("%s; trying again in %.1f s", details["exception"], details["wait"])
+    waits = details["wait"]
+    log.warning(
+        "%s; trying again in %.1f s",
+        details["exception"],
+        waits,
+        extra={"event": "retry", "seconds": round(waits, 1)},
+    )

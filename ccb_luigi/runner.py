@@ -101,6 +101,8 @@ def _build(roots: list[luigi.Task], settings: Settings, workers: int) -> None:
     url = _reachable(settings.scheduler_url)
     if not url:  # nobody else can take a task over, and what a retry may mend has been tried again
         config.set("worker", "keep_alive", "false")
+        # Nobody can ask a scheduler of our own for metrics, and their library takes a while to import.
+        config.set("scheduler", "metrics_collector", "none")
     luigi.build(
         roots,
         workers=workers,

@@ -26,6 +26,8 @@ MOST_PROCESSES = 4
 LONGEST_OVERLAP = 168
 """Hours. What is committed a week late is the sweep's."""
 
+LOG_FORMATS = ("auto", "text", "json")
+
 SHORTEST_FORGET_KEY = 16
 """Characters."""
 
@@ -44,6 +46,9 @@ class Settings:
     reject_findings: str = ""
     nightly_days: int = 7
     report_dir: str = ""
+    metrics_dir: str = ""
+    pushgateway_url: str = field(default="", repr=False)
+    log_format: str = "auto"
     nightly_sweep: bool = True
     deadline: str = ""
     overlap_hours: float = 1.0
@@ -75,6 +80,8 @@ class Settings:
             raise ConfigurationError(f"CCB_FORGET_KEY needs at least {SHORTEST_FORGET_KEY} characters")
         if self.deadline and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.deadline):
             raise ConfigurationError("CCB_DEADLINE is not a time of day such as 06:00")
+        if self.log_format not in LOG_FORMATS:
+            raise ConfigurationError(f"CCB_LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}")
         if unknown := self.promoted - FINDINGS.keys():
             raise ConfigurationError(f"CCB_REJECT_FINDINGS: unknown code {sorted(unknown)[0]}")
 

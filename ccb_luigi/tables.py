@@ -347,6 +347,23 @@ varreduras = _table(
     schema="controle",
 )
 
+execucoes = _table(
+    "execucoes",
+    Column("execucao", Key, primary_key=True),
+    Column("comando", Text, nullable=False),
+    Column("versao", Text, nullable=False),
+    Column("iniciada_em", Moment, nullable=False),
+    Column("terminada_em", Moment, nullable=False),
+    Column("codigo_saida", Integer, nullable=False),
+    Column("datas_pedidas", Integer, nullable=False),
+    Column("datas_completas", Integer, nullable=False),
+    Column("documentos", BigInteger, nullable=False),
+    Column("segundos_por_etapa", JSONB, nullable=False),
+    Column("segundos_cpu", Numeric(12, 3), nullable=False),
+    Column("memoria_bytes", BigInteger, nullable=False),
+    schema="controle",
+)
+
 esquecimentos = Table(
     "esquecimentos",
     metadata,
@@ -360,7 +377,8 @@ esquecimentos = Table(
     schema="controle",
 )
 
-_describe(*LOADED, table_updates, quarentena, qualidade, reconciliacoes, versoes, varreduras, esquecimentos)
+_describe(*LOADED, table_updates, quarentena, qualidade, reconciliacoes)
+_describe(versoes, varreduras, execucoes, esquecimentos)
 
 # What the load adds by itself or takes from staging.contratos, so that it isn't staged with the row.
 _NOT_STAGED = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em", "excluido_em", "carregado_em"})

@@ -14,6 +14,7 @@ from ccb_luigi.codes import FINDINGS, REJECTIONS
 from ccb_luigi.tables import (
     LOADED,
     esquecimentos,
+    execucoes,
     qualidade,
     quarentena,
     reconciliacoes,
@@ -22,7 +23,10 @@ from ccb_luigi.tables import (
     versoes,
 )
 
-CONTROL = (table_updates, quarentena, qualidade, reconciliacoes, varreduras, versoes, esquecimentos)
+CONTROL = (
+    *(table_updates, quarentena, qualidade, reconciliacoes, varreduras, execucoes),
+    *(versoes, esquecimentos),
+)
 
 PAGE = Path(__file__).with_name("data-dictionary.md")
 

@@ -18,6 +18,7 @@ import click
 from click.shell_completion import CompletionItem
 from rich.console import Console
 
+from ccb_luigi import logs
 from ccb_luigi import settings as settings_module
 from ccb_luigi.errors import CcbError
 from ccb_luigi.settings import Settings
@@ -63,7 +64,8 @@ def _settings() -> Iterator[Settings]:
         return
     from ccb_luigi.demo.show import attached  # needs the extra `demo`
 
-    click.echo(f"(no CCB_POSTGRES_URL: using the demo's servers in {DEMO}/)", err=True)
+    if not logs.are_lines():
+        click.echo(f"(no CCB_POSTGRES_URL: using the demo's servers in {DEMO}/)", err=True)
     with attached(DEMO) as settings:
         yield settings
 
@@ -79,10 +81,30 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def complain(words: str, level: int = logging.WARNING, **fields: Any) -> None:
+    """One line on stderr: for people, or for machines with its fields."""
+    if logs.are_lines():
+        log.log(level, words, extra=fields)
+    else:
+        click.echo(f"ccb-luigi: {words}", err=True)
+
+
+def words_of(error: Exception) -> str:
+    """One line without data: ours as it is, of any other its kind and place."""
+    if isinstance(error, CcbError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"unexpected {type(error).__name__} in {place.name}, line {place.lineno}"
+
+
+def _failed(words: str, exit_code: int) -> NoReturn:
+    complain(words, logging.ERROR, event="command_failed", exit_code=exit_code)
+    sys.exit(exit_code)
+
+
 def _interrupted(by: KeyboardInterrupt) -> NoReturn:
     what, code = (str(by), by.exit_code) if isinstance(by, Stopped) else ("interrupted", 130)
-    click.echo(f"ccb-luigi: {what}; what is done is marked, the same command goes on", err=True)
-    sys.exit(code)
+    _failed(f"{what}; what is done is marked, the same command goes on", code)
 
 
 def clean(command: Callable[..., Any]) -> Callable[..., None]:
@@ -94,8 +116,7 @@ def clean(command: Callable[..., Any]) -> Callable[..., None]:
             with stoppable():
                 code = command(*args, **kwargs)
         except CcbError as error:
-            click.echo(f"ccb-luigi: {error}", err=True)
-            sys.exit(error.exit_code)
+            _failed(str(error), error.exit_code)
         except KeyboardInterrupt as by:
             _interrupted(by)
         except click.ClickException:
@@ -103,14 +124,8 @@ def clean(command: Callable[..., Any]) -> Callable[..., None]:
         except Exception as error:  # noqa: BLE001 - its text may quote data: only its place gets out
             if isinstance(error.__context__, KeyboardInterrupt):  # a library stumbled over Ctrl-C
                 _interrupted(error.__context__)
-            place = traceback.extract_tb(error.__traceback__)[-1]
             log.info("".join(traceback.format_tb(error.__traceback__)))
-            click.echo(
-                f"ccb-luigi: unexpected {type(error).__name__} in {place.name}, line {place.lineno}"
-                " (`ccb-luigi -v` shows the way there)",
-                err=True,
-            )
-            sys.exit(1)
+            _failed(f"{words_of(error)} (`ccb-luigi -v` shows the way there)", 1)
         sys.exit(code or 0)
 
     return wrapped
@@ -151,3 +166,8 @@ workers_option = click.option(
 def console() -> Console:
     """Where results are printed."""
     return Console(highlight=False)
+
+
+def progress_console() -> Console:
+    """Where a run tells how it goes: nowhere, if its lines are for machines."""
+    return Console(highlight=False, quiet=logs.are_lines())

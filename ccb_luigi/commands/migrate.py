@@ -8,11 +8,21 @@ from datetime import date, datetime, timedelta
 import click
 from sqlalchemy import Connection
 
-from ccb_luigi import block, display, markers, postgres, source, stopping, versions
+from ccb_luigi import block, display, logs, markers, postgres, source, stopping, versions
 from ccb_luigi.commands import sweep
-from ccb_luigi.commands.frame import DAY, clean, console, source_option, with_settings, workers_option
+from ccb_luigi.commands.frame import (
+    DAY,
+    clean,
+    complain,
+    progress_console,
+    source_option,
+    with_settings,
+    workers_option,
+)
+from ccb_luigi.commands.record import recorded
 from ccb_luigi.errors import CcbError
 from ccb_luigi.events import Event
+from ccb_luigi.runs import Recorder
 from ccb_luigi.settings import Settings
 from ccb_luigi.stopping import DeadlinePassed, Stopped
 from ccb_luigi.tables import BY_NAME, varreduras
@@ -48,7 +58,8 @@ def run(
         if first > last:
             raise click.UsageError("--since lies after --until")
         days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    return _migrate(settings, days, workers)
+    with recorded(settings, "run", days) as recorder:
+        return _migrate(settings, days, workers, recorder)
 
 
 @click.command()
@@ -72,8 +83,9 @@ def rerun(settings: Settings, day: date, table: str | None, thorough: bool, work
         if thorough:
             versions.forget(connection, day)
 
-    postgres.of_process(settings).run(forget)
-    return _migrate(settings, [day], workers)
+    with recorded(settings, "rerun", [day]) as recorder:
+        postgres.of_process(settings).run(forget)
+        return _migrate(settings, [day], workers, recorder)
 
 
 @click.command()
@@ -86,16 +98,19 @@ def nightly(settings: Settings, workers: int | None) -> int:
 
     last = settings.yesterday()
     days = [last - timedelta(days=n) for n in reversed(range(settings.nightly_days))]
-    with morning.around(
-        settings, last, lambda words: click.echo(f"ccb-luigi: {words}", err=True)
-    ) as failures:
+    with (
+        recorded(settings, "nightly", days) as recorder,
+        morning.around(settings, last, lambda words: complain(words, event="not_recorded")) as failures,
+    ):
         try:
             with stopping.until(_deadline(settings)):
-                code = _migrate(settings, days, workers, failures)
-                swept = _sweep(settings, last, failures)
-                return code or swept
+                code = _migrate(settings, days, workers, recorder, failures)
+                swept = _sweep(settings, last, recorder, failures)
+                code = code or swept
         except Stopped as stopped:
-            return _stopped(days, stopped, failures)
+            code = _stopped(days, stopped, failures)
+        recorder.run.exit_code = code
+        return code
 
 
 def _deadline(settings: Settings) -> datetime | None:
@@ -115,10 +130,10 @@ def _stopped(days: list[date], stopped: Stopped, failures: list[Event]) -> int:
     complete = set(all_done(markers.STEPS, days))
     missing = [day for day in days if day not in complete]
     left = f"missing: {', '.join(map(str, missing))}" if missing else "the sweep is not finished"
-    click.echo(
-        f"ccb-luigi: {stopped}: {len(complete)} of {len(days)} dates complete; {left};"
+    complain(
+        f"{stopped}: {len(complete)} of {len(days)} dates complete; {left};"
         " the next night goes on where this one ended",
-        err=True,
+        event="stopped",
     )
     earlier = [event.exit_code for event in failures if event.day in missing and event.exit_code]
     for day in missing or days[-1:]:
@@ -129,14 +144,15 @@ def _stopped(days: list[date], stopped: Stopped, failures: list[Event]) -> int:
     )
 
 
-def _sweep(settings: Settings, day: date, failures: list[Event]) -> int:
+def _sweep(settings: Settings, day: date, recorder: Recorder, failures: list[Event]) -> int:
     """The night's sweep and its exit status; its failure is one of the night's."""
     if not settings.nightly_sweep or settings.source:  # a dump can't tell what there is now
         return 0
     try:
-        sweep.run(settings)
+        sweep.run(settings, recorder)
     except CcbError as error:
-        click.echo(f"ccb-luigi: sweep: {error}", err=True)
+        if not logs.are_lines():  # there the recorder has told it
+            complain(f"sweep: {error}")
         failures.append(Event("failed", varreduras.name, day, message=str(error), exit_code=error.exit_code))
         return error.exit_code
     return 0
@@ -155,20 +171,26 @@ def all_days(settings: Settings, until: date) -> list[date]:
 
 
 def _migrate(
-    settings: Settings, days: Sequence[date], workers: int | None, failures: list[Event] | None = None
+    settings: Settings,
+    days: Sequence[date],
+    workers: int | None,
+    recorder: Recorder,
+    failures: list[Event] | None = None,
 ) -> int:
     """Runs the dates with a progress display, and sums up in one line; ``failures`` is added to."""
     from ccb_luigi import runner  # Luigi takes a while to import: only where it is needed
 
-    screen = console()
+    screen = progress_console()
     with display.RunDisplay(screen, days) as shown:
 
         def watch(event: Event) -> None:
+            recorder.handle(event)
             if failures is not None and event.kind == "failed":
                 failures.append(event)
             shown.handle(event)
 
         outcome = runner.run(settings, days, workers=workers or settings.workers, watch=watch)
+    recorder.run.complete, recorder.run.exit_code = len(outcome.complete), outcome.exit_code
     done = f"{len(outcome.complete)} of {len(days)} dates complete"
     if outcome.incomplete:
         first = ", ".join(str(day) for day in outcome.incomplete[:5])

@@ -8,7 +8,11 @@ import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ccb_luigi import sweep
-from ccb_luigi.commands.frame import clean, console, json_option, say_json, with_settings
+from ccb_luigi.commands.frame import clean, json_option, progress_console, say_json, with_settings
+from ccb_luigi.commands.record import recorded
+from ccb_luigi.errors import CcbError
+from ccb_luigi.events import Event
+from ccb_luigi.runs import SWEEP, Recorder
 from ccb_luigi.settings import Settings
 
 
@@ -21,12 +25,24 @@ from ccb_luigi.settings import Settings
 @with_settings
 def sweep_command(settings: Settings, confirm: bool, as_json: bool) -> None:
     """Compare the ids and update times of both sides, load what is missing, mark what is gone."""
-    run(settings, confirmed=confirm, as_json=as_json)
+    with recorded(settings, "sweep") as recorder:
+        run(settings, recorder, confirmed=confirm, as_json=as_json)
 
 
-def run(settings: Settings, *, confirmed: bool = False, as_json: bool = False) -> None:
+def run(settings: Settings, recorder: Recorder, *, confirmed: bool = False, as_json: bool = False) -> None:
     """Sweeps with a progress display, and sums up in one line."""
-    screen = console()
+    day = settings.yesterday()
+    recorder.handle(Event("started", SWEEP, day))
+    try:
+        swept = _shown(settings, confirmed, as_json)
+    except CcbError as error:
+        recorder.handle(Event("failed", SWEEP, day, message=str(error), exit_code=error.exit_code))
+        raise
+    recorder.handle(Event("done", SWEEP, day, swept.lidos_origem, summary(swept)))
+
+
+def _shown(settings: Settings, confirmed: bool, as_json: bool) -> sweep.Swept:
+    screen = progress_console()
     with Progress(
         TextColumn("sweep: {task.description}"),
         BarColumn(bar_width=None),
@@ -46,6 +62,7 @@ def run(settings: Settings, *, confirmed: bool = False, as_json: bool = False) -
         say_json(asdict(swept))
     else:
         screen.print(summary(swept), soft_wrap=True)
+    return swept
 
 
 def summary(swept: sweep.Swept) -> str:

@@ -79,7 +79,7 @@ def gather(connection: Connection, day: date, count: int, nightly_days: int) -> 
         day=day,
         nightly_days=nightly_days,
         days=tuple(days),
-        started=_started(connection),
+        started=started(connection),
         seconds=_seconds(connection, window),
         proofs=_proofs(connection, window),
         flagged=_flagged(connection, window),
@@ -105,7 +105,8 @@ _STARTED = """
 """
 
 
-def _started(connection: Connection) -> date | None:
+def started(connection: Connection) -> date | None:
+    """The first date that anything is known of; ``None`` before the first run."""
     found: date | None = connection.execute(text(_STARTED)).scalar()
     return found
 

@@ -253,6 +253,7 @@ def told(world: World) -> dict[str, str]:
             "controle.reconciliacoes",
             "controle.qualidade",
             "controle.esquecimentos",
+            "controle.execucoes",
             f"(SELECT {columns} FROM controle.quarentena)",
         )
     }
@@ -274,6 +275,8 @@ def interrupted(program: Program, scheduler: Scheduler) -> str:
 def test_no_canary_is_ever_told(program: Program, scheduler: Scheduler, tmp_path: Path) -> None:
     world, canaries = program.world, Canaries()
     program.environment["CCB_FORGET_KEY"] = canaries.text("forget key")
+    program.environment["CCB_METRICS_DIR"] = str(tmp_path / "metrics")
+    pushing = {"CCB_PUSHGATEWAY_URL": f"http://me:{canaries.text('password of the Pushgateway')}@127.0.0.1:1"}
     with world.collection() as collection:
         collection.insert_many(list(documents(canaries)))
     world.query(INJECTED)
@@ -289,6 +292,8 @@ def test_no_canary_is_ever_told(program: Program, scheduler: Scheduler, tmp_path
     done = program.run(*run, status=14, CCB_SCHEDULER_URL=scheduler.url, **bug)
     said["run"] = done.stdout + done.stderr
     said["scheduler"] = api(scheduler)
+    done = program.run(*run, status=14, CCB_LOG_FORMAT="json", **bug, **pushing)
+    said["run for machines"] = done.stdout + done.stderr
     said["interrupted"] = interrupted(program, scheduler)
     said["scheduler after Ctrl-C"] = api(scheduler)
     for words in (
@@ -304,7 +309,7 @@ def test_no_canary_is_ever_told(program: Program, scheduler: Scheduler, tmp_path
     scheduler.process.send_signal(signal.SIGTERM)  # it writes its state
     with suppress(subprocess.TimeoutExpired):
         scheduler.process.wait(timeout=20)
-    for file in (tmp_path / "luigid").iterdir():
+    for file in [*(tmp_path / "luigid").iterdir(), *(tmp_path / "metrics").iterdir()]:
         said[file.name] = file.read_bytes().decode("latin-1")
 
     # Everything failed as it was meant to ...
@@ -313,6 +318,11 @@ def test_no_canary_is_ever_told(program: Program, scheduler: Scheduler, tmp_path
         assert what in said["run"], what
         assert what in said["scheduler"], what
     assert said["state.pickle"]
+    for what in ("P0001", "23514", "unexpected LookupError", "source and target differ", "can't be reached"):
+        assert what in said["run for machines"], what
+    assert all(json.loads(line)["ts"] for line in said["run for machines"].splitlines())
+    assert "ccb_luigi_quarantine_documents " in said["ccb_luigi.prom"]
+    assert 'exit_code{command="run"} 1' in said["ccb_luigi_run.prom"]
     rejected = world.column("SELECT DISTINCT unnest(codigos) FROM controle.quarentena")
     assert set(rejected) == set(REJECTIONS) - {"aninhamento", "chave_repetida"}  # the server stores neither
     assert set(world.markers(GOOD)) == set(STEPS)

@@ -23,7 +23,10 @@ LOADER, ANALYST, READER = ROLES = ("ccb_loader", "ccb_analyst", "ccb_restricted_
 Login = Callable[[str], Any]
 
 STAGING = ("staging.contratos", "staging.parcelas", "staging.qualidade")
-CONTROLS = ("controle.quarentena", "controle.qualidade", "controle.reconciliacoes", "controle.esquecimentos")
+CONTROLS = (
+    *("controle.quarentena", "controle.qualidade", "controle.reconciliacoes"),
+    *("controle.execucoes", "controle.esquecimentos"),
+)
 VIEWS = (*EIGHT, "qualidade", "reconciliacoes")
 
 EVERYBODY = [

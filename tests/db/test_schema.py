@@ -21,7 +21,7 @@ from sqlalchemy import Numeric, create_engine
 from world import D1, D2, EIGHT, STEPS, World, at, document, rejected, unfounded
 
 import ccb_luigi
-from ccb_luigi import pipeline, schema, sweep
+from ccb_luigi import pipeline, postgres, runs, schema, sweep
 from ccb_luigi.errors import SchemaOutdated, TargetError
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME, metadata
@@ -135,7 +135,7 @@ def test_an_upgrade_of_an_empty_database_makes_everything(empty_database: str) -
             f"controle.{name}"
             for name in (
                 *("quarentena", "qualidade", "reconciliacoes"),
-                *("esquecimentos", "varreduras", "versoes", "alembic_version"),
+                *("esquecimentos", "execucoes", "varreduras", "versoes", "alembic_version"),
             )
         ),
     }
@@ -210,6 +210,7 @@ def test_an_upgrade_never_goes_back_from_newer_tables(world: World) -> None:
 def test_every_numeric_column_refuses_nan_and_infinity(world: World) -> None:
     world.put(contract())
     world.migrate(date(2024, 5, 3))
+    postgres.of_process(world.settings).run(lambda c: runs.put(c, runs.Run("run", run_id="id")))
     columns = [
         (table.fullname, column.name)
         for table in metadata.tables.values()
@@ -217,7 +218,7 @@ def test_every_numeric_column_refuses_nan_and_infinity(world: World) -> None:
         for column in table.columns
         if isinstance(column.type, Numeric)
     ]
-    assert len(columns) == 36
+    assert len(columns) == 37
     accepted = []
     for table, column in columns:
         for value in ("NaN", "Infinity", "-Infinity"):
@@ -331,7 +332,7 @@ def test_the_loader_can_change_nothing_but_rows(loader: World) -> None:
         *EIGHT,
         "table_updates",
         *("controle.quarentena", "controle.qualidade", "controle.reconciliacoes", "controle.varreduras"),
-        *("controle.alembic_version", "staging.contratos", "staging.parcelas"),
+        *("controle.execucoes", "controle.alembic_version", "staging.contratos", "staging.parcelas"),
     ]
     forbidden = [
         *(f"CREATE TABLE {where}.mine (x int)" for where in ("public", "controle", "staging")),
@@ -352,6 +353,8 @@ def test_the_loader_can_change_nothing_but_rows(loader: World) -> None:
         "DELETE FROM controle.alembic_version",
         "UPDATE controle.varreduras SET ok = true",
         "DELETE FROM controle.varreduras",
+        "UPDATE controle.execucoes SET codigo_saida = 0",
+        "DELETE FROM controle.execucoes",
         "SELECT pg_read_file('/etc/passwd')",
         "COPY clientes TO PROGRAM 'cat'",
     ]  # fmt: skip
