@@ -69,6 +69,8 @@ class Settings:
             raise ConfigurationError("workers, pool_size, processes and nightly_days must be at least 1")
         if 0 < len(self.forget_key) < SHORTEST_FORGET_KEY:
             raise ConfigurationError(f"CCB_FORGET_KEY needs at least {SHORTEST_FORGET_KEY} characters")
+        if self.pushgateway_url and not self.pushgateway_url.startswith(("http://", "https://")):
+            raise ConfigurationError("CCB_PUSHGATEWAY_URL must begin with http:// or https://")
         if self.log_format not in LOG_FORMATS:
             raise ConfigurationError(f"CCB_LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}")
         if unknown := self.promoted - FINDINGS.keys():
