@@ -80,6 +80,8 @@ class Settings:
             raise ConfigurationError(f"CCB_FORGET_KEY needs at least {SHORTEST_FORGET_KEY} characters")
         if self.deadline and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.deadline):
             raise ConfigurationError("CCB_DEADLINE is not a time of day such as 06:00")
+        if self.pushgateway_url and not self.pushgateway_url.startswith(("http://", "https://")):
+            raise ConfigurationError("CCB_PUSHGATEWAY_URL must begin with http:// or https://")
         if self.log_format not in LOG_FORMATS:
             raise ConfigurationError(f"CCB_LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}")
         if unknown := self.promoted - FINDINGS.keys():

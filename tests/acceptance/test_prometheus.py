@@ -45,22 +45,19 @@ def test_promtool_accepts(words: tuple[str, ...]) -> None:
 
 
 @needs("promtool")
-def test_the_tests_of_the_alerts_notice_a_changed_alert(tmp_path: Path) -> None:
-    text = RULES.read_text(encoding="utf-8")
+def test_the_tests_of_the_alerts_notice_an_alert_that_never_fires(tmp_path: Path) -> None:
+    rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
+    for rule in rules["groups"][0]["rules"]:
+        rule["expr"] = "vector(0) > 1"
+    (tmp_path / "alerts.yml").write_text(yaml.safe_dump(rules))
     (tmp_path / "alerts_test.yml").write_text((RULES.parent / "alerts_test.yml").read_text(encoding="utf-8"))
-    for rule in yaml.safe_load(text)["groups"][0]["rules"]:
-        changed = yaml.safe_load(text)
-        this = next(r for r in changed["groups"][0]["rules"] if r["alert"] == rule["alert"])
-        this["expr"] = "vector(0) > 1"
-        (tmp_path / "alerts.yml").write_text(yaml.safe_dump(changed))
-        done = subprocess.run(
-            ["promtool", "test", "rules", "alerts_test.yml"],
-            cwd=tmp_path,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 1, rule["alert"]
+    words = ["promtool", "test", "rules", "alerts_test.yml"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    failed = set(
+        re.findall(r'ALERTS\{alertname=\\"(\w+)\\", alertstate=\\"firing\\"\}', done.stdout + done.stderr)
+    )
+    assert failed == {rule["alert"] for rule in rules["groups"][0]["rules"]}
 
 
 # --- all of it together -----------------------------------------------------------------------------
@@ -135,7 +132,7 @@ scrape_configs:
 
 @contextmanager
 def watching(tmp_path: Path, metrics: Path, scheduler: str) -> Iterator[tuple[Prometheus, str]]:
-    """Prometheus with our rules: it reads the file through node_exporter and asks luigid; a Pushgateway."""
+    """Prometheus with our rules, which reads the file through node_exporter, and luigid; a Pushgateway."""
     with ExitStack() as stack:
         textfile = ("--collector.disable-defaults", "--collector.textfile")
         node = stack.enter_context(
@@ -214,19 +211,18 @@ def test_a_night_is_seen_by_prometheus_and_so_is_a_broken_one(program: Program, 
 
         success = prometheus.value("ccb_luigi_run_last_success_timestamp_seconds")
         program.world.forget(day)
-        broken = settings | {
-            "CCB_MONGO_URI": "mongodb://127.0.0.1:1/",
-            "CCB_RETRY_SECONDS": "0.2",
-            "CCB_SCHEDULER_URL": "",
-        }
-        done = program.run("nightly", status=13, **broken)
-        assert_lines(done, ["step_failed", "sweep_failed", "retry", "run_ended"])
-        until(lambda: prometheus.value('ccb_luigi_run_exit_code{command="nightly"}') == 13)
+        broken = settings | {"CCB_SOURCE": "missing.bson", "CCB_SCHEDULER_URL": ""}
+        done = program.run("nightly", status=15, **broken)
+        assert_lines(done, ["step_failed", "run_ended"])
+        until(lambda: prometheus.value('ccb_luigi_run_exit_code{command="nightly"}') == 15)
         assert prometheus.firing() == {"CcbLuigiNightFailed", "CcbLuigiPartitionMissing"}
         assert prometheus.value("ccb_luigi_run_last_success_timestamp_seconds") == success
 
         # Without the tables: what was known stays.
-        program.run("nightly", status=14, **(broken | {"CCB_POSTGRES_URL": "postgresql://127.0.0.1:1/x"}))
+        away = {"CCB_POSTGRES_URL": "postgresql://127.0.0.1:1/x", "CCB_RETRY_SECONDS": "0.2"}
+        assert_lines(
+            program.run("nightly", status=14, **(broken | away)), ["retry", "run_ended", "command_failed"]
+        )
         until(lambda: prometheus.value("ccb_luigi_run_tables_readable") == 0)
         assert prometheus.value("ccb_luigi_run_last_success_timestamp_seconds") == success
         assert prometheus.firing() == {"CcbLuigiNightFailed", "CcbLuigiPartitionMissing"}
@@ -234,7 +230,7 @@ def test_a_night_is_seen_by_prometheus_and_so_is_a_broken_one(program: Program, 
         pushed = get(f"http://{gateway}/metrics")
         assert re.search(r"^ccb_luigi_run_last_success_timestamp_seconds\{.*\} [1-9]", pushed, re.M)
     rows = program.world.query("SELECT comando, codigo_saida FROM controle.execucoes ORDER BY terminada_em")
-    assert rows == [("nightly", 0), ("nightly", 13)]
+    assert rows == [("nightly", 0), ("nightly", 15)]
 
 
 def dashboard() -> list[str]:

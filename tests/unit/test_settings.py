@@ -146,6 +146,8 @@ def test_it_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CCB_OVERLAP_HOURS", "168.5"),
         ("CCB_OVERLAP_HOURS", "nan"),
         ("CCB_OVERLAP_HOURS", "inf"),
+        ("CCB_PUSHGATEWAY_URL", f"{SECRET}:9091"),
+        ("CCB_LOG_FORMAT", SECRET),
     ],
     ids=lambda value: value[:40],
 )
