@@ -32,7 +32,7 @@ OF_RUN = {
     "rejected_documents": "Open rejections of the dates that the last run read or proved, by code.",
     "rows": "Rows that the loads of the last run touched, by table.",
     "cpu_seconds": "Processor time of all processes of the last run.",
-    "memory_peak_bytes": "Most memory of all processes of the last run together (PSS, looked at every 2 s).",
+    "memory_peak_bytes": "Most memory that all processes of the last run were seen to hold together (PSS).",
     "tables_readable": "Whether PostgreSQL could be asked after the last run; if not, the rest is older.",
 }
 OF_TABLES = {
@@ -94,8 +94,8 @@ def of_run(run: Run, ended: datetime, outcome: Outcome | None, history: History 
             put("rejected_documents", outcome.codes.get(code, 0), code=code)
         for (table, change), number in outcome.rows.items():
             put("rows", number, table=table, change=change)
-    last = ended if not run.exit_code else history.last_success if history else None
-    put("last_success_timestamp_seconds", last)
+    known = history.last_success if history else None  # by the database's clock, as the row has it
+    put("last_success_timestamp_seconds", known or (None if run.exit_code else ended))
     put("usual_duration_seconds", history.usual_seconds if history else None)
     return gauges.registry
 

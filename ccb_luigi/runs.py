@@ -105,10 +105,11 @@ class Recorder:
         run.seconds = time.monotonic() - self._began
         run.cpu_seconds = footprint.cpu_seconds()
         run.memory_bytes = self._peak.bytes
+        dates = f"{run.complete} of {len(run.days)} dates complete"
         logs.tell(
             logging.ERROR if exit_code else logging.INFO,
             "run_ended",
-            f"{run.command} ended with {exit_code}",
+            f"{run.command} ended with {exit_code}" + (f": {dates}" if run.days else ""),
             command=run.command,
             exit_code=exit_code,
             rows=run.documents,

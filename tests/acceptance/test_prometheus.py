@@ -284,3 +284,13 @@ def test_a_pushgateway_that_is_away_is_one_warning_and_no_failure(program: Progr
         done.stderr.count("the metrics were not pushed: the Pushgateway can't be reached: Connection refused")
         == 2
     )
+
+
+def test_luigid_counts_a_failure_of_a_task_whose_beginning_it_has_forgotten(tmp_path: Path) -> None:
+    """Luigi's own collector answers 500 then, and the worker gives its run up."""
+    with luigid(tmp_path / "luigid") as scheduler:
+        for task, status in (("forgotten", "FAILED"), ("never begun", "DISABLED")):
+            scheduler.ask("add_task", worker="w", task_id=task, status=status, family="Example", params={})
+        said = get(f"{scheduler.url}/metrics")
+    assert 'luigi_task_failed_total{family="Example"} 1.0' in said
+    assert 'luigi_task_disabled_total{family="Example"} 1.0' in said

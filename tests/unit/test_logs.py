@@ -77,6 +77,7 @@ def test_a_line_is_one_json_object_with_the_promised_fields_in_order(stream: io.
     assert "table" not in failed
     assert (failed["level"], failed["exit_code"], failed["message"]) == ("error", 12, "one\nline")
     assert (ended["level"], ended["exit_code"], ended["incomplete"]) == ("error", 12, 1)
+    assert ended["message"] == "run ended with 12: 0 of 1 dates complete"
 
 
 def test_people_see_what_they_always_saw_and_with_verbose_the_steps_too(stream: io.StringIO) -> None:
