@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import Program, Scheduler
+from conftest import REPOSITORY, Program, Scheduler, luigid
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from test_luigi import TASK_OF_STEP, held, wait_until, waits_for
 from tools import needs
 from world import D1, at, document, rejected
+
+T = TypeVar("T")
 
 pytestmark = needs("chromium", "chromedriver")
 
@@ -75,11 +81,11 @@ class Visualizer:
 
     def states(self) -> dict[str, str]:
         """Task → state, as the list shows them."""
-        return {name: row.text.split()[0] for name, row in self.tasks().items()}
+        return steady(lambda: {name: row.text.split()[0] for name, row in self.tasks().items()})
 
     def pressed(self, name: str, button: str, window: str) -> str:
         """What the window says that the button in the task's row opens."""
-        self.tasks()[name].find_element(By.CSS_SELECTOR, button).click()
+        steady(lambda: self.tasks()[name].find_element(By.CSS_SELECTOR, button).click())
         return self.shown(f"{window} pre")
 
     def graph(self, root: str) -> dict[str, str]:
@@ -99,6 +105,24 @@ class Visualizer:
         asked = self.browser.execute_script(script)
         assert len(asked) > 20
         return {str(urlsplit(address).hostname) for address in asked} - {"127.0.0.1"}
+
+
+def steady(look: Callable[[], T]) -> T:
+    """What is seen when the page doesn't draw itself anew in the middle of the look."""
+    for _ in range(9):
+        with suppress(StaleElementReferenceException):
+            return look()
+    return look()
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[Scheduler]:
+    """It lets a failed task be seen for longer than ten seconds: then it would be tried again."""
+    ours, patient = (REPOSITORY / "luigi.cfg").read_text(), tmp_path / "luigi.cfg"
+    assert "\nretry_delay = 10\n" in ours
+    patient.write_text(ours.replace("\nretry_delay = 10\n", "\nretry_delay = 600\n"))
+    with luigid(tmp_path / "luigid", patient) as found:
+        yield found
 
 
 @pytest.fixture
