@@ -40,9 +40,8 @@ def configure(form: str, *, verbose: bool, stream: IO[str] | None = None) -> Non
     _log.setLevel(logging.INFO if _lines or verbose else logging.CRITICAL)
     for name in _QUOTING:
         logging.getLogger(name).setLevel(logging.WARNING)
-    if not verbose:
-        for name in _NOISY:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.NOTSET if verbose else logging.CRITICAL)
 
 
 def _lines_formatter() -> logging.Formatter:

@@ -505,7 +505,7 @@ def test_a_server_without_a_free_connection_is_told_and_awaited(world: World) ->
         assert caught.value.transient
         tries: list[int] = []
 
-        def leave(*_: object) -> None:
+        def leave(*_: object, **__: object) -> None:
             tries.append(1)
             other.close()
 

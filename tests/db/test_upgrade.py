@@ -100,7 +100,7 @@ def test_an_upgrade_does_not_begin_while_an_extraction_runs(world: World) -> Non
     world.put(document("a", "A", at(D1)))
     under_way, go_on = threading.Event(), threading.Event()
 
-    def progress(_: int) -> None:
+    def progress(_: int, __: float | None) -> None:
         under_way.set()
         assert go_on.wait(timeout=60)
 
