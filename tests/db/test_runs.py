@@ -36,7 +36,7 @@ def migrated(world: World, *days: date) -> Run:
     for day in days:
         recorder.handle(Event("started", "contratos", day))
         counts = pipeline.extract(
-            world.settings, day, lambda n, d=day: recorder.handle(Event("progress", "contratos", d, n))
+            world.settings, day, lambda n, _, d=day: recorder.handle(Event("progress", "contratos", d, n))
         )
         recorder.handle(Event("done", "contratos", day, counts.lidos if counts else 0))
         for table in tables.LOADED:
