@@ -27,7 +27,7 @@ VICTIMS = {
 }
 """Who is killed, and how often in a hundred rounds."""
 
-ENDINGS = {0, 10, 13, 14, 16, 130, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}
+ENDINGS = {0, 10, 13, 14, 16, 130, 143, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}
 """How a command may end that was killed, or that lost a server or a worker."""
 
 CLOCK = Moment(0, 0, "clock", "clock")
