@@ -5,6 +5,7 @@ Without a listener (``luigi --module ...``) telling does nothing.
 
 from __future__ import annotations
 
+import logging  # noqa: F401 - before our hook: at a fork its lock is to be taken after ours, as a handler takes them
 import multiprocessing
 import os
 import signal
