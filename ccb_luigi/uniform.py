@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -101,7 +102,8 @@ def reader(
             text = "\n".join(map("\t".join, cells))
         except (KeyError, TypeError):  # something is missing, or isn't text
             return None
-        if not matches(text):
+        # JavaScript is a kind of text to PyMongo, and would pass for it up to here.
+        if not matches(text) or {*map(type, chain.from_iterable(cells))} != {str}:
             return None
         columns = dict(zip(names, zip(*cells, strict=True), strict=True))
         for name in dates:  # February has no 30th, and year 1 means null

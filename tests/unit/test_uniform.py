@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from bson import Code
 from contracts import contract, schedule
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -101,6 +102,10 @@ def test_rows_of_a_uniform_schedule_are_rows_and_text_at_once() -> None:
         {"ValorDoJuros": "1.00\n"},
         {"ValorDoJuros": 1},
         {"ValorDoJuros": {"$numberDecimal": "1.00"}},
+        {"ValorDoJuros": Code("1.00")},
+        {"ValorDaCorrecao": Code("0")},
+        {"NumeroDaParcela": Code("1")},
+        {"DataDeVencimento": Code("2025-05-10")},
         {"NumeroDaParcela": "-1"},
         {"NumeroDaParcela": "1.0"},
         {"NumeroDaParcela": "9999999999"},
