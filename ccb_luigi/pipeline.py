@@ -145,7 +145,10 @@ def reconcile_day(
             reconcile.put(connection, day, result)
             if result.ok:
                 show("empties staging, marks and commits", 90)
-                versions.remember(connection, batch)
+                if _all_loaded_since(connection, day, extraction):
+                    versions.remember(connection, batch)
+                else:  # `rerun --table`: nobody has compared the other tables with what was read now
+                    versions.forget(connection, day)
                 loading.clear(connection, batch)
                 markers.put(connection, markers.RECONCILIATION, day, result.lidos, {})
             return result
@@ -157,6 +160,11 @@ def reconcile_day(
             f" `ccb-luigi rerun --date {day}` reads the date again"
         )
     return result
+
+
+def _all_loaded_since(connection: Connection, day: date, extraction: markers.Marker) -> bool:
+    loads = [markers.find(connection, table.name, day) for table in tables.LOADED]
+    return all(load and load.inserted > extraction.inserted for load in loads)
 
 
 def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from world import D1, D2, World, at, document, unfounded
 
-from ccb_luigi import versions
+from ccb_luigi import markers, versions
 from ccb_luigi.postgres import of_process
 
 # One tampering per way: what a hand at the database can do to what document "a" became.
@@ -172,3 +172,14 @@ def test_a_new_document_takes_the_code_of_an_intact_one(loaded: World) -> None:
     assert loaded.contracts() == {"A": "a", "B": "z", "C": "c"}
     assert loaded.quarantined() == {"b": ["ccb_duplicado"]}
     assert proof(loaded) == (4, 1, 2, 0, 1)
+
+
+def test_a_rerun_of_one_table_vouches_for_no_other(loaded: World) -> None:
+    loaded.query(TAMPERED["enderecos"])
+    of_process(loaded.settings).run(lambda c: markers.forget(c, D1, "parcelas"))
+    loaded.migrate(D1)
+    assert loaded.one("SELECT cidade FROM enderecos WHERE client_id = 'c1'") is None
+    loaded.again(D1)
+    assert loaded.one("SELECT cidade FROM enderecos WHERE client_id = 'c1'") is not None
+    loaded.again(D1)
+    assert intact(loaded) == 3
