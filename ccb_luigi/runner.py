@@ -42,10 +42,11 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0 only if every date is complete; else the first failure's own."""
+        """0 only if every date is complete; else the own one of the first failure that nothing has mended."""
         if not self.incomplete:
             return 0
-        return next((e.exit_code for e in self.failures if e.exit_code), PartitionFailed.exit_code)
+        left = (e.exit_code for e in self.failures if e.exit_code and e.day in self.incomplete)
+        return next(left, PartitionFailed.exit_code)
 
 
 def run(
@@ -58,7 +59,8 @@ def run(
     """Migrates the dates that aren't complete; every one of them is tried, whatever the others do."""
     postgres.of_process(settings).run(schema.check)
     wanted = list(days)
-    todo = [day for day in wanted if day not in set(all_done(markers.STEPS, wanted))]
+    done = set(all_done(markers.STEPS, wanted))
+    todo = [day for day in wanted if day not in done]
     outcome = Outcome(complete=[], incomplete=todo)
 
     def handle(event: Event) -> None:
