@@ -11,13 +11,13 @@ import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeGuard
 
 from bson.errors import InvalidBSON
 
 from ccb_luigi.contract import Document
 from ccb_luigi.errors import ConfigurationError, SourceError
-from ccb_luigi.transform import decode, name_of
+from ccb_luigi.transform import FIRST, LAST, decode, name_of
 
 LARGEST = 48 << 20
 """Bytes of a document: the server takes 16 MiB, its own internal ones are a little larger."""
@@ -54,12 +54,12 @@ class DumpSource:
     def days(self, zone: Any, until: date) -> Iterator[date]:
         """The days up to ``until`` on which some ``updatedAt`` date falls, in order."""
         moments = (document.get("updatedAt") for _, document in self._decoded())
-        found = {m.astimezone(zone).date() for m in moments if isinstance(m, datetime)}
+        found = {m.astimezone(zone).date() for m in moments if _dated(m)}
         return iter(sorted(day for day in found if day <= until))
 
     def odd(self) -> Iterator[bytes]:
         """The documents whose ``updatedAt`` is not a date."""
-        return (raw for raw, d in self._decoded() if not isinstance(d.get("updatedAt"), datetime))
+        return (raw for raw, d in self._decoded() if not _dated(d.get("updatedAt")))
 
     def close(self) -> None:
         """Nothing stays open between two readings."""
@@ -112,3 +112,7 @@ class DumpSource:
             rest, offset = data[position:], offset + position
         if rest:
             raise SourceError(f"{self.path} is truncated: it ends within the document at byte {offset}")
+
+
+def _dated(value: Any) -> TypeGuard[datetime]:
+    return isinstance(value, datetime) and FIRST <= value < LAST

@@ -28,7 +28,7 @@ from pymongo.read_concern import ReadConcern
 from ccb_luigi.dump import DumpSource
 from ccb_luigi.errors import CcbError, ConfigurationError, SourceError
 from ccb_luigi.settings import Settings
-from ccb_luigi.transform import CODEC, id_text, ids_of
+from ccb_luigi.transform import CODEC, FIRST, LAST, id_text, ids_of
 
 BATCH_DOCUMENTS = 1000
 BATCH_VERSIONS = 10_000
@@ -47,20 +47,18 @@ _NOT_DATES = [
     "double", "string", "object", "binData", "undefined", "objectId", "bool", "regex", "dbPointer",
     "javascript", "symbol", "javascriptWithScope", "int", "timestamp", "long", "decimal", "minKey", "maxKey",
 ]  # fmt: skip
-_FIRST = datetime(1, 1, 2, tzinfo=UTC)  # the day before is .NET's null
-_LAST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 ODD_DATES: dict[str, Any] = {
     "$or": [
         {"updatedAt": None},  # null and missing
         {"updatedAt": {"$type": _NOT_DATES}},
         {"updatedAt": []},
-        {"updatedAt": {"$lt": _FIRST}},
-        {"updatedAt": {"$gte": _LAST}},
+        {"updatedAt": {"$lt": FIRST}},
+        {"updatedAt": {"$gte": LAST}},
     ]
 }
 """The documents whose ``updatedAt`` is not a date that Python can hold."""
 
-EVERYTHING = (_FIRST, _LAST)
+EVERYTHING = (FIRST, LAST)
 """The range whose documents, with the odd ones, are all."""
 
 
@@ -191,20 +189,28 @@ class MongoSource:
             return {id_text(each["_id"]) for each in primary.find({"_id": {"$in": wanted}}, {"_id": 1})}
 
     def days(self, zone: Any, until: date) -> Iterator[date]:
-        """See ``Source``; one index seek per day that has documents."""
+        """See ``Source``; one index seek per day that has documents.
+
+        The server reads the time, as it has found it: of two ``updatedAt`` PyMongo would take the other one.
+        """
         end = datetime.combine(until + timedelta(days=1), datetime.min.time(), zone)
-        after = _FIRST
+        after = FIRST
         while True:
             with translated():
-                found = self.collection.find_one(
-                    {"updatedAt": {"$gte": after, "$lt": end}, "updatedAt.0": {"$exists": False}},
-                    {"updatedAt": 1},
-                    sort=[("updatedAt", 1)],
+                found = self.collection.aggregate(
+                    [
+                        {"$match": {**in_range(after, end), "updatedAt.0": {"$exists": False}}},
+                        {"$sort": {"updatedAt": 1}},
+                        {"$limit": 1},
+                        {"$project": {"_id": 0, "moment": "$updatedAt"}},
+                    ]
                 )
-            moment = found and found["updatedAt"]
-            if not isinstance(moment, datetime):
+                moments = [each.get("moment") for each in found]
+            if not moments:
                 return
-            day = moment.astimezone(zone).date()
+            if not isinstance(moments[0], datetime) or not after <= moments[0] < end:
+                raise SourceError("MongoDB found a document by another time than it says to be its own")
+            day = moments[0].astimezone(zone).date()
             yield day
             after = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone).astimezone(UTC)
 

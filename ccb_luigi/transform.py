@@ -26,6 +26,9 @@ from ccb_luigi.values import EPOCH, Unreadable
 CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
+# Between these every zone has a day for a date; the day before the first is .NET's null.
+FIRST = datetime(1, 1, 2, tzinfo=UTC)
+LAST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000").search
 MAX_ID = 255
 BY_BYTES = "sha256:"

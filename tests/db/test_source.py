@@ -21,6 +21,7 @@ from world import World
 
 from ccb_luigi import pipeline, postgres, source
 from ccb_luigi.block import Task
+from ccb_luigi.errors import SourceError
 from ccb_luigi.settings import Settings
 from ccb_luigi.staging import stage
 
@@ -308,6 +309,23 @@ def test_a_list_of_dates_hides_no_other_day(world: World) -> None:
         dated("last", utc(2026, 3, 4, 12)),
     )
     assert days(world.settings, AFTER) == [BEFORE, DAY, AFTER]
+
+
+@pytest.mark.parametrize("answer", [utc(2026, 3, 1), utc(2027, 1, 1), "2026-03-03", None], ids=str)
+def test_a_time_that_was_not_asked_for_ends_the_list_of_days_with_an_error(
+    world: World, answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two ``updatedAt``, one of them found and the other one told: no day is left out, and none for ever."""
+    world.put(dated("first", utc(2026, 3, 2, 12)))
+    answers = iter([[{"moment": utc(2026, 3, 2, 12)}], [{"moment": answer}]])
+
+    def aggregate(_: object, pipeline: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        assert pipeline[-1]["$project"]["_id"] == 0, "an _id may be bytes that nobody can decode"
+        return next(answers)
+
+    monkeypatch.setattr(pymongo.collection.Collection, "aggregate", aggregate)
+    with pytest.raises(SourceError):
+        days(world.settings, AFTER)
 
 
 def test_days_of_an_empty_collection_are_none(settings: Settings) -> None:

@@ -92,3 +92,15 @@ def test_documents_are_found_by_their_ids(tmp_path: Path) -> None:
     oid = ObjectId("65f0c0ffee65f0c0ffee65f0")
     source = dump(tmp_path / "c.bson", raw(1), raw(2, _id=oid), b"\x05\x00\x00\x00\x00")
     assert list(source.by_ids([str(oid), "nobody"])) == [raw(2, _id=oid)]
+
+
+@pytest.mark.parametrize(
+    "never", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)], ids=str
+)
+def test_a_time_that_is_no_day_everywhere_is_odd_and_hides_no_other_day(
+    tmp_path: Path, never: datetime
+) -> None:
+    good, odd = raw(1, updatedAt=START), raw(2, updatedAt=never)
+    source = dump(tmp_path / "c.bson", odd, good)
+    assert list(source.days(ZoneInfo("Pacific/Auckland"), date.max)) == [date(2026, 3, 3)]
+    assert list(source.odd()) == [odd]
