@@ -5,7 +5,7 @@ Without a listener (``luigi --module ...``) telling does nothing.
 
 from __future__ import annotations
 
-import logging  # noqa: F401 - before our hook: at a fork its lock is to be taken after ours, as a handler takes them
+import logging  # noqa: F401 - before our hook at forks: its lock is then taken after ours, as a handler does
 import multiprocessing
 import os
 import signal
@@ -60,17 +60,28 @@ def tell(event: Event) -> None:
 
 @contextmanager
 def listening(handle: Callable[[Event], None]) -> Iterator[None]:
-    """Calls ``handle``, in a thread, for each event of this process and of those that it forks."""
+    """Calls ``handle``, in a thread, for each event of this process and of those that it forks.
+
+    An error of it ends the handling, not the listening (whoever tells would wait for a reader that is gone),
+    and is raised at the end of the block.
+    """
     global _writer
     reader, _writer = multiprocessing.Pipe(duplex=False)
+
+    broken: list[BaseException] = []
 
     def pump() -> None:
         while True:
             event = reader.recv() if reader.poll(IDLE_SECONDS) else IDLE
             if event is None:
                 return
-            with _handling:
-                handle(event)
+            if broken:
+                continue
+            try:
+                with _handling:
+                    handle(event)
+            except BaseException as error:  # noqa: BLE001 - a pipe that broke ends as SystemExit here
+                broken.append(error)
 
     thread = threading.Thread(target=pump, daemon=True)
     thread.start()
@@ -81,3 +92,5 @@ def listening(handle: Callable[[Event], None]) -> Iterator[None]:
         _writer = None
         writer.send(None)
         thread.join(timeout=5)
+    if broken:
+        raise broken[0]
