@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from threading import Thread
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from pymongo import MongoClient, ReadPreference
 from pymongo.client_session import ClientSession
@@ -29,6 +31,8 @@ from ccb_luigi.dump import DumpSource
 from ccb_luigi.errors import CcbError, ConfigurationError, SourceError
 from ccb_luigi.settings import Settings
 from ccb_luigi.transform import CODEC, FIRST, LAST, id_text, ids_of
+
+T = TypeVar("T")
 
 BATCH_DOCUMENTS = 1000
 BATCH_VERSIONS = 10_000
@@ -95,7 +99,7 @@ class Source(Protocol):
         """The days up to ``until`` on which some ``updatedAt`` date falls, in order."""
 
     def odd(self) -> Iterator[bytes]:
-        """Raw documents whose ``updatedAt`` is not a date."""
+        """Raw documents whose ``updatedAt`` is not a date, at least ``VERSION`` of each."""
 
     def close(self) -> None:
         """Ends all connections."""
@@ -139,7 +143,7 @@ class MongoSource:
             for raw in self._read(query, session=session):
                 self._found += 1
                 yield raw
-            if self._found < self._expected.result():
+            if self._expected.exception() or self._found < self._expected.result():
                 self._refuse_short(self._found, query, session)
 
     def share_read(self) -> float | None:
@@ -151,7 +155,7 @@ class MongoSource:
 
     def odd(self) -> Iterator[bytes]:
         """See ``Source``."""
-        return self._few(ODD_DATES)
+        return self._few(ODD_DATES, VERSION)
 
     def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
         """See ``Source``."""
@@ -221,11 +225,11 @@ class MongoSource:
         for batch in self.collection.find_raw_batches(query, fields, **options):
             yield from split(batch)
 
-    def _few(self, query: dict[str, Any]) -> Iterator[bytes]:
+    def _few(self, query: dict[str, Any], fields: dict[str, Any] | None = None) -> Iterator[bytes]:
         """Documents of which there are hardly ever more than a batch: only then are they counted."""
         with translated():
             found = 0
-            for raw in self._read(query):
+            for raw in self._read(query, fields):
                 found += 1
                 yield raw
             if found >= BATCH_DOCUMENTS:
@@ -264,11 +268,18 @@ class MongoSource:
                         MongoSource.snapshots = False
                     raise
                 return
-        aside = ThreadPoolExecutor(1)
-        try:
-            yield aside.submit(self.collection.count_documents, query), None
-        finally:
-            aside.shutdown(wait=False, cancel_futures=True)
+        # A daemon: nobody waits for the count of a read that has failed.
+        Thread(
+            target=_settle, args=(counted, partial(self.collection.count_documents, query)), daemon=True
+        ).start()
+        yield counted, None
+
+
+def _settle(future: Future[T], work: Callable[[], T]) -> None:
+    try:
+        future.set_result(work())
+    except Exception as error:  # noqa: BLE001 - who asks for the result gets it
+        future.set_exception(error)
 
 
 def split(batch: bytes) -> Iterator[bytes]:
