@@ -72,16 +72,20 @@ def put(connection: Connection, step: str, day: date, rows: int, counts: dict[st
     )
 
 
-def forget(connection: Connection, day: date, table: str | None = None) -> None:
-    """Removes the date's markers: all, or the table's own and those of what depends on it.
+def again(table: str | None = None) -> list[str]:
+    """The steps of a date that is done again: all, or the table's own and those of what depends on it.
 
-    The extraction's goes as well, since staging is empty after a migration, and the reconciliation's.
+    The extraction as well, since staging is empty after a migration, and the reconciliation.
     """
-    steps = list(STEPS)
-    if table is not None:
-        again = [table, *(dependant.name for dependant in tables.dependants(tables.BY_NAME[table]))]
-        steps = [EXTRACTION, *again, RECONCILIATION]
+    if table is None:
+        return list(STEPS)
+    dependants = (dependant.name for dependant in tables.dependants(tables.BY_NAME[table]))
+    return [EXTRACTION, table, *dependants, RECONCILIATION]
+
+
+def forget(connection: Connection, day: date, table: str | None = None) -> None:
+    """Removes the date's markers: all, or those of the steps to be done again with the table."""
     connection.execute(
         text("DELETE FROM table_updates WHERE update_id = ANY(:ids)"),
-        {"ids": [update_id(step, day) for step in steps]},
+        {"ids": [update_id(step, day) for step in again(table)]},
     )

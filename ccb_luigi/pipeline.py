@@ -32,7 +32,7 @@ from ccb_luigi.block import Task, transform_of
 from ccb_luigi.errors import CircuitBroken, NotReconciled, StagingIncomplete
 from ccb_luigi.settings import LONGEST_OVERLAP, Settings
 from ccb_luigi.staging import Counts, stage
-from ccb_luigi.transform import name_of
+from ccb_luigi.transform import Refused, name_of
 
 AD_HOC = 0
 """The batch of documents that are migrated by ``_id``; a date's batch is its ordinal, from 1 on."""
@@ -177,7 +177,7 @@ def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
         schema.check(connection)
         postgres.lock(connection, "avulsos", *map(table_lock, tables.LOADED))
         loading.discard(connection, AD_HOC)
-        started = datetime.now(UTC)
+        started = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
         erased = forgotten.load(connection, settings)
         with source.opened(settings) as origin:
             task = Task(AD_HOC, None, settings.zone, settings.promoted, erased)
@@ -287,11 +287,12 @@ def _quarantine_duplicates(connection: Connection, settings: Settings, ids: list
             name = name_of(raw)
             if name in missing:
                 del missing[name]
-                duplicate = quarantine.duplicate(name, raw)
-                if erased and erased.drops(duplicate):  # it is an erased client's by now
+                judged = transform.judge(raw)  # it may have become unfit as well
+                rejection = judged if isinstance(judged, Refused) else quarantine.duplicate(name, raw)
+                if erased and erased.drops(rejection):  # it is an erased client's by now
                     continue
                 partition = transform.partition_of_raw(raw) or transform.today()
-                quarantine.put(connection, [duplicate], partition)
+                quarantine.put(connection, [rejection], partition)
     for name in missing:
         quarantine.put(connection, [quarantine.duplicate(name, b"")], transform.today())
 

@@ -8,6 +8,7 @@ is *pending*.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -19,7 +20,7 @@ from ccb_luigi import forgotten, parallel, postgres, schema, source
 from ccb_luigi.comparison import DIFFERS, EXTRA, MISSING, STALE, Difference, Proof, Target, compare, target_of
 from ccb_luigi.expected import Expected, expected
 from ccb_luigi.settings import Settings
-from ccb_luigi.transform import quick_name
+from ccb_luigi.transform import name_of
 
 GROUP_DOCUMENTS = 250
 GROUP_BYTES = 8 << 20
@@ -54,18 +55,19 @@ def verify(settings: Settings, scope: Scope, progress: Progress = lambda _: None
             fresh = partial(_fresh, settings.zone, settings.promoted, scope.day)
             documents = _documents(connection, origin, settings, scope)
             if erased := forgotten.load(connection, settings):  # nothing of them is to be here
-                documents = (raw for raw in documents if not erased.drops_raw(raw, quick_name(raw)))
-            groups = parallel.ordered_map(
+                documents = (raw for raw in documents if not erased.drops_raw(raw, name_of(raw)))
+            groups_in_order = parallel.ordered_map(
                 fresh,
                 _groups(documents),
                 settings.processes,
                 let_go=lambda: [postgres.driver_connection(connection).fileno()],
             )
-            for group in groups:
-                target = target_of(connection, group)
-                compare(group, target, proof)
-                _remember(connection, group, target)
-                progress(proof.documents)
+            with closing(groups_in_order) as groups:
+                for group in groups:
+                    target = target_of(connection, group)
+                    compare(group, target, proof)
+                    _remember(connection, group, target)
+                    progress(proof.documents)
         _finish(connection, scope, proof)
         return proof
 

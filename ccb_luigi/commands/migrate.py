@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import click
 from sqlalchemy import Connection
 
-from ccb_luigi import block, display, logs, markers, postgres, source, stopping, versions
+from ccb_luigi import block, display, logs, markers, postgres, schema, source, stopping, versions
 from ccb_luigi.commands import sweep
 from ccb_luigi.commands.frame import (
     DAY,
@@ -79,6 +79,9 @@ def rerun(settings: Settings, day: date, table: str | None, thorough: bool, work
     """Forget the markers of a date and migrate it again."""
 
     def forget(connection: Connection) -> None:
+        schema.check(connection)
+        steps = markers.again(table)
+        postgres.lock(connection, *(markers.update_id(step, day) for step in steps))
         markers.forget(connection, day, table)
         if thorough:
             versions.forget(connection, day)
@@ -108,7 +111,7 @@ def nightly(settings: Settings, workers: int | None) -> int:
                 swept = _sweep(settings, last, recorder, failures)
                 code = code or swept
         except Stopped as stopped:
-            code = _stopped(days, stopped, failures)
+            code = _stopped(days, stopped, recorder, failures)
         recorder.run.exit_code = code
         return code
 
@@ -119,7 +122,7 @@ def _deadline(settings: Settings) -> datetime | None:
     return stopping.following(end, settings.zone) if end else None
 
 
-def _stopped(days: list[date], stopped: Stopped, failures: list[Event]) -> int:
+def _stopped(days: list[date], stopped: Stopped, recorder: Recorder, failures: list[Event]) -> int:
     """Says in one line what is left of a night that had to end; its exit status.
 
     As always the first failure gives the number, but a signal's is its own.
@@ -128,6 +131,7 @@ def _stopped(days: list[date], stopped: Stopped, failures: list[Event]) -> int:
 
     stopping.heard()
     complete = set(all_done(markers.STEPS, days))
+    recorder.run.complete = len(complete)
     missing = [day for day in days if day not in complete]
     left = f"missing: {', '.join(map(str, missing))}" if missing else "the sweep is not finished"
     complain(

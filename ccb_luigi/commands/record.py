@@ -19,6 +19,7 @@ from ccb_luigi.commands.frame import complain, words_of
 from ccb_luigi.errors import CcbError
 from ccb_luigi.runs import History, Recorder, Run
 from ccb_luigi.settings import Settings
+from ccb_luigi.stopping import Stopped
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -42,8 +43,9 @@ def recorded(settings: Settings, command: str, days: Sequence[date] = ()) -> Ite
 def _status(error: BaseException) -> int:
     if isinstance(error, (CcbError, click.ClickException)):
         return error.exit_code
-    if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
-        return 130
+    for stop in (error, error.__context__):  # a library may have stumbled over it
+        if isinstance(stop, KeyboardInterrupt):
+            return stop.exit_code if isinstance(stop, Stopped) else Stopped.exit_code
     return error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
 
 
