@@ -16,12 +16,14 @@ from dataclasses import dataclass, replace
 from datetime import date
 from multiprocessing.connection import Connection
 
+from ccb_luigi import stopping
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """``kind``: started, progress, done, failed, or idle (nothing happened for a moment).
 
-    ``rows``: documents read so far, or rows of the step.
+    ``rows``: documents read so far, or rows of the step. ``shard``: its number, of a plan's steps.
     """
 
     kind: str
@@ -30,6 +32,7 @@ class Event:
     rows: int = 0
     message: str = ""
     exit_code: int = 0
+    shard: int = 0
 
 
 IDLE = Event("idle")
@@ -45,7 +48,7 @@ _handling = threading.Lock()
 def _in_child() -> None:
     _handling.release()
     if _writer is not None:  # Ctrl-C reaches every process of the terminal: the parent says the words
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, stopping.of_children())
 
 
 # A child forked in the middle of a print would inherit the locked stdout, and hang at its end.

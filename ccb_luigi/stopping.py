@@ -42,6 +42,50 @@ class DeadlinePassed(Stopped):
     exit_code = 21
 
 
+class Gentle:
+    """Whether the command was asked to end after what is under way."""
+
+    asked = False
+
+
+_of_children: signal.Handlers = signal.SIG_DFL
+
+
+@contextmanager
+def gently(told: Callable[[], None]) -> Iterator[Gentle]:
+    """The first Ctrl-C has Luigi end what is under way and begin nothing else; the second ends all at once.
+
+    ``told`` is called when it has been heard. Ctrl-C reaches every process of a terminal: the workers, whose
+    work is to be finished, don't hear it. Luigi's own signal for this is SIGUSR1; until it listens to that,
+    nothing is under way.
+    """
+    global _of_children
+    gentle = Gentle()
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        listens = callable(signal.getsignal(signal.SIGUSR1))
+        if gentle.asked or not listens:
+            raise KeyboardInterrupt
+        gentle.asked = True
+        os.kill(os.getpid(), signal.SIGUSR1)
+        told()
+
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGUSR1)}
+    signal.signal(signal.SIGINT, hear)
+    _of_children = signal.SIG_IGN
+    try:
+        yield gentle
+    finally:
+        _of_children = signal.SIG_DFL
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+
+
+def of_children() -> signal.Handlers:
+    """What a worker does at Ctrl-C: it ends, or leaves that to its parent."""
+    return _of_children
+
+
 _cutters: dict[int, Callable[[], None]] = {}
 _numbers = count()
 _unheard: Stopped | None = None
