@@ -6,6 +6,7 @@ and keeps them to its commit: while one loads, the others read and judge.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from datetime import date
@@ -207,6 +208,13 @@ def _proof(found: dict[str, str]) -> Reconciliation:
     return Reconciliation(**values)
 
 
+# Without a duration: a shard's is its own, and no date's.
+_MARK = """
+    INSERT INTO table_updates (update_id, target_table, particao, linhas, contagens)
+    VALUES (:id, :step, :day, :rows, CAST(:counts AS jsonb))
+"""
+
+
 def _mark(connection: Connection, number: int, days: Days) -> None:
     """All markers of the dates, in place of those that a run left half-way. What is complete stays."""
     schema.check(connection)
@@ -220,9 +228,19 @@ def _mark(connection: Connection, number: int, days: Days) -> None:
         if marked:
             loading.discard(connection, day.toordinal())
             markers.forget(connection, day)
-        for step in markers.STEPS:
-            markers.put(connection, step, day, rows.get(step, 0) if step in tables.BY_NAME else result.lidos,
-                        {"plano": number})  # fmt: skip
+        connection.execute(
+            text(_MARK),
+            [
+                {
+                    "id": markers.update_id(step, day),
+                    "step": step,
+                    "day": day,
+                    "rows": rows.get(step, 0) if step in tables.BY_NAME else result.lidos,
+                    "counts": json.dumps({"plano": number}),
+                }
+                for step in markers.STEPS
+            ],
+        )
         reconcile.put(connection, day, result)
 
 
