@@ -26,6 +26,9 @@ MOST_PROCESSES = 4
 LONGEST_OVERLAP = 168
 """Hours. What is committed a week late is the sweep's."""
 
+LOCAL = "local"
+"""The executor that is processes of this machine."""
+
 LOG_FORMATS = ("auto", "text", "json")
 
 SHORTEST_FORGET_KEY = 16
@@ -64,6 +67,7 @@ class Settings:
     alert_webhook: str = field(default="", repr=False)
     runbook_url: str = "docs/runbook.md"
     processes: int = field(default_factory=lambda: min(os.cpu_count() or 1, MOST_PROCESSES))
+    executor: str = LOCAL
 
     def __post_init__(self) -> None:
         try:
@@ -82,6 +86,10 @@ class Settings:
             raise ConfigurationError("CCB_DEADLINE is not a time of day such as 06:00")
         if self.pushgateway_url and not self.pushgateway_url.startswith(("http://", "https://")):
             raise ConfigurationError("CCB_PUSHGATEWAY_URL must begin with http:// or https://")
+        if self.executor != LOCAL and not re.fullmatch(r"(tcp|tls)://[^\s/@]+:\d+", self.executor):
+            raise ConfigurationError(
+                "CCB_EXECUTOR must be local, or the address of a Dask scheduler: tcp://HOST:PORT or tls://HOST:PORT"
+            )
         if self.log_format not in LOG_FORMATS:
             raise ConfigurationError(f"CCB_LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}")
         if unknown := self.promoted - FINDINGS.keys():

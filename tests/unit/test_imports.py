@@ -29,6 +29,7 @@ OWNERS = {
     "pymongo": {"source"},
     "psycopg2": {"postgres", "quarantine"},
     "cerberus": {"contract"},
+    "distributed": {"cluster"},
 }
 
 
