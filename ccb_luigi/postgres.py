@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ccb_luigi.errors import Busy, CcbError, ConfigurationError, SchemaOutdated, TargetError
+from ccb_luigi.errors import Busy, CcbError, ConfigurationError, SchemaOutdated, TargetError, unreachable
 from ccb_luigi.heartbeat import watched
 from ccb_luigi.retry import retrying
 from ccb_luigi.settings import Settings
@@ -224,7 +224,7 @@ def _of_connection(message: str) -> TargetError:
             return TargetError(f"PostgreSQL refused the connection: {meaning} (CCB_POSTGRES_URL)")
     if re.search(_NO_ROOM, message, re.IGNORECASE):
         return TargetError("PostgreSQL has no connection free (max_connections, or a limit)", transient=True)
-    return TargetError("PostgreSQL can't be reached, or the connection broke", transient=True)
+    return TargetError(unreachable("PostgreSQL", message), transient=True)
 
 
 def _cutter(connection: Connection) -> Callable[[], None]:
