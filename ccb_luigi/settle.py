@@ -36,9 +36,10 @@ def settle(settings: Settings, tell: Tell) -> None:
             return
         there = set(connection.execute(text(_INDEXES)).scalars())
         for table, index in tables.indexes():
-            if index.name not in there:
+            kind = connection.execute(text(_KIND), {"table": table.fullname}).scalar()
+            if kind and index.name not in there:
                 tell(f"building index {index.name} ...")
-                _build(target, connection, table, index)
+                _build(target, connection, table, kind, index)
         for name, constraint in connection.execute(text(_NOT_VALID)).all():
             tell(f"validating {constraint} of {name} ...")
             connection.execute(text(f'ALTER TABLE {name} VALIDATE CONSTRAINT "{constraint}"'))
@@ -63,6 +64,8 @@ _INDEXES = """
     WHERE i.indisvalid AND CAST(c.relnamespace AS regnamespace)::text IN ('public', 'controle')
 """
 
+_KIND = "SELECT CAST(relkind AS text) FROM pg_class WHERE oid = to_regclass(:table)"
+
 _NOT_VALID = """
     SELECT CAST(CAST(conrelid AS regclass) AS text), conname FROM pg_constraint
     WHERE NOT convalidated AND contype IN ('c', 'f') AND conparentid = 0
@@ -81,28 +84,25 @@ _PARTS_WITHOUT = """
 """
 
 
-def _build(target: postgres.Postgres, connection: Connection, table: Table, index: Index) -> None:
+def _build(target: postgres.Postgres, connection: Connection, table: Table, kind: str, index: Index) -> None:
     name = f"{table.schema or 'public'}.{index.name}"
     definition = str(CreateIndex(index).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
     create, _, on = definition.partition(f" {index.name} ON {table.fullname} ")
-    partitioned = connection.execute(
-        text("SELECT relkind = 'p' FROM pg_class WHERE oid = CAST(:table AS regclass)"),
-        {"table": table.fullname},
-    ).scalar_one()
-    if not partitioned:
+    if kind == "r":
         # What an interrupted build left is there, not valid, and costs every write.
         connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
         connection.execute(text(f"{create} CONCURRENTLY {index.name} ON {table.fullname} {on}"))
         return
-    connection.execute(text(f"{create} IF NOT EXISTS {index.name} ON ONLY {table.fullname} {on}"))
+    target.run(partial(_briefly, f"{create} IF NOT EXISTS {index.name} ON ONLY {table.fullname} {on}"))
     parts = connection.execute(text(_PARTS_WITHOUT), {"table": table.fullname, "index": name}).scalars()
     for part in parts.all():
         of_part = f"{part}_{index.name}"
         connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {of_part}"))
         connection.execute(text(f"{create} CONCURRENTLY {of_part.rpartition('.')[2]} ON {part} {on}"))
-        target.run(partial(_attach, name, of_part))
+        target.run(partial(_briefly, f"ALTER INDEX {name} ATTACH PARTITION {of_part}"))
 
 
-def _attach(index: str, of_part: str, connection: Connection) -> None:
+def _briefly(statement: str, connection: Connection) -> None:
+    """Changes catalogues only, but the lock that it takes may have to be waited for: rather again later."""
     postgres.wait_briefly(connection)
-    connection.execute(text(f"ALTER INDEX {index} ATTACH PARTITION {of_part}"))
+    connection.execute(text(statement))
