@@ -1,9 +1,9 @@
 """``parcelas`` in parts by the hash of ``ccb_code``, and back into one table, with the rows that are there.
 
 One transaction: it copies the rows into a new table beside the old one, gives it all that the old one has,
-and in the end puts it in the old one's place. Nobody may write meanwhile (no step runs, and ``parcelas`` is
-locked against others), everybody may read: readers wait only for the exchange, which tries again rather than
-queue behind a long query. Whatever ends it before the commit leaves the old table as it was.
+and in the end puts it in the old one's place. Nobody may write meanwhile (no step runs, and ``parcelas`` and
+``operacoes`` are locked against others), everybody may read: readers wait only for the exchange, which tries
+again rather than queue behind a long query. Whatever ends it before the commit leaves the old table there.
 
 Views and functions stay the same objects, so that what depends on them needs nothing. What depends on
 ``parcelas`` in a way that isn't known here refuses the whole beforehand, by name.
@@ -53,7 +53,8 @@ def partition(settings: Settings, parts: int, tell: Tell) -> Done:
         before = parts_of(connection)
         if parts == before:
             return Done(before, parts, 0)
-        connection.execute(text("LOCK TABLE public.parcelas IN EXCLUSIVE MODE"))
+        # The foreign key will need the first of them: who writes both mustn't be met halfway.
+        connection.execute(text("LOCK TABLE public.operacoes, public.parcelas IN EXCLUSIVE MODE"))
         _refuse_unknown(connection)
         tell("copying the rows of parcelas ...")
         rows = _copy(connection, parts)
@@ -228,6 +229,8 @@ def _exchange(connection: Connection) -> None:
     for definition in dependants:
         _plainly(connection, definition)
     connection.execute(text("SET LOCAL search_path TO public"))
+    # Dropping the old foreign key takes the first of them as well, and most queries come in this order.
+    connection.execute(text("LOCK TABLE public.operacoes, public.parcelas IN ACCESS EXCLUSIVE MODE"))
     connection.execute(text("DROP TABLE public.parcelas"))
     connection.execute(text("ALTER TABLE particoes.parcelas SET SCHEMA public"))
     left = text("SELECT count(*) FROM pg_class WHERE relnamespace = CAST('particoes' AS regnamespace)")
