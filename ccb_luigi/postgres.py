@@ -8,7 +8,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg2
@@ -29,6 +29,9 @@ T = TypeVar("T")
 COPY_BLOCK = 1 << 18
 
 SECONDS_TO_CONNECT = 10
+
+LONGEST_QUEUE = "500ms"
+"""For how long a statement that changes a table waits for it, and others behind it."""
 
 # Shown in pg_stat_activity; the timeouts make a lost peer known within minutes instead of hours.
 _CONNECT: dict[str, Any] = {
@@ -141,8 +144,25 @@ class Postgres:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """The only place where a transaction begins. Errors come out as ours, without data."""
+        with self._used(self.engine.begin) as connection:
+            yield connection
+
+    @contextmanager
+    def outside(self) -> Iterator[Connection]:
+        """For what refuses to be in a transaction (CONCURRENTLY): each statement is one of its own."""
+
+        @contextmanager
+        def opened() -> Iterator[Connection]:
+            with self.engine.connect() as connection:
+                yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+        with self._used(opened) as connection:
+            yield connection
+
+    @contextmanager
+    def _used(self, opened: Callable[[], AbstractContextManager[Connection]]) -> Iterator[Connection]:
         try:
-            with self.engine.begin() as connection:
+            with opened() as connection:
                 cut = _cutter(connection)
                 with watched(self._answers, cut), cut_when_stopped(cut):
                     yield connection
@@ -246,6 +266,16 @@ def lock(connection: Connection, *names: str, shared: bool = False) -> None:
             text(f"SELECT pg_advisory_xact_lock{kind}(hashtextextended(:name, 0))"),
             {"name": f"ccb_luigi:{name}"},
         )
+
+
+def wait_briefly(connection: Connection) -> None:
+    """From here to the transaction's end no lock is waited for longer than a moment.
+
+    Whoever waits for a table's strongest lock makes all others wait that come after: behind one long query
+    of an analyst nobody could read. Shorter than ``deadlock_timeout`` (1 s): of two who wait for each other
+    it is us who give up.
+    """
+    connection.execute(text(f"SET LOCAL lock_timeout = '{LONGEST_QUEUE}'"))
 
 
 def lock_alone(connection: Connection, name: str, waiting: Callable[[str], None]) -> None:
