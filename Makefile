@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint docs torture mutations install-service bench bench-growth bench-gates \
+.PHONY: help run test unit lint docs torture mutations install-service bench bench-growth bench-locks bench-gates \
 	test-airflow clean
 
 help: ## This list
@@ -52,6 +52,10 @@ bench: $(BIN)/.bench ## Speed beside the limit and the usual way (CONTRACTS=2000
 
 bench-growth: $(BIN)/.bench ## Time and memory as a date grows (SIZES="20000 100000 500000")
 	@$(BIN)/python -m benchmarks.growth $(SIZES)
+
+PARCELAS ?= 10000000
+bench-locks: $(BIN)/.bench ## How long a changing schema keeps readers and writers waiting (PARCELAS=10000000)
+	@$(BIN)/python -m benchmarks.locks --parcelas $(PARCELAS)
 
 bench-gates: $(BIN)/.bench ## Candidates for the gate of the contract, in microseconds per document
 	@$(BIN)/python -m benchmarks.gates --repeat $(REPEAT)

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from ccb_luigi import (
+    cluster,
     forgotten,
     loading,
     markers,
@@ -76,7 +77,7 @@ def migrate_shard(
                     f"shard {shard}: the source is another one than the plan {number} was made of"
                 )
             counts = stage(
-                connection, task, origin.shard(piece), processes=settings.processes, progress=progress
+                connection, task, origin.shard(piece), workers=cluster.workers(settings), progress=progress
             )
         if _tripped(settings, counts.por_data):  # what is staged goes, what is quarantined stays
             return counts

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import Connection, Table, text
 
 from ccb_luigi import (
+    cluster,
     fingerprint,
     forgotten,
     loading,
@@ -71,7 +72,7 @@ def extract(settings: Settings, day: date, progress: Reading = lambda *_: None) 
                     Task(batch, day, settings.zone, settings.promoted, erased),
                     origin.documents(*settings.bounds(day)),
                     known=versions.Known(connection, batch, day, rules),
-                    processes=settings.processes,
+                    workers=cluster.workers(settings),
                     progress=lambda read: progress(read, origin.share_read()),
                 )
             if tripped(counts.lidos, counts.quarentena, settings.max_rejected_share):

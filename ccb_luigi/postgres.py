@@ -8,7 +8,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg2
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ccb_luigi.errors import Busy, CcbError, ConfigurationError, SchemaOutdated, TargetError
+from ccb_luigi.errors import Busy, CcbError, ConfigurationError, SchemaOutdated, TargetError, unreachable
 from ccb_luigi.heartbeat import watched
 from ccb_luigi.retry import retrying
 from ccb_luigi.settings import Settings
@@ -29,6 +29,9 @@ T = TypeVar("T")
 COPY_BLOCK = 1 << 18
 
 SECONDS_TO_CONNECT = 10
+
+LONGEST_QUEUE = "500ms"
+"""For how long a statement that changes a table waits for it, and others behind it."""
 
 # Shown in pg_stat_activity; the timeouts make a lost peer known within minutes instead of hours.
 _CONNECT: dict[str, Any] = {
@@ -122,8 +125,12 @@ class Postgres:
             pool_pre_ping=True,
             hide_parameters=True,
         )
-
         event.listen(self.engine, "before_cursor_execute", _into_own_staging, retval=True)
+
+    def begin_in_child(self) -> None:
+        """After a fork: the parent's connections stay open, and are the parent's alone."""
+        self.engine.dispose(close=False)
+        self._patience = self._deadline
 
     def _connect(self) -> Any:
         connection = psycopg2.connect(self._dsn, **_CONNECT)
@@ -143,8 +150,25 @@ class Postgres:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """The only place where a transaction begins. Errors come out as ours, without data."""
+        with self._used(self.engine.begin) as connection:
+            yield connection
+
+    @contextmanager
+    def outside(self) -> Iterator[Connection]:
+        """For what refuses to be in a transaction (CONCURRENTLY): each statement is one of its own."""
+
+        @contextmanager
+        def opened() -> Iterator[Connection]:
+            with self.engine.connect() as connection:
+                yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+        with self._used(opened) as connection:
+            yield connection
+
+    @contextmanager
+    def _used(self, opened: Callable[[], AbstractContextManager[Connection]]) -> Iterator[Connection]:
         try:
-            with self.engine.begin() as connection:
+            with opened() as connection:
                 cut = _cutter(connection)
                 with watched(self._answers, cut), cut_when_stopped(cut):
                     yield connection
@@ -174,13 +198,16 @@ _of_process: tuple[int, Settings, Postgres] | None = None
 
 
 def of_process(settings: Settings) -> Postgres:
-    """This process' pool. A forked child makes its own: a shared connection would mix rows up."""
+    """This process' pool. A forked child connects anew: a shared connection would mix rows up.
+
+    It goes on with what its parent's engine has learnt of the server, and with the statements compiled there.
+    """
     global _of_process
-    if _of_process and _of_process[0] == os.getpid() and _of_process[1] == settings:
-        return _of_process[2]
     if _of_process and _of_process[0] != os.getpid():
-        _of_process[2].engine.dispose(close=False)
-    _of_process = (os.getpid(), settings, Postgres(settings))
+        _of_process[2].begin_in_child()
+        _of_process = (os.getpid(), *_of_process[1:])
+    if not _of_process or _of_process[1] != settings:
+        _of_process = (os.getpid(), settings, Postgres(settings))
     return _of_process[2]
 
 
@@ -226,7 +253,7 @@ def _of_connection(message: str) -> TargetError:
             return TargetError(f"PostgreSQL refused the connection: {meaning} (CCB_POSTGRES_URL)")
     if re.search(_NO_ROOM, message, re.IGNORECASE):
         return TargetError("PostgreSQL has no connection free (max_connections, or a limit)", transient=True)
-    return TargetError("PostgreSQL can't be reached, or the connection broke", transient=True)
+    return TargetError(unreachable("PostgreSQL", message), transient=True)
 
 
 def _cutter(connection: Connection) -> Callable[[], None]:
@@ -248,6 +275,16 @@ def lock(connection: Connection, *names: str, shared: bool = False) -> None:
             text(f"SELECT pg_advisory_xact_lock{kind}(hashtextextended(:name, 0))"),
             {"name": f"ccb_luigi:{name}"},
         )
+
+
+def wait_briefly(connection: Connection) -> None:
+    """From here to the transaction's end no lock is waited for longer than a moment.
+
+    Whoever waits for a table's strongest lock makes all others wait that come after: behind one long query
+    of an analyst nobody could read. Shorter than ``deadlock_timeout`` (1 s): of two who wait for each other
+    it is us who give up.
+    """
+    connection.execute(text(f"SET LOCAL lock_timeout = '{LONGEST_QUEUE}'"))
 
 
 def lock_alone(connection: Connection, name: str, waiting: Callable[[str], None]) -> None:

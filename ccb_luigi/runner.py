@@ -26,6 +26,7 @@ from ccb_luigi.settings import Settings
 from ccb_luigi.stopping import Stopped
 from ccb_luigi.targets import all_done
 from ccb_luigi.tasks import MigrateCCB
+from ccb_luigi.worker import WorkerFactory
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +165,7 @@ def _build(roots: list[luigi.Task], settings: Settings, workers: int) -> None:
         config.set("scheduler", "metrics_collector", "none")
     luigi.build(
         roots,
+        worker_scheduler_factory=WorkerFactory(),
         workers=workers,
         local_scheduler=not url,
         **({"scheduler_url": url} if url else {}),

@@ -18,13 +18,16 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ccb_luigi.codes import FINDINGS
-from ccb_luigi.errors import ConfigurationError
+from ccb_luigi.errors import MEANINGS, ConfigurationError
 
 MOST_PROCESSES = 4
 """More transforming processes than this would wait for one COPY."""
 
 LONGEST_OVERLAP = 168
 """Hours. What is committed a week late is the sweep's."""
+
+LOCAL = "local"
+"""The executor that is processes of this machine."""
 
 LOG_FORMATS = ("auto", "text", "json")
 
@@ -65,6 +68,7 @@ class Settings:
     alert_webhook: str = field(default="", repr=False)
     runbook_url: str = "docs/runbook.md"
     processes: int = field(default_factory=lambda: min(os.cpu_count() or 1, MOST_PROCESSES))
+    executor: str = LOCAL
 
     def __post_init__(self) -> None:
         try:
@@ -86,6 +90,10 @@ class Settings:
             raise ConfigurationError("CCB_DEADLINE is not a time of day such as 06:00")
         if self.pushgateway_url and not self.pushgateway_url.startswith(("http://", "https://")):
             raise ConfigurationError("CCB_PUSHGATEWAY_URL must begin with http:// or https://")
+        if self.executor != LOCAL and not re.fullmatch(r"(tcp|tls)://[^\s/@]+:\d+", self.executor):
+            raise ConfigurationError(
+                "CCB_EXECUTOR must be local, or the address of a Dask scheduler: tcp://HOST:PORT or tls://HOST:PORT"
+            )
         if self.log_format not in LOG_FORMATS:
             raise ConfigurationError(f"CCB_LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}")
         if unknown := self.promoted - FINDINGS.keys():
@@ -112,6 +120,12 @@ class Settings:
         if day == date.max:
             return start, datetime.max.replace(tzinfo=UTC)
         return start, datetime.combine(day + timedelta(days=1), time(), self.zone)
+
+    def runbook(self, code: int | None) -> str:
+        """Where the runbook says what to do about an exit status: an address, or a file as a whole path."""
+        page = Path(self.runbook_url)
+        where = str(page.resolve()) if page.is_file() else self.runbook_url
+        return f"{where}#exit-code-{code}" if code in MEANINGS else where
 
     def yesterday(self) -> date:
         """The last day that is over in the zone of the partitions."""

@@ -29,7 +29,7 @@ from pymongo.read_concern import ReadConcern
 
 from ccb_luigi import quantiles
 from ccb_luigi.dump import DumpSource
-from ccb_luigi.errors import CcbError, ConfigurationError, SourceError
+from ccb_luigi.errors import CcbError, ConfigurationError, SourceError, unreachable
 from ccb_luigi.queries import (
     EVERYTHING,
     ODD_DATES,
@@ -380,7 +380,7 @@ def _ours(error: PyMongoError) -> CcbError:
                 "MongoDB: the TLS handshake broke off; does the server speak TLS? (CCB_MONGO_URI)",
                 transient=True,
             )
-        return SourceError("MongoDB can't be reached, or the connection broke", transient=True)
+        return SourceError(unreachable("MongoDB", text), transient=True)
     return SourceError(f"MongoDB: {type(error).__name__}")
 
 

@@ -60,7 +60,7 @@ def stage(
     documents: Iterable[bytes],
     *,
     known: Known | None = None,
-    processes: int = 1,
+    workers: parallel.Workers | None = None,
     progress: Progress = lambda _: None,
 ) -> Counts:
     """Judges ``documents`` and fills staging and quarantine with those that belong to the batch.
@@ -83,7 +83,7 @@ def stage(
     blocks_in_order = parallel.ordered_map(
         partial(render, task),
         changed(),
-        processes,
+        workers,
         let_go=lambda: [postgres.driver_connection(connection).fileno()],
     )
     # Closed also when PostgreSQL fails us: its processes would wait for more, and ours for their end.

@@ -461,3 +461,8 @@ STAGED = {table.name: _staging_of(table) for table in LOADED}
 
 STAGING = (staged_contratos, *STAGED.values(), staged_qualidade)
 """All staging tables, in the order in which they are filled."""
+
+
+def indexes() -> list[tuple[Table, Index]]:
+    """All indexes but those of keys, each with its table."""
+    return [(table, index) for table in metadata.sorted_tables for index in table.indexes]

@@ -280,7 +280,7 @@ def test_a_killed_process_that_judges_documents_is_replaced(
 
 def test_processes_that_judge_and_always_die_end_in_one_line() -> None:
     with pytest.raises(PartitionFailed, match="was killed") as caught:
-        list(parallel.ordered_map(_once_here, [(n, os.getpid()) for n in range(5)], 2))
+        list(parallel.ordered_map(_once_here, [(n, os.getpid()) for n in range(5)], parallel.local(2)))
     assert caught.value.transient
 
 

@@ -24,14 +24,15 @@ PURE_MIDDLE = {
     *("tables", "uniform", "gate", "contract", "rows", "findings", "transform"),
     *("shard", "queries", "quantiles"),
 }
-LUIGI_SIDE = {"counters", "targets", "visible", "plan_tasks", "tasks", "runner"}
+LUIGI_SIDE = {"counters", "targets", "visible", "plan_tasks", "tasks", "worker", "runner"}
 TOP = {"cli", "__main__"}
 
 OWNERS = {
-    "luigi": {"counters", "visible", "plan_tasks", "tasks", "targets", "runner"},
+    "luigi": {"counters", "visible", "plan_tasks", "tasks", "targets", "worker", "runner"},
     "pymongo": {"source"},
     "psycopg2": {"postgres", "quarantine"},
     "cerberus": {"contract"},
+    "distributed": {"cluster"},
 }
 
 
