@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging  # noqa: F401 - before our hook at forks: its lock is then taken after ours, as a handler does
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,14 +41,10 @@ _writer: Connection | None = None
 _handling = threading.Lock()
 
 
-def _in_child() -> None:
-    _handling.release()
-    if _writer is not None:  # Ctrl-C reaches every process of the terminal: the parent says the words
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 # A child forked in the middle of a print would inherit the locked stdout, and hang at its end.
-os.register_at_fork(before=_handling.acquire, after_in_parent=_handling.release, after_in_child=_in_child)
+os.register_at_fork(
+    before=_handling.acquire, after_in_parent=_handling.release, after_in_child=_handling.release
+)
 
 
 def tell(event: Event) -> None:

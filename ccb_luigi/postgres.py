@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ccb_luigi.errors import Busy, CcbError, ConfigurationError, SchemaOutdated, TargetError
+from ccb_luigi.errors import Busy, CcbError, ConfigurationError, SchemaOutdated, TargetError, unreachable
 from ccb_luigi.heartbeat import watched
 from ccb_luigi.retry import retrying
 from ccb_luigi.settings import Settings
@@ -126,6 +126,11 @@ class Postgres:
             hide_parameters=True,
         )
 
+    def begin_in_child(self) -> None:
+        """After a fork: the parent's connections stay open, and are the parent's alone."""
+        self.engine.dispose(close=False)
+        self._patience = self._deadline
+
     def _connect(self) -> Any:
         connection = psycopg2.connect(self._dsn, **_CONNECT)
         with connection, connection.cursor() as cursor:
@@ -192,13 +197,16 @@ _of_process: tuple[int, Settings, Postgres] | None = None
 
 
 def of_process(settings: Settings) -> Postgres:
-    """This process' pool. A forked child makes its own: a shared connection would mix rows up."""
+    """This process' pool. A forked child connects anew: a shared connection would mix rows up.
+
+    It goes on with what its parent's engine has learnt of the server, and with the statements compiled there.
+    """
     global _of_process
-    if _of_process and _of_process[0] == os.getpid() and _of_process[1] == settings:
-        return _of_process[2]
     if _of_process and _of_process[0] != os.getpid():
-        _of_process[2].engine.dispose(close=False)
-    _of_process = (os.getpid(), settings, Postgres(settings))
+        _of_process[2].begin_in_child()
+        _of_process = (os.getpid(), *_of_process[1:])
+    if not _of_process or _of_process[1] != settings:
+        _of_process = (os.getpid(), settings, Postgres(settings))
     return _of_process[2]
 
 
@@ -244,7 +252,7 @@ def _of_connection(message: str) -> TargetError:
             return TargetError(f"PostgreSQL refused the connection: {meaning} (CCB_POSTGRES_URL)")
     if re.search(_NO_ROOM, message, re.IGNORECASE):
         return TargetError("PostgreSQL has no connection free (max_connections, or a limit)", transient=True)
-    return TargetError("PostgreSQL can't be reached, or the connection broke", transient=True)
+    return TargetError(unreachable("PostgreSQL", message), transient=True)
 
 
 def _cutter(connection: Connection) -> Callable[[], None]:

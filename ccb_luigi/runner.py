@@ -22,6 +22,7 @@ from ccb_luigi.events import Event
 from ccb_luigi.settings import Settings
 from ccb_luigi.targets import all_done
 from ccb_luigi.tasks import MigrateCCB
+from ccb_luigi.worker import WorkerFactory
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +108,7 @@ def _build(roots: list[luigi.Task], settings: Settings, workers: int) -> None:
         config.set("scheduler", "metrics_collector", "none")
     luigi.build(
         roots,
+        worker_scheduler_factory=WorkerFactory(),
         workers=workers,
         local_scheduler=not url,
         **({"scheduler_url": url} if url else {}),

@@ -18,7 +18,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ccb_luigi.codes import FINDINGS
-from ccb_luigi.errors import ConfigurationError
+from ccb_luigi.errors import MEANINGS, ConfigurationError
 
 MOST_PROCESSES = 4
 """More transforming processes than this would wait for one COPY."""
@@ -116,6 +116,12 @@ class Settings:
         if day == date.max:
             return start, datetime.max.replace(tzinfo=UTC)
         return start, datetime.combine(day + timedelta(days=1), time(), self.zone)
+
+    def runbook(self, code: int | None) -> str:
+        """Where the runbook says what to do about an exit status: an address, or a file as a whole path."""
+        page = Path(self.runbook_url)
+        where = str(page.resolve()) if page.is_file() else self.runbook_url
+        return f"{where}#exit-code-{code}" if code in MEANINGS else where
 
     def yesterday(self) -> date:
         """The last day that is over in the zone of the partitions."""

@@ -28,7 +28,7 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 
 from ccb_luigi.dump import DumpSource
-from ccb_luigi.errors import CcbError, ConfigurationError, SourceError
+from ccb_luigi.errors import CcbError, ConfigurationError, SourceError, unreachable
 from ccb_luigi.settings import Settings
 from ccb_luigi.transform import CODEC, FIRST, LAST, id_text, ids_of
 
@@ -362,7 +362,7 @@ def _ours(error: PyMongoError) -> CcbError:
                 "MongoDB: the TLS handshake broke off; does the server speak TLS? (CCB_MONGO_URI)",
                 transient=True,
             )
-        return SourceError("MongoDB can't be reached, or the connection broke", transient=True)
+        return SourceError(unreachable("MongoDB", text), transient=True)
     return SourceError(f"MongoDB: {type(error).__name__}")
 
 

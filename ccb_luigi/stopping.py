@@ -2,11 +2,13 @@
 
 Both arrive as ``Stopped`` in the main thread, like Ctrl-C: Luigi ends its workers, transactions roll back.
 Every step is one transaction, so it is done and marked, or it never was. A statement of libpq hears no
-signal: its connection is cut, from a thread that the signal wakes.
+signal: its connection is cut, from a thread that the signal wakes. What arrives where Python or Luigi would
+swallow it (within a fork, in Luigi's event handlers) comes again a moment later.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
 import select
 import signal
@@ -17,11 +19,19 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
 from itertools import count
-from types import FrameType
+from types import CodeType, FrameType
+from typing import Any
 from zoneinfo import ZoneInfo
+
+from ccb_luigi import events  # noqa: F401 - before our hook at forks: a signal is met there as well
 
 LONGEST_NAP = 30.0
 """Seconds between two looks at the clock: it may be set, and a machine may sleep."""
+
+A_MOMENT = 0.01
+"""Seconds after which a signal comes again that came where it would have been swallowed."""
+
+Handler = Callable[[int, FrameType | None], None]
 
 
 class Stopped(KeyboardInterrupt):
@@ -48,9 +58,61 @@ _unheard: Stopped | None = None
 """What was raised, until it has been dealt with: see ``insist``."""
 
 
+_forking = threading.local()
+_deaf: set[CodeType] = set()
+_postponed: list[int] = []
+
+
+def swallows(function: Callable[..., Any]) -> None:
+    """Says of a library's function that it swallows whatever is raised in what it calls."""
+    _deaf.add(function.__code__)
+
+
+def _where_heard(handler: Handler) -> Handler:
+    """The handler, but never where what it raises would be swallowed: the signal comes once more instead.
+
+    Python tells what a callback of ``fork`` raises, and forgets it: a Ctrl-C there would go unheard.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if getattr(_forking, "now", False) or _is_deaf(frame):
+            _postponed.append(number)
+            _thread.start_new_thread(_send_again, (number,))  # no ``Thread``: its locks may be taken here
+        else:
+            handler(number, frame)
+
+    return handle
+
+
+def _is_deaf(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code in _deaf:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _send_again(number: int) -> None:
+    time.sleep(A_MOMENT)
+    os.kill(os.getpid(), number)
+    _postponed.remove(number)
+
+
+@_where_heard
+def _terminate(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # who ends needn't be told twice
+    _raise(Terminated("ended by SIGTERM"))
+
+
+_interrupt = _where_heard(signal.default_int_handler)
+
+
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """SIGTERM raises ``Terminated`` in the block, once. Only the main thread can promise that."""
+    """SIGTERM raises ``Terminated`` in the block, once, and Ctrl-C ``KeyboardInterrupt``, wherever they meet.
+
+    Only the main thread can promise that.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -58,14 +120,21 @@ def stoppable() -> Iterator[None]:
     for end in (hears, wakes):
         os.set_blocking(end, False)
     handler = signal.signal(signal.SIGTERM, _terminate)
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not behind nohup
+    if interruptible:
+        signal.signal(signal.SIGINT, _interrupt)
     earlier = signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
     listener = threading.Thread(target=_listen, args=(hears,), name="stopping", daemon=True)
     listener.start()
     try:
         yield
+        while coming():
+            time.sleep(A_MOMENT)
     finally:
         signal.set_wakeup_fd(earlier)
         signal.signal(signal.SIGTERM, handler)
+        if interruptible:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         os.close(wakes)
         listener.join()
         os.close(hears)
@@ -79,6 +148,7 @@ def until(moment: datetime | None) -> Iterator[None]:
         return
     ended = threading.Event()
 
+    @_where_heard
     def ring(number: int, frame: FrameType | None) -> None:
         if not ended.is_set():
             _raise(DeadlinePassed(f"the deadline, {moment:%H:%M}, has passed"))
@@ -135,15 +205,15 @@ def insist() -> None:
         raise _unheard
 
 
+def coming() -> bool:
+    """Whether a signal is under way that came at the wrong moment: what died just now may have died of it."""
+    return bool(_postponed)
+
+
 def heard() -> None:
     """It has been dealt with: errors from now on are errors."""
     global _unheard
     _unheard = None
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # who ends needn't be told twice
-    _raise(Terminated("ended by SIGTERM"))
 
 
 def _raise(stopped: Stopped) -> None:
@@ -169,25 +239,29 @@ def _cut() -> None:
         cut()
 
 
-_forking = threading.local()
-
-
 def _before_fork() -> None:
-    """A SIGTERM for the child that came before its handler is gone would be lost: it waits."""
-    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    """A signal for the child that came before its handler is gone would be lost: it waits."""
+    _forking.now = True
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
 
 
 def _in_parent() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+    _forking.now = False
 
 
 def _in_child() -> None:
-    """A worker ends at SIGTERM at once, also within a statement: its parent says the words."""
+    """A worker ends at SIGTERM and Ctrl-C at once, also within a statement: its parent says the words."""
     _cutters.clear()
     if signal.getsignal(signal.SIGTERM) in (_terminate, signal.SIG_IGN):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
+    if signal.getsignal(signal.SIGINT) is _interrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _forking.now = False
     signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
 
 
+swallows(_before_fork)
+swallows(_in_parent)
 os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import luigi
 from luigi.rpc import RPCError
 
-from ccb_luigi import events, markers, pipeline, tables
+from ccb_luigi import events, markers, pipeline, stopping, tables
 from ccb_luigi import settings as settings_module
 from ccb_luigi.errors import CcbError, PartitionFailed
 from ccb_luigi.events import Event
@@ -303,6 +303,9 @@ def _without_data(what: str) -> Iterator[None]:
         ) from None
 
 
+stopping.swallows(luigi.Task.trigger_event)  # also Ctrl-C, and goes on
+
+
 @luigi.Task.event_handler(luigi.Event.FAILURE)  # type: ignore[untyped-decorator]
 def _tell_failure(task: luigi.Task, exception: BaseException) -> None:
     code = exception.exit_code if isinstance(exception, CcbError) else PartitionFailed.exit_code
@@ -320,6 +323,8 @@ def _tell_failure(task: luigi.Task, exception: BaseException) -> None:
 
 @luigi.Task.event_handler(luigi.Event.PROCESS_FAILURE)  # type: ignore[untyped-decorator]
 def _tell_death(task: luigi.Task, _: str) -> None:
+    if stopping.coming():  # Ctrl-C reaches the worker as well
+        return
     _tell_failure(
         task, PartitionFailed("its process was killed (is memory short?); the same command goes on")
     )

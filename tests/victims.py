@@ -27,8 +27,14 @@ VICTIMS = {
 }
 """Who is killed, and how often in a hundred rounds."""
 
-ENDINGS = {0, 10, 13, 14, 16, 130, 143, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT}
-"""How a command may end that was killed, or that lost a server or a worker."""
+LOSSES = {0, 10, 13, 14, 16}
+"""How it may end if it lost a server, a connection or a worker."""
+ENDINGS = {
+    "command": {0, -signal.SIGKILL},
+    "command, SIGTERM": {0, 143, -signal.SIGTERM},
+    "command, SIGINT": {0, 130, -signal.SIGINT},
+}
+"""How a command may end that was killed itself, be it as it ended, or before its first line."""
 
 CLOCK = Moment(0, 0, "clock", "clock")
 

@@ -170,3 +170,25 @@ def test_sigterm_ends_other_commands_with_one_line_and_143(
     assert err == "ccb-luigi: ended by SIGTERM; what is done is marked, the same command goes on\n"
     program.run(command)
     assert world.one("SELECT count(*) FROM operacoes WHERE ccb_code = 'C1'") == 1
+
+
+CTRL_C = """
+import os, signal
+def once():
+    global once
+    once = lambda: None
+    os.killpg(0, signal.SIGINT)
+os.register_at_fork(after_in_parent=lambda: once())
+"""
+
+
+def test_ctrl_c_in_the_middle_of_a_fork_is_no_failure_of_a_date(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "struck").mkdir()
+    (tmp_path / "struck" / "sitecustomize.py").write_text(CTRL_C)
+    path = f"{tmp_path / 'struck'}:{program.environment.get('PYTHONPATH', '')}"
+    program.world.put(document("d1", "C1", at(yesterday())))
+    out, err = finished(program.start("run", CCB_WORKERS="2", PYTHONPATH=path), 130)
+    assert out == ""
+    assert err == "ccb-luigi: interrupted; what is done is marked, the same command goes on\n"
+    program.run("run")
+    assert program.world.contracts() == {"C1": "d1"}

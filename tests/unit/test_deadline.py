@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time as clocks
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
+import luigi
 import pytest
 
-from ccb_luigi import stopping
+from ccb_luigi import stopping, tasks
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 
@@ -111,3 +114,63 @@ def test_a_worker_ends_by_sigterm_at_once_however_young_it_is_and_its_parent_doe
             assert os.WIFSIGNALED(status)
             assert os.WTERMSIG(status) == signal.SIGTERM
     stopping.insist()
+
+
+IN_A_FORK = """
+import os, signal, sys, time
+from datetime import datetime
+place, number = sys.argv[1], int(sys.argv[2])
+def strike():
+    os.kill(os.getpid(), number)
+os.register_at_fork(**{place: strike})
+from ccb_luigi import stopping
+try:
+    with stopping.stoppable(), stopping.until(datetime.fromtimestamp(time.time() + 3600)):
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+        time.sleep(30)
+except KeyboardInterrupt as by:
+    print(type(by).__name__)
+"""
+
+
+@pytest.mark.parametrize("place", ["before", "after_in_parent"])
+@pytest.mark.parametrize(
+    ("number", "heard"),
+    [
+        (signal.SIGINT, "KeyboardInterrupt"),
+        (signal.SIGTERM, "Terminated"),
+        (signal.SIGALRM, "DeadlinePassed"),
+    ],
+)
+def test_what_arrives_within_a_fork_is_heard(place: str, number: int, heard: str) -> None:
+    words = [sys.executable, "-c", IN_A_FORK, place, str(int(number))]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.stdout, done.stderr) == (f"{heard}\n", "")
+
+
+def test_what_arrives_within_an_event_handler_of_luigi_is_heard() -> None:
+    class Told(luigi.Task):  # type: ignore[misc]
+        """Nothing but its events."""
+
+    @Told.event_handler(luigi.Event.PROCESS_FAILURE)
+    def strike(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    assert tasks  # which says of Luigi what it does
+    with pytest.raises(KeyboardInterrupt), stopping.stoppable():
+        Told().trigger_event(luigi.Event.PROCESS_FAILURE)
+
+
+def test_a_worker_ends_by_ctrl_c_without_a_word_however_young_it_is() -> None:
+    with stopping.stoppable():
+        for _ in range(50):
+            child = os.fork()
+            if not child:
+                clocks.sleep(30)
+                os._exit(0)
+            os.kill(child, signal.SIGINT)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGINT
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

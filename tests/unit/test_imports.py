@@ -21,11 +21,11 @@ PURE_GROUND = {
     *("values", "identifiers", "rawbson"),
 }
 PURE_MIDDLE = {"tables", "uniform", "gate", "contract", "rows", "findings", "transform"}
-LUIGI_SIDE = {"counters", "targets", "tasks", "runner"}
+LUIGI_SIDE = {"counters", "targets", "tasks", "worker", "runner"}
 TOP = {"cli", "__main__"}
 
 OWNERS = {
-    "luigi": {"counters", "tasks", "targets", "runner"},
+    "luigi": {"counters", "tasks", "targets", "worker", "runner"},
     "pymongo": {"source"},
     "psycopg2": {"postgres", "quarantine"},
     "cerberus": {"contract"},
