@@ -144,6 +144,27 @@ MUTATIONS = (
         "if False:",
         "db/test_schema.py db/test_upgrade.py",
     ),
+    Mutation(
+        "a cluster's worker with other rules",
+        "cluster.py",
+        "!= order.rules:",
+        "!= order.rules and False:",
+        "db/test_dask.py",
+    ),
+    Mutation(
+        "migrations queue for no table",
+        "schema.py",
+        "        postgres.wait_briefly(connection)\n",
+        "",
+        "db/test_gentle_upgrades.py",
+    ),
+    Mutation(
+        "exchanging parcelas queues for nobody",
+        "partitioning.py",
+        "                postgres.wait_briefly(connection)\n",
+        "",
+        "db/test_partitioning.py",
+    ),
 )
 
 
