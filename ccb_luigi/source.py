@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -138,12 +138,19 @@ class MongoSource:
     def documents(self, start: datetime, end: datetime) -> Iterator[bytes]:
         """See ``Source``; the odd ones are among them, whatever their date."""
         query = of_date(start, end)
-        with translated(), self._counted(query) as (self._expected, session):
-            self._found = 0
+        self._found, self._expected = 0, Future()
+        with translated(), self._at_an_instant() as session:
+            total = self.collection.estimated_document_count()
+            if large := total > SNAPSHOT_DOCUMENTS:
+                session = self._count(query, session)
             for raw in self._read(query, session=session):
                 self._found += 1
                 yield raw
-            if self._expected.exception() or self._found < self._expected.result():
+            if large and self._expected.exception():
+                whole = False
+            else:  # who has read all that there are needs no count, for which some servers read all again
+                whole = self._found >= (self._expected.result() if large else total)
+            if not whole:
                 self._refuse_short(self._found, query, session)
 
     def share_read(self) -> float | None:
@@ -248,31 +255,37 @@ class MongoSource:
             )
 
     @contextmanager
-    def _counted(self, query: dict[str, Any]) -> Iterator[tuple[Future[int], ClientSession | None]]:
-        """How many there are, and a session that sees the instant of this count.
-
-        Only replica sets and sharded clusters have such, from 5.0 on, and not for as long as one likes.
-        Without it both are of about the same time anyway: so the count doesn't keep the reading waiting.
-        """
-        counted: Future[int] = Future()
+    def _at_an_instant(self) -> Iterator[ClientSession | None]:
+        """A session all of whose reads see one instant; only replica sets and sharded clusters have such."""
         with self._client.start_session(snapshot=True) if MongoSource.snapshots else nullcontext() as session:
-            if session:
-                # Refused by a standalone server; something else will show again.
-                with suppress(OperationFailure, MongoConfigurationError):
-                    counted.set_result(self.collection.count_documents(query, session=session))
-            if counted.done():
-                try:
-                    yield counted, session if counted.result() <= SNAPSHOT_DOCUMENTS else None
-                except OperationFailure as error:
-                    if error.code == _SNAPSHOT_TOO_OLD:
-                        MongoSource.snapshots = False
-                    raise
-                return
+            try:
+                yield session if session and self._sees(session) else None
+            except OperationFailure as error:
+                if error.code == _SNAPSHOT_TOO_OLD:
+                    MongoSource.snapshots = False
+                raise
+
+    def _sees(self, session: ClientSession) -> bool:
+        """Fixes the instant. A standalone server refuses that; what else is wrong will show again."""
+        try:
+            self.collection.find_one({"_id": None}, {"_id": 1}, session=session)
+        except (OperationFailure, MongoConfigurationError):
+            return False
+        return True
+
+    def _count(self, query: dict[str, Any], session: ClientSession | None) -> ClientSession | None:
+        """Counts what a read will find; returns the session that is to read it.
+
+        At the session's instant, if so many can be read before that is forgotten. Without one both are of
+        about the same time anyway: so the count doesn't keep the reading waiting.
+        """
+        if session:
+            self._expected.set_result(self.collection.count_documents(query, session=session))
+            return session if self._expected.result() <= SNAPSHOT_DOCUMENTS else None
+        count = partial(self.collection.count_documents, query)
         # A daemon: nobody waits for the count of a read that has failed.
-        Thread(
-            target=_settle, args=(counted, partial(self.collection.count_documents, query)), daemon=True
-        ).start()
-        yield counted, None
+        Thread(target=_settle, args=(self._expected, count), daemon=True).start()
+        return None
 
 
 def _settle(future: Future[T], work: Callable[[], T]) -> None:
