@@ -293,8 +293,9 @@ def _quarantine_duplicates(connection: Connection, settings: Settings, ids: list
                     continue
                 partition = transform.partition_of_raw(raw) or transform.today()
                 quarantine.put(connection, [rejection], partition)
-    for name in missing:
-        quarantine.put(connection, [quarantine.duplicate(name, b"")], transform.today())
+    # Of those that are gone a closed row tells that they were here: clients may come from them.
+    quarantine.put(connection, [quarantine.duplicate(name, b"") for name in missing], transform.today())
+    quarantine.close(connection, list(missing))
 
 
 def _checked_extraction(connection: Connection, table: Table, day: date) -> markers.Marker:
