@@ -186,7 +186,10 @@ def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
             _load(connection, settings, table, AD_HOC, started)
         result = reconcile.reconcile(connection, AD_HOC, counts.lidos, counts.quarentena)
         if not result.ok:
-            raise NotReconciled(f"source and target differ in {' and '.join(result.differences)}")
+            raise NotReconciled(
+                f"documents loaded by _id: source and target differ in {' and '.join(result.differences)};"
+                " nothing was changed, the same command tries again"
+            )
         versions.remember(connection, AD_HOC)
         loading.clear(connection, AD_HOC)
         counts.quarentena = result.quarentena

@@ -144,7 +144,10 @@ def test_a_failing_task_is_shown_as_failed_with_one_clean_line(
     assert steps_of(statuses, D1)["contratos"] == "DONE"
     assert steps_of(statuses, D1)["parcelas"] == "PENDING"
     error = scheduler.ask("fetch_error", task_id=failed[0])["error"]
-    assert error.strip('"') == ("PostgreSQL: check violation (23514) in table clientes, constraint nobody")
+    assert error.strip('"') == (
+        "PostgreSQL: check violation (23514) in table clientes, constraint nobody:"
+        " the log of the server says more"
+    )
     assert set(world.markers(D1)) == {"contratos"}
 
 

@@ -130,7 +130,7 @@ try:
         if not child:
             os._exit(0)
         os.waitpid(child, 0)
-        time.sleep(30)
+        time.sleep(5)
 except KeyboardInterrupt as by:
     print(type(by).__name__)
 """
