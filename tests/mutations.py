@@ -160,7 +160,7 @@ MUTATIONS = (
         "retry.py",
         "if not error.transient:\n            raise",
         "if False:\n            raise",
-        ("db/test_faults.py::test_a_refusal_that_no_retry_mends_is_told_at_once",),
+        ("unit/test_retry.py", "db/test_faults.py::test_a_refusal_that_no_retry_mends_is_told_at_once"),
     ),
     Mutation(
         "a hand at the tables is noticed",
