@@ -85,15 +85,24 @@ class DumpSource:
                 yield from self._split(file)
             after = self.path.stat()
         except EOFError:
-            raise SourceError(f"{self.path} is truncated: its gzip stream has no end") from None
+            raise SourceError(
+                f"{self.path} is truncated: dump it again, its gzip stream has no end"
+            ) from None
         except (OSError, zlib.error) as error:
-            raise SourceError(f"{self.path} can't be read ({type(error).__name__})") from None
+            raise SourceError(
+                f"{self.path} can't be read ({type(error).__name__}): is it whole, and may this user read it?"
+            ) from None
         if (before.st_ino, before.st_size, before.st_mtime_ns) != (
             after.st_ino,
             after.st_size,
             after.st_mtime_ns,
         ):
             raise SourceError(f"{self.path} changed while it was read: has mongodump ended?")
+
+    def _no_dump(self, place: int) -> SourceError:
+        return SourceError(
+            f"{self.path} is no dump of a collection (byte {place}): mongodump writes one as NAME.bson(.gz)"
+        )
 
     def _split(self, file: IO[bytes]) -> Iterator[bytes]:
         rest, offset = b"", 0
@@ -102,16 +111,18 @@ class DumpSource:
             while len(data) - position >= 4:
                 (length,) = struct.unpack_from("<i", data, position)
                 if not 5 <= length <= LARGEST:
-                    raise SourceError(f"{self.path} is no dump of a collection (byte {offset + position})")
+                    raise self._no_dump(offset + position)
                 if len(data) - position < length:
                     break
                 if data[position + length - 1]:
-                    raise SourceError(f"{self.path} is no dump of a collection (byte {offset + position})")
+                    raise self._no_dump(offset + position)
                 yield data[position : position + length]
                 position += length
             rest, offset = data[position:], offset + position
         if rest:
-            raise SourceError(f"{self.path} is truncated: it ends within the document at byte {offset}")
+            raise SourceError(
+                f"{self.path} is truncated: dump it again, it ends within the document at byte {offset}"
+            )
 
 
 def _dated(value: Any) -> TypeGuard[datetime]:

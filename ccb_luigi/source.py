@@ -220,7 +220,10 @@ class MongoSource:
             if not moments:
                 return
             if not isinstance(moments[0], datetime) or not after <= moments[0] < end:
-                raise SourceError("MongoDB found a document by another time than it says to be its own")
+                raise SourceError(
+                    "MongoDB found a document by another time than it says to be its own; without a list of"
+                    " days: `ccb-luigi run --since D`"
+                )
             day = moments[0].astimezone(zone).date()
             yield day
             after = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone).astimezone(UTC)
@@ -250,7 +253,8 @@ class MongoSource:
         expected = self.collection.count_documents(query, session=session)
         if found < expected:
             raise SourceError(
-                f"MongoDB: a read ended after {found} of {expected} documents, which is not the end",
+                f"MongoDB: a read ended after {found} of {expected} documents, which is not the end:"
+                " the same command reads it again",
                 transient=True,
             )
 
@@ -353,11 +357,13 @@ def _ours(error: PyMongoError) -> CcbError:
         if error.code == _FORBIDDEN:
             return SourceError("MongoDB: the user may not read the collection (role `read`)")
         if error.code == _OUT_OF_TIME:
-            return SourceError("MongoDB: the read took longer than the server allows (defaultMaxTimeMS)")
+            return SourceError("MongoDB: the read took longer than the server allows: raise defaultMaxTimeMS")
         transient = isinstance(error, CursorNotFound) or error.has_error_label("RetryableError")
         transient = transient or error.code in _TRANSIENT
+        advice = "the same command reads again" if transient else "the log of the server says more"
         return SourceError(
-            f"MongoDB: the server ended the read ({_code_name(error)}{error.code})", transient=transient
+            f"MongoDB: the server ended the read ({_code_name(error)}{error.code}): {advice}",
+            transient=transient,
         )
     if isinstance(error, MongoConfigurationError):
         return ConfigurationError("CCB_MONGO_URI: host, option or TLS setting is wrong")
@@ -375,8 +381,10 @@ def _ours(error: PyMongoError) -> CcbError:
                 "MongoDB: the TLS handshake broke off; does the server speak TLS? (CCB_MONGO_URI)",
                 transient=True,
             )
-        return SourceError(unreachable("MongoDB", text), transient=True)
-    return SourceError(f"MongoDB: {type(error).__name__}")
+        return SourceError(f"{unreachable('MongoDB', text)} (CCB_MONGO_URI)", transient=True)
+    return SourceError(
+        f"MongoDB: the read failed ({type(error).__name__}): the log of the server may say more"
+    )
 
 
 def _code_name(error: OperationFailure) -> str:

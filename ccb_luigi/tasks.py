@@ -300,6 +300,7 @@ def _without_data(what: str) -> Iterator[None]:
         )
         raise PartitionFailed(
             f"{what}: unexpected {type(error).__name__} in {place.name}, line {place.lineno}"
+            " (`ccb-luigi -v` shows the way there)"
         ) from None
 
 

@@ -68,7 +68,10 @@ def quarantine_show(settings: Settings, mongo_id: str, out: Path | None, as_json
     def work(connection: Any) -> tuple[quarantine.Entry, bytes | None]:
         found = quarantine.open_entries(connection, mongo_id=mongo_id)
         if not found:
-            raise CcbError(f"no open rejection of _id {display.printable(mongo_id)}")
+            shown = display.printable(mongo_id)
+            raise CcbError(
+                f"no open rejection of _id {shown}: `ccb-luigi quarantine list` shows those there are"
+            )
         return found[0], quarantine.raw_document(connection, mongo_id)
 
     entry, raw = postgres.of_process(settings).run(work)
