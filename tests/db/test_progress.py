@@ -13,7 +13,7 @@ from luigi.rpc import RPCError
 from luigi.task_register import Register
 from world import D1, World, at, document, rejected
 
-from ccb_luigi import pipeline, tasks
+from ccb_luigi import pipeline, tasks, visible
 from ccb_luigi import source as mongo
 from ccb_luigi.errors import CircuitBroken
 from ccb_luigi.settings import Settings
@@ -75,7 +75,7 @@ def source(
 
 @pytest.mark.usefixtures("source")
 def test_an_extraction_goes_up_from_nothing_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "SECONDS_BETWEEN_STATUSES", 0)
+    monkeypatch.setattr(visible, "SECONDS_BETWEEN_STATUSES", 0)
     task = tasks.ExtractContratos(date=D1)
     told = Told(task)
     task.run()
