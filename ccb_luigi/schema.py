@@ -16,7 +16,7 @@ from ccb_luigi.settings import Settings
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISION = "0006"
+REVISION = "0007"
 """What this version of the code was written for: the newest file of ``migrations/versions``."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

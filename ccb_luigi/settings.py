@@ -55,6 +55,7 @@ class Settings:
     nightly_sweep: bool = True
     deadline: str = ""
     overlap_hours: float = 1.0
+    shard_documents: int = 20_000
     workers: int = 2
     scheduler_url: str = field(default="", repr=False)
     pool_size: int = 2
@@ -78,8 +79,11 @@ class Settings:
             raise ConfigurationError("CCB_MAX_REJECTED_SHARE must lie between 0 and 1")
         if not 0 <= self.overlap_hours <= LONGEST_OVERLAP:
             raise ConfigurationError(f"CCB_OVERLAP_HOURS must lie between 0 and {LONGEST_OVERLAP}")
-        if min(self.workers, self.pool_size, self.processes, self.nightly_days) < 1:
-            raise ConfigurationError("workers, pool_size, processes and nightly_days must be at least 1")
+        counts = (self.workers, self.pool_size, self.processes, self.nightly_days, self.shard_documents)
+        if min(counts) < 1:
+            raise ConfigurationError(
+                "workers, pool_size, processes, nightly_days and shard_documents must be at least 1"
+            )
         if 0 < len(self.forget_key) < SHORTEST_FORGET_KEY:
             raise ConfigurationError(f"CCB_FORGET_KEY needs at least {SHORTEST_FORGET_KEY} characters")
         if self.deadline and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.deadline):

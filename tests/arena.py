@@ -19,7 +19,7 @@ from oracle import COLUMNS, EIGHT, State, Version
 from ccb_luigi.demo.servers import Mongo, Postgres
 
 STAGING = ("contratos", "qualidade", *EIGHT)
-SECONDS_TO_GO = 20
+SECONDS_TO_GO = 60
 """Within these all that a killed command leaves must have ended by itself."""
 
 
@@ -55,7 +55,9 @@ def read(url: str) -> dict[str, Any]:
             "SELECT mongo_id, codigos, particao, documento, sha256 FROM controle.quarentena"
             " WHERE resolvido_em IS NULL"
         )
-        found["markers"] = rows("SELECT target_table, particao, linhas FROM table_updates")
+        found["markers"] = rows(
+            "SELECT target_table, particao, linhas FROM table_updates WHERE particao IS NOT NULL"
+        )
         found["proofs"] = rows("SELECT particao, lidos, ok FROM controle.reconciliacoes")
         counts = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM staging.{name}" for name in STAGING)
         found["staging"] = dict(rows(counts))
