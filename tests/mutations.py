@@ -286,7 +286,7 @@ def failed(program: Path, *tests: str) -> list[str]:
         check=False,
     )
     if done.returncode not in (0, 1):
-        raise RuntimeError(done.stdout + done.stderr)
+        raise RuntimeError(f"pytest ended with {done.returncode}\n{done.stdout}{done.stderr}")
     found = re.findall(r"^(?:FAILED|ERROR) \S+::(\w+)", done.stdout, re.MULTILINE)
     return list(dict.fromkeys(found))
 
