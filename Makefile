@@ -53,8 +53,9 @@ bench: $(BIN)/.bench ## Speed beside the limit and the usual way (CONTRACTS=2000
 bench-growth: $(BIN)/.bench ## Time and memory as a date grows (SIZES="20000 100000 500000")
 	@$(BIN)/python -m benchmarks.growth $(SIZES)
 
-bench-gates: $(BIN)/.bench ## Candidates for the gate of the contract, in microseconds per document
+bench-gates: $(BIN)/.bench ## Candidates for the gate of the contract, and each stage, in microseconds
 	@$(BIN)/python -m benchmarks.gates --repeat $(REPEAT)
+	@$(BIN)/python -m benchmarks.stages --documents $(CONTRACTS) --repeat $(REPEAT)
 
 N ?= 1000
 torture: $(BIN)/.installed ## Kills the migration N times (1000) and compares every table; SEED=, ONLY=

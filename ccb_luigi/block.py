@@ -144,12 +144,12 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
 
     A document whose time can't be read belongs to every date.
     """
-    with _no_garbage_collection():
+    with no_garbage_collection():
         return _render(task, number, documents)
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
     """Of a block's hundred thousand objects hardly one is part of a cycle, and none outlives the block."""
     enabled = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""The fast way through the contract: the Cerberus schema compiled once into closures.
+"""The fast way through the contract: the Cerberus schema compiled once into functions.
 
 The gate answers with the normalised document, or with ``None`` for *unsure*: it never rejects. What it
 isn't sure of goes to Cerberus, the only judge. It reads values with the same functions, so valid here
@@ -110,6 +110,8 @@ def _usual(rules: Rules) -> tuple[str, str] | None:
     """``_USUAL`` for a field, its rules included; ``None``: its reader must look at all values."""
     coerce = str(rules.get("coerce"))
     if not rules.keys() <= _USUAL_RULES or _TYPE_OF.get(coerce) != rules.get("type"):
+        return None
+    if "maxlength" in rules and rules["type"] != "string":
         return None
     if coerce in _REMEMBERED:
         found, condition = f"remembered_{coerce}[v]", "type(v := {}) is str"
