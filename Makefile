@@ -57,8 +57,9 @@ PARCELAS ?= 10000000
 bench-locks: $(BIN)/.bench ## How long a changing schema keeps readers and writers waiting (PARCELAS=10000000)
 	@$(BIN)/python -m benchmarks.locks --parcelas $(PARCELAS)
 
-bench-gates: $(BIN)/.bench ## Candidates for the gate of the contract, in microseconds per document
+bench-gates: $(BIN)/.bench ## Candidates for the gate of the contract, and each stage, in microseconds
 	@$(BIN)/python -m benchmarks.gates --repeat $(REPEAT)
+	@$(BIN)/python -m benchmarks.stages --documents $(CONTRACTS) --repeat $(REPEAT)
 
 N ?= 1000
 torture: $(BIN)/.installed ## Kills the migration N times (1000) and compares every table; SEED=, ONLY=
