@@ -61,8 +61,9 @@ MILLION ?= 1000000
 bench-million: $(BIN)/.bench ## A million contracts by a plan, interrupted twice, beside 20,000 (MILLION=1000000)
 	@$(BIN)/python -m benchmarks.million --contracts $(MILLION)
 
-bench-gates: $(BIN)/.bench ## Candidates for the gate of the contract, in microseconds per document
+bench-gates: $(BIN)/.bench ## Candidates for the gate of the contract, and each stage, in microseconds
 	@$(BIN)/python -m benchmarks.gates --repeat $(REPEAT)
+	@$(BIN)/python -m benchmarks.stages --documents $(CONTRACTS) --repeat $(REPEAT)
 
 N ?= 1000
 torture: $(BIN)/.installed ## Kills the migration N times (1000) and compares every table; SEED=, ONLY=

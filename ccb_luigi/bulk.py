@@ -88,7 +88,7 @@ def migrate_shard(
         show("counts and adds up both sides", 97)
         results = _proven(connection, shard, counts, f"shard {shard} of plan {number}")
         versions.remember(connection, shard)
-        # The end of the plan looks at who lost a code, or may get one: to find one in a dump is to read it all.
+        # Who lost a code or may get one is looked at in the end: a dump is read from end to end for that.
         kept = {"datas": results, pipeline.FREED: waiting, "esquecidos": counts.esquecidos}
         plan.put_marker(connection, name, plan.STEP, counts.lidos, kept)
         return counts

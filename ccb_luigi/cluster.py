@@ -9,11 +9,12 @@ shows nothing of itself, and what is done there never raises.
 
 from __future__ import annotations
 
+import logging
 import pickle
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Executor, Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -84,6 +85,7 @@ def _connected(settings: Settings) -> Any:
         raise ConfigurationError(
             "CCB_EXECUTOR names a Dask cluster, and Dask is not installed: pip install 'ccb-luigi[dask]'"
         ) from None
+    logging.getLogger("distributed").setLevel(logging.WARNING)  # importing it has asked for more
     try:
         return Client(  # type: ignore[no-untyped-call]
             settings.executor, timeout=SECONDS_TO_CONNECT, set_as_default=False, name="ccb_luigi"
@@ -112,13 +114,16 @@ class _Cluster:
         """Sends the block; the answer is waited for as long as there is anybody to give it."""
         packed = pickle.dumps((work, item), pickle.HIGHEST_PROTOCOL)
         order = Order(self._settings.zone.key, self._settings.promoted, self._rules, packed)
-        return _Answer(self._executor.submit(carry_out, order), self)
+        try:
+            return _Answer(self._executor.submit(carry_out, order), self)
+        except Exception:  # noqa: BLE001 - the client has given up, whatever it calls that
+            raise _lost() from None
 
     def workers(self) -> int:
         """How many there are now."""
         try:
             return len(self._client.nthreads())
-        except (OSError, RuntimeError, TimeoutError):
+        except Exception:  # noqa: BLE001 - likewise
             raise _lost() from None
 
 
@@ -135,21 +140,20 @@ class _Answer(Generic[T]):
         return found
 
     def _delivery(self) -> Delivery:
-        while True:
-            try:
-                return self.future.result(SECONDS_BETWEEN_LOOKS)
-            except TimeoutError:
-                if self.future.done() or not self.cluster.workers():
-                    raise _lost() from None
-            except CancelledError:
+        while not wait([self.future], SECONDS_BETWEEN_LOOKS).done:
+            if not self.cluster.workers():
+                raise _lost()
+        try:
+            return self.future.result()
+        except CancelledError:
+            raise _lost() from None
+        except Exception as error:  # noqa: BLE001 - of Dask, or of unpacking: the text may be anything
+            if type(error).__name__ == "KilledWorker":
                 raise _lost() from None
-            except Exception as error:  # noqa: BLE001 - of Dask, or of unpacking: the text may be anything
-                if type(error).__name__ == "KilledWorker":
-                    raise _lost() from None
-                raise PartitionFailed(
-                    f"a worker of the Dask cluster (CCB_EXECUTOR) can't take a block: {type(error).__name__};"
-                    " is this version of ccb_luigi installed there?"
-                ) from None
+            raise PartitionFailed(
+                f"a worker of the Dask cluster (CCB_EXECUTOR) can't take a block: {type(error).__name__};"
+                " is this version of ccb_luigi installed there?"
+            ) from None
 
 
 def _lost() -> CcbError:

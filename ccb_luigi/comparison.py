@@ -233,9 +233,16 @@ def _contract(document: Expected, target: Target, proof: Proof) -> Iterator[Diff
 def _without_row(
     document: Expected, entry: _Rejection | None, holder: Row | None, target: Target, proof: Proof
 ) -> Iterator[Difference]:
-    """Right for a document that lost its code to a newer one, and is in the quarantine for it."""
+    """Right for a document that lost its code to a newer one, and is in the quarantine for it.
+
+    A contract that is gone from the source takes no code from anybody.
+    """
     version = (document.moment, document.mongo_id)
-    lost = holder is not None and (holder["atualizado_em"], holder["mongo_id"]) > version
+    lost = (
+        holder is not None
+        and holder["excluido_em"] is None
+        and (holder["atualizado_em"], holder["mongo_id"]) > version
+    )
     waits = entry is not None and "ccb_duplicado" in entry.codigos
     if lost and waits and entry and entry.sha256 == entry.documento == document.sha256:
         proof.quarantined += 1

@@ -149,14 +149,18 @@ class DumpSource:
         try:
             yield
         except EOFError:
-            raise SourceError(f"{self.path} is truncated: its gzip stream has no end") from None
+            raise SourceError(
+                f"{self.path} is truncated: dump it again, its gzip stream has no end"
+            ) from None
         except (OSError, zlib.error) as error:
             if getattr(error, "errno", None) == errno.ENOSPC:
                 raise SourceError(
                     f"{self.path} does not fit, unpacked, into {tempfile.gettempdir()}: set TMPDIR to a"
                     " larger disk, or gunzip it yourself"
                 ) from None
-            raise SourceError(f"{self.path} can't be read ({type(error).__name__})") from None
+            raise SourceError(
+                f"{self.path} can't be read ({type(error).__name__}): is it whole, and may this user read it?"
+            ) from None
 
     def _refuse_changed(self, before: os.stat_result) -> None:
         after = self.path.stat()
@@ -167,6 +171,11 @@ class DumpSource:
         ):
             raise SourceError(f"{self.path} changed while it was read: has mongodump ended?")
 
+    def _no_dump(self, place: int) -> SourceError:
+        return SourceError(
+            f"{self.path} is no dump of a collection (byte {place}): mongodump writes one as NAME.bson(.gz)"
+        )
+
     def _split(self, file: _Reader, offset: int = 0) -> Iterator[bytes]:
         rest = b""
         while block := file.read(_BLOCK):
@@ -174,16 +183,18 @@ class DumpSource:
             while len(data) - position >= 4:
                 (length,) = struct.unpack_from("<i", data, position)
                 if not 5 <= length <= LARGEST:
-                    raise SourceError(f"{self.path} is no dump of a collection (byte {offset + position})")
+                    raise self._no_dump(offset + position)
                 if len(data) - position < length:
                     break
                 if data[position + length - 1]:
-                    raise SourceError(f"{self.path} is no dump of a collection (byte {offset + position})")
+                    raise self._no_dump(offset + position)
                 yield data[position : position + length]
                 position += length
             rest, offset = data[position:], offset + position
         if rest:
-            raise SourceError(f"{self.path} is truncated: it ends within the document at byte {offset}")
+            raise SourceError(
+                f"{self.path} is truncated: dump it again, it ends within the document at byte {offset}"
+            )
 
 
 class _At:

@@ -67,13 +67,13 @@ def load(connection: Connection, settings: Settings) -> Forgotten | None:
     if not settings.forget_key:
         raise ConfigurationError(
             "CCB_FORGET_KEY is not set, and there are erased clients (controle.esquecimentos): without the"
-            " key that they were erased with they would be loaded again"
+            " key that they were erased with they would be loaded again; every run needs it"
         )
     secret = settings.forget_key.encode()
     if {row.verificador for row in rows} != {verifier(secret)}:
         raise ConfigurationError(
             "CCB_FORGET_KEY is not the key that clients were erased with (controle.esquecimentos): with"
-            " another one they would be loaded again"
+            " another one they would be loaded again; every run needs that one"
         )
     return Forgotten(secret, frozenset(h for row in rows for h in (row.chave, *row.documentos)))
 

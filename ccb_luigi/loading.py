@@ -74,7 +74,7 @@ def duplicates(connection: Connection, batch: int) -> list[str]:
 
 
 def displaced(connection: Connection, batch: int) -> list[str]:
-    """``mongo_id`` of the documents that have a row now and lose it to a newer one of the batch.
+    """``mongo_id`` of the documents that have a row now and lose it to one of the batch.
 
     To be called after ``classify`` and before ``load``.
     """
@@ -95,7 +95,7 @@ def classify(connection: Connection, batch: int) -> list[str]:
     Returns the codes that were vacated so.
 
     ``obsoleto``: a newer version of the same document is in the table. ``duplicado``: another, newer
-    document has the ``ccbCode``.
+    document has the ``ccbCode``, and isn't gone from the source.
     """
     values = {"lote": batch}
     connection.execute(text(_MARK_STALE), values)
@@ -138,7 +138,7 @@ _MARK_DUPLICATES_THERE = """
     UPDATE staging.contratos k SET situacao = 'duplicado'
     FROM operacoes o
     WHERE k.lote = :lote AND k.situacao IS NULL AND o.ccb_code = k.ccb_code AND o.mongo_id <> k.mongo_id
-      AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id)
+      AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id) AND o.excluido_em IS NULL
 """
 
 # Documents whose version is the one that the table has now: only they may write its children.

@@ -187,7 +187,10 @@ def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
             _load(connection, settings, table, AD_HOC, started)
         result = reconcile.reconcile(connection, AD_HOC, counts.lidos, counts.quarentena)
         if not result.ok:
-            raise NotReconciled(f"source and target differ in {' and '.join(result.differences)}")
+            raise NotReconciled(
+                f"documents loaded by _id: source and target differ in {' and '.join(result.differences)};"
+                " nothing was changed, the same command tries again"
+            )
         versions.remember(connection, AD_HOC)
         loading.clear(connection, AD_HOC)
         counts.quarentena = result.quarentena
@@ -311,8 +314,9 @@ def _quarantine_duplicates(connection: Connection, settings: Settings, ids: list
                     continue
                 partition = transform.partition_of_raw(raw) or transform.today()
                 quarantine.put(connection, [rejection], partition)
-    for name in missing:
-        quarantine.put(connection, [quarantine.duplicate(name, b"")], transform.today())
+    # Of those that are gone a closed row tells that they were here: clients may come from them.
+    quarantine.put(connection, [quarantine.duplicate(name, b"") for name in missing], transform.today())
+    quarantine.close(connection, list(missing))
 
 
 def _checked_extraction(connection: Connection, table: Table, day: date) -> markers.Marker:

@@ -65,7 +65,6 @@ _ADVICE = {
     errorcodes.OUT_OF_MEMORY: "the server is out of memory: see its log and work_mem",
     errorcodes.CONFIGURATION_LIMIT_EXCEEDED: "a limit of the server, such as temp_file_limit, is too small",
     errorcodes.QUERY_CANCELED: "cancelled by an administrator or by statement_timeout (for this role: 0)",
-    "25P04": "transaction_timeout is too short for a load: set it to 0 for this role",
     errorcodes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT: "idle_in_transaction_session_timeout is shorter than"
     " the source is slow: set it to 0 for this role",
     errorcodes.IO_ERROR: "the server can't read or write its files: see its log and its disk",
@@ -77,6 +76,8 @@ _ADVICE = {
 }
 # PostgreSQL 14 to 18 on Linux, macOS and the BSDs: a backend whose client died stops, and lets its locks go.
 # Elsewhere the server refuses the setting, and an orphan ends with its statement.
+# A load is one transaction, however long (as one of pg_dump's): from 17 on a server may have a limit for
+# that, and a client that it ends so hears of a broken connection only.
 _SESSION = """
     SET TIME ZONE 'UTC';
     SET search_path TO public;
@@ -84,6 +85,10 @@ _SESSION = """
     DO $$ BEGIN
         SET client_connection_check_interval = '5s';
     EXCEPTION WHEN undefined_object OR invalid_parameter_value OR feature_not_supported THEN NULL;
+    END $$;
+    DO $$ BEGIN
+        SET transaction_timeout = 0;
+    EXCEPTION WHEN undefined_object THEN NULL;
     END $$
 """
 # The server may speak Portuguese, and psycopg2 has no SQLSTATE for a refused connection.
@@ -215,7 +220,9 @@ def translated(error: Exception) -> CcbError:
     """A driver's error as one of ours: SQLSTATE, table and constraint, but no text of the server."""
     original = getattr(error, "orig", None) or error
     if isinstance(error, PoolTimeout):
-        return TargetError("PostgreSQL: no connection became free", transient=True)
+        return TargetError(
+            "PostgreSQL: none of this process' connections became free (CCB_POOL_SIZE)", transient=True
+        )
     if isinstance(original, psycopg2.ProgrammingError) and "dsn" in str(original):
         return ConfigurationError("CCB_POSTGRES_URL is not a libpq URL or key/value string")
     if re.search("invalid integer value|invalid port number", str(original)):
@@ -234,9 +241,11 @@ def translated(error: Exception) -> CcbError:
     ):
         return SchemaOutdated("the tables are missing or old: run `ccb-luigi db upgrade`")
     if state == errorcodes.LOCK_NOT_AVAILABLE:
-        return Busy("another run holds a lock that this one needs", transient=True)
-    if state in _ADVICE:
-        what = f"{what}: {_ADVICE[state]}"
+        return Busy(
+            "another run holds a lock that this one needs: run this again when it has ended, or end it",
+            transient=True,
+        )
+    what = f"{what}: {_ADVICE.get(state, 'the log of the server says more')}"
     return TargetError(what, transient=state in _TRANSIENT or state.startswith("08"))
 
 
@@ -252,8 +261,11 @@ def _of_connection(message: str) -> TargetError:
         if re.search(pattern, message, re.IGNORECASE):
             return TargetError(f"PostgreSQL refused the connection: {meaning} (CCB_POSTGRES_URL)")
     if re.search(_NO_ROOM, message, re.IGNORECASE):
-        return TargetError("PostgreSQL has no connection free (max_connections, or a limit)", transient=True)
-    return TargetError(unreachable("PostgreSQL", message), transient=True)
+        return TargetError(
+            "PostgreSQL has no connection free: raise max_connections, or the limit of the role or database",
+            transient=True,
+        )
+    return TargetError(f"{unreachable('PostgreSQL', message)} (CCB_POSTGRES_URL)", transient=True)
 
 
 def _cutter(connection: Connection) -> Callable[[], None]:

@@ -116,6 +116,17 @@ def waiting_for(connection: Connection, ccb_codes: Sequence[str]) -> list[str]:
     return [mongo_id for mongo_id, raw in found if key(decode(bytes(raw)).get("ccbCode")) in wanted]
 
 
+def close(connection: Connection, ids: Sequence[str]) -> None:
+    """Closes the rows of these documents, which are gone."""
+    connection.execute(
+        text("""
+            UPDATE controle.quarentena SET resolvido_em = now()
+            WHERE mongo_id = ANY(:ids) AND resolvido_em IS NULL
+        """),
+        {"ids": list(ids)},
+    )
+
+
 def close_gone(connection: Connection, ids: Sequence[str]) -> int:
     """Closes the rows of documents that this transaction looked for and didn't find; returns how many.
 

@@ -186,7 +186,10 @@ def _freed(connection: Connection, claims: dict[str, tuple[str, datetime]]) -> s
     if not claims:
         return set()
     found = connection.execute(
-        text("SELECT ccb_code, atualizado_em, mongo_id FROM operacoes WHERE ccb_code = ANY(:codes)"),
+        text("""
+            SELECT ccb_code, atualizado_em, mongo_id FROM operacoes
+            WHERE ccb_code = ANY(:codes) AND excluido_em IS NULL
+        """),
         {"codes": [code for code, _ in claims.values()]},
     )
     holders = {row.ccb_code: (row.atualizado_em, row.mongo_id.encode()) for row in found}

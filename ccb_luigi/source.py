@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -138,12 +138,19 @@ class MongoSource:
         return self._all_of(of_shard(shard), **({"hint": "_id_"} if bounded else {}))
 
     def _all_of(self, query: Query, **options: Any) -> Iterator[bytes]:
-        with translated(), self._counted(query) as (self._expected, session):
-            self._found = 0
+        self._found, self._expected = 0, Future()
+        with translated(), self._at_an_instant() as session:
+            total = self.collection.estimated_document_count()
+            if large := total > SNAPSHOT_DOCUMENTS:
+                session = self._expect(query, session)
             for raw in self._read(query, session=session, **options):
                 self._found += 1
                 yield raw
-            if self._expected.exception() or self._found < self._expected.result():
+            if large and self._expected.exception():
+                whole = False
+            else:  # who has read all that there are needs no count, for which some servers read all again
+                whole = self._found >= (self._expected.result() if large else total)
+            if not whole:
                 self._refuse_short(self._found, query, session)
 
     def share_read(self) -> float | None:
@@ -231,7 +238,10 @@ class MongoSource:
             if not moments:
                 return
             if not isinstance(moments[0], datetime) or not after <= moments[0] < end:
-                raise SourceError("MongoDB found a document by another time than it says to be its own")
+                raise SourceError(
+                    "MongoDB found a document by another time than it says to be its own; without a list of"
+                    " days: `ccb-luigi run --since D`"
+                )
             day = moments[0].astimezone(zone).date()
             yield day
             after = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone).astimezone(UTC)
@@ -261,36 +271,43 @@ class MongoSource:
         expected = self.collection.count_documents(query, session=session)
         if found < expected:
             raise SourceError(
-                f"MongoDB: a read ended after {found} of {expected} documents, which is not the end",
+                f"MongoDB: a read ended after {found} of {expected} documents, which is not the end:"
+                " the same command reads it again",
                 transient=True,
             )
 
     @contextmanager
-    def _counted(self, query: dict[str, Any]) -> Iterator[tuple[Future[int], ClientSession | None]]:
-        """How many there are, and a session that sees the instant of this count.
-
-        Only replica sets and sharded clusters have such, from 5.0 on, and not for as long as one likes.
-        Without it both are of about the same time anyway: so the count doesn't keep the reading waiting.
-        """
-        counted: Future[int] = Future()
+    def _at_an_instant(self) -> Iterator[ClientSession | None]:
+        """A session all of whose reads see one instant; only replica sets and sharded clusters have such."""
         with self._client.start_session(snapshot=True) if MongoSource.snapshots else nullcontext() as session:
-            if session:
-                # Refused by a standalone server; something else will show again.
-                with suppress(OperationFailure, MongoConfigurationError):
-                    counted.set_result(self.collection.count_documents(query, session=session))
-            if counted.done():
-                try:
-                    yield counted, session if counted.result() <= SNAPSHOT_DOCUMENTS else None
-                except OperationFailure as error:
-                    if error.code == _SNAPSHOT_TOO_OLD:
-                        MongoSource.snapshots = False
-                    raise
-                return
+            try:
+                yield session if session and self._sees(session) else None
+            except OperationFailure as error:
+                if error.code == _SNAPSHOT_TOO_OLD:
+                    MongoSource.snapshots = False
+                raise
+
+    def _sees(self, session: ClientSession) -> bool:
+        """Fixes the instant. A standalone server refuses that; what else is wrong will show again."""
+        try:
+            self.collection.find_one({"_id": None}, {"_id": 1}, session=session)
+        except (OperationFailure, MongoConfigurationError):
+            return False
+        return True
+
+    def _expect(self, query: dict[str, Any], session: ClientSession | None) -> ClientSession | None:
+        """Counts what a read will find; returns the session that is to read it.
+
+        At the session's instant, if so many can be read before that is forgotten. Without one both are of
+        about the same time anyway: so the count doesn't keep the reading waiting.
+        """
+        if session:
+            self._expected.set_result(self.collection.count_documents(query, session=session))
+            return session if self._expected.result() <= SNAPSHOT_DOCUMENTS else None
+        count = partial(self.collection.count_documents, query)
         # A daemon: nobody waits for the count of a read that has failed.
-        Thread(
-            target=_settle, args=(counted, partial(self.collection.count_documents, query)), daemon=True
-        ).start()
-        yield counted, None
+        Thread(target=_settle, args=(self._expected, count), daemon=True).start()
+        return None
 
 
 def _settle(future: Future[T], work: Callable[[], T]) -> None:
@@ -358,11 +375,13 @@ def _ours(error: PyMongoError) -> CcbError:
         if error.code == _FORBIDDEN:
             return SourceError("MongoDB: the user may not read the collection (role `read`)")
         if error.code == _OUT_OF_TIME:
-            return SourceError("MongoDB: the read took longer than the server allows (defaultMaxTimeMS)")
+            return SourceError("MongoDB: the read took longer than the server allows: raise defaultMaxTimeMS")
         transient = isinstance(error, CursorNotFound) or error.has_error_label("RetryableError")
         transient = transient or error.code in _TRANSIENT
+        advice = "the same command reads again" if transient else "the log of the server says more"
         return SourceError(
-            f"MongoDB: the server ended the read ({_code_name(error)}{error.code})", transient=transient
+            f"MongoDB: the server ended the read ({_code_name(error)}{error.code}): {advice}",
+            transient=transient,
         )
     if isinstance(error, MongoConfigurationError):
         return ConfigurationError("CCB_MONGO_URI: host, option or TLS setting is wrong")
@@ -380,8 +399,10 @@ def _ours(error: PyMongoError) -> CcbError:
                 "MongoDB: the TLS handshake broke off; does the server speak TLS? (CCB_MONGO_URI)",
                 transient=True,
             )
-        return SourceError(unreachable("MongoDB", text), transient=True)
-    return SourceError(f"MongoDB: {type(error).__name__}")
+        return SourceError(f"{unreachable('MongoDB', text)} (CCB_MONGO_URI)", transient=True)
+    return SourceError(
+        f"MongoDB: the read failed ({type(error).__name__}): the log of the server may say more"
+    )
 
 
 def _code_name(error: OperationFailure) -> str:

@@ -5,7 +5,8 @@ read, a marker without its document. What is gone from the source is marked with
 ever deleted. That something is gone is believed last and least: see ``_compare`` and ``_mark_gone``.
 
 One transaction holds the comparison (see ``seen``), the marks and the sweep's own row. Documents are loaded
-meanwhile in transactions of their own, a thousand at a time, so that no date waits for long.
+meanwhile in transactions of their own, a thousand at a time, so that no date waits for long. Only what waits
+for the code of a contract that was marked is loaded, and the row written, after it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from ccb_luigi import forgotten, markers, pipeline, postgres, schema, seen, source, tables
+from ccb_luigi import forgotten, markers, pipeline, postgres, quarantine, schema, seen, source, tables
 from ccb_luigi.block import transform_of
 from ccb_luigi.errors import CcbError, CircuitBroken, NotReconciled, SourceError, SweepRefused
 from ccb_luigi.settings import Settings
@@ -69,6 +70,8 @@ class _Sweep:
     progress: Progress
     started: datetime
     swept: Swept = field(default_factory=Swept)
+    freed: list[str] = field(default_factory=list)
+    """Documents that wait for the code of a contract that was marked."""
     problem: CcbError | None = None
 
     def ask(self, statement: str, **values: Any) -> Any:
@@ -112,7 +115,8 @@ def sweep(settings: Settings, *, confirmed: bool = False, progress: Progress = l
             _load_missing(this)
             _close_gone(this)
             _mark_gone(this)
-            _put(connection, this)
+            if not this.freed:
+                _put(connection, this)
         return this
 
     target = postgres.of_process(settings)
@@ -120,6 +124,10 @@ def sweep(settings: Settings, *, confirmed: bool = False, progress: Progress = l
     target.run(schema.check)
     try:
         done = target.run(work)
+        if done.freed:
+            for n in range(0, len(done.freed), seen.GROUP):
+                done.migrate(done.freed[n : n + seen.GROUP])
+            target.run(lambda connection: _put(connection, done))
     except CcbError as error:
         for this in under_way:
             this.problem = error
@@ -263,12 +271,16 @@ def _mark_gone(this: _Sweep) -> None:
         )
     postgres.lock(this.connection, pipeline.table_lock(tables.operacoes))
     swept.reaparecidos = this.connection.execute(text(_UNMARK)).rowcount
+    codes: list[str] = []
     for group in this.names(f"SELECT o.mongo_id {_GONE} ORDER BY o.mongo_id"):
         there = this.origin.still_there(group)
         gone = [name for name in group if name not in there]
         marked = this.connection.execute(text(_MARK), {"started": this.started, "gone": gone})
-        swept.marcados_excluidos += marked.rowcount
+        codes += marked.scalars()
+        swept.marcados_excluidos = len(codes)
         this.progress("marked", swept.marcados_excluidos, swept.sumidos)
+    if codes:
+        this.freed = quarantine.waiting_for(this.connection, codes)
 
 
 _GONE = """
@@ -280,6 +292,7 @@ _GONE = """
 _MARK = """
     UPDATE operacoes SET excluido_em = clock_timestamp()
     WHERE mongo_id = ANY(:gone) AND excluido_em IS NULL AND carregado_em < :started
+    RETURNING ccb_code
 """
 
 # Loading has done so already, but for a document that came back older than it had been (after a restore).

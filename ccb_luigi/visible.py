@@ -74,6 +74,7 @@ def without_data(what: str) -> Iterator[None]:
         )
         raise PartitionFailed(
             f"{what}: unexpected {type(error).__name__} in {place.name}, line {place.lineno}"
+            " (`ccb-luigi -v` shows the way there)"
         ) from None
 
 

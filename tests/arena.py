@@ -19,7 +19,7 @@ from oracle import COLUMNS, EIGHT, State, Version
 from ccb_luigi.demo.servers import Mongo, Postgres
 
 STAGING = ("contratos", "qualidade", *EIGHT)
-SECONDS_TO_GO = 20
+SECONDS_TO_GO = 60
 """Within these all that a killed command leaves must have ended by itself."""
 
 

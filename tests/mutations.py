@@ -1,11 +1,14 @@
 """Takes each guard out of a copy of the program, in turn, and asks the tests whether they notice.
 
-``make mutations`` (by hand: it takes some minutes). A guard whose removal no test notices isn't guarded.
+``make mutations`` (by hand: some ten minutes), ``python tests/mutations.py sweep NUL`` for some guards alone.
+A guard whose removal no test notices isn't guarded. Each mutation names the tests that are to notice it, and
+they pass before anything is taken out. Of all guards together the table in ``docs/proof.md`` is written anew.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 PROJECT = Path(__file__).parents[1]
+PAGE = PROJECT / "docs" / "proof.md"
+BEGIN, END = "<!-- make mutations -->\n", "<!-- /make mutations -->\n"
 
 
 class Mutation(NamedTuple):
@@ -23,10 +28,16 @@ class Mutation(NamedTuple):
     file: str
     old: str
     new: str
-    tests: str
+    tests: tuple[str, ...]
 
 
-RULES, SWEEP = "db/test_rules.py", "db/test_sweep.py"
+def rules(*names: str) -> tuple[str, ...]:
+    return tuple(f"db/test_rules.py::test_{name}" for name in names)
+
+
+def sweep(*names: str) -> tuple[str, ...]:
+    return tuple(f"db/test_sweep.py::test_{name}" for name in names)
+
 
 MUTATIONS = (
     Mutation(
@@ -34,25 +45,56 @@ MUTATIONS = (
         "loading.py",
         'not_older = "(n.atualizado_em, n.mongo_id) >= (t.atualizado_em, t.mongo_id)"',
         'not_older = "true"',
-        RULES,
+        rules(
+            "dates_end_in_the_same_tables_in_whatever_order_they_run",
+            "a_client_of_many_contracts_is_the_newest_documents_in_every_part",
+            "a_document_that_arrives_later_with_the_same_instant_and_a_lesser_id_stays_behind",
+        ),
     ),
     Mutation(
         "newest wins: contracts",
         "loading.py",
         "WHERE k.lote = :lote AND o.mongo_id = k.mongo_id AND o.atualizado_em > k.atualizado_em",
         "WHERE k.lote = :lote AND o.mongo_id = k.mongo_id AND false",
-        RULES,
+        rules(
+            "changes_of_a_loaded_source_end_in_the_same_tables_in_whatever_order",
+            "every_document_of_a_mixed_date_is_accounted_for",
+        ),
     ),
     Mutation(
         "one ccbCode, two documents",
         "loading.py",
-        "AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id)\n",
+        "AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id) AND o.excluido_em IS NULL\n",
         "AND false\n",
-        RULES,
+        rules(
+            "dates_end_in_the_same_tables_in_whatever_order_they_run",
+            "of_two_documents_of_one_code_the_newest_has_the_row_and_the_other_is_kept_whole",
+        ),
     ),
-    Mutation("children are replaced", "loading.py", "n.acao = 'D' AND", "n.acao = 'X' AND", RULES),
     Mutation(
-        "staged rows are counted", "pipeline.py", "if found != expected.get(name, 0):", "if False:", RULES
+        "a contract that is gone holds no code",
+        "loading.py",
+        " AND o.excluido_em IS NULL\n",
+        "\n",
+        sweep("the_loser_of_a_code_has_it_when_the_winner_is_gone_and_as_long_as_it_is"),
+    ),
+    Mutation(
+        "children are replaced",
+        "loading.py",
+        "n.acao = 'D' AND",
+        "n.acao = 'X' AND",
+        rules(
+            "a_client_keeps_nothing_that_its_newest_document_does_not_say",
+            "a_schedule_of_12_then_9_then_0_then_5_is_exactly_that_after_each_run",
+            "a_schedule_may_vanish_altogether_and_with_it_the_parts_of_the_cet",
+        ),
+    ),
+    Mutation(
+        "staged rows are counted",
+        "pipeline.py",
+        "if found != expected.get(name, 0):",
+        "if False:",
+        rules("a_step_whose_staging_lost_rows_loads_nothing"),
     ),
     Mutation(
         "the marker is in the transaction",
@@ -60,95 +102,211 @@ MUTATIONS = (
         "markers.put(connection, table.name, day, rows, counts)",
         "postgres.Postgres(settings).run(lambda c: markers.put(c, table.name, day, rows, counts))\n"
         "            connection.execute(text('SELECT pg_sleep(0)'))",
-        "db/test_faults.py",
+        (
+            *rules(
+                "a_step_killed_between_rows_and_marker_leaves_neither",
+                "a_process_that_ends_between_rows_and_marker_leaves_neither",
+            ),
+            "db/test_faults.py::test_a_database_that_crashes_before_the_marker_of_any_step_is_awaited",
+        ),
     ),
     Mutation(
-        "a step is done by one",
+        "a step is done by one (advisory lock)",
         "pipeline.py",
         "postgres.lock(connection, markers.update_id(step, day))",
         "pass",
-        RULES,
+        (
+            *rules("two_runs_of_one_date_at_once_do_it_once"),
+            "db/test_postgres.py::test_a_step_that_another_run_is_doing_makes_busy",
+        ),
     ),
     Mutation(
         "a proof that fails leaves no marker",
         "reconcile.py",
         "return not self.differences",
         "return True",
-        f"{RULES} acceptance/test_cli.py",
+        rules("a_target_that_differs_by_a_cent_is_not_marked_as_proven"),
     ),
-    Mutation("NUL", "values.py", 'if "\\0" in stripped:', "if False:", "unit/test_values.py"),
+    Mutation(
+        "too many rejections (circuit breaker)",
+        "pipeline.py",
+        "return share < 1 and",
+        "return False and",
+        (
+            *sweep("a_date_that_the_circuit_breaker_kept_out_does_not_come_in_by_the_sweep"),
+            "db/test_quarantine.py::test_a_promoted_finding_counts_for_the_breaker_and_closes_without_the_promotion",
+        ),
+    ),
+    Mutation("NUL", "values.py", 'if "\\0" in stripped:', "if False:", ("unit/test_values.py",)),
     Mutation(
         "keys that occur twice",
         "transform.py",
-        "if (path := rawbson.repeated_key(raw, decoded)) is not None:",
-        "if (path := None) is not None:",
-        "db/test_hostile.py",
+        "if opened.rows is None and (path := rawbson.repeated_key(raw, opened.document)) is not None:",
+        "if False:",
+        ("db/test_hostile.py::test_any_document_loads_faithfully_or_is_kept_and_harms_no_neighbour",),
+    ),
+    Mutation(
+        "keys that occur twice beside the schedule",
+        "transform.py",
+        "if opened.rows is not None and not rawbson.written_the_same(opened.bytes, opened.document):",
+        "if False:",
+        ("unit/test_uniform.py",),
+    ),
+    Mutation(
+        "lengths inside a schedule",
+        "uniform.py",
+        "(?=[^\\0]{{{length}}}\\0)",
+        "",
+        ("unit/test_uniform.py",),
     ),
     Mutation(
         "a read that ends early",
         "source.py",
         "if found < expected:\n            raise",
         "if False:\n            raise",
-        "db/test_faults.py",
+        (
+            "db/test_faults.py::test_a_cursor_that_ends_early_is_not_taken_for_the_end",
+            "db/test_faults.py::test_also_the_rarer_reads_are_not_cut_short",
+        ),
+    ),
+    Mutation(
+        "what no retry mends is told at once",
+        "retry.py",
+        "if not error.transient:\n            raise",
+        "if False:\n            raise",
+        ("unit/test_retry.py", "db/test_faults.py::test_a_refusal_that_no_retry_mends_is_told_at_once"),
     ),
     Mutation(
         "a hand at the tables is noticed",
         "versions.py",
         "USING (mongo_id, linhas, escritas)",
         "USING (mongo_id)",
-        "db/test_versions.py",
+        ("db/test_versions.py::test_a_hand_at_the_tables_is_noticed_and_undone",),
     ),
     Mutation(
         "other rules read anew",
         "fingerprint.py",
         "digest = hashlib.sha256(rules)",
         "digest = hashlib.sha256()",
-        "db/test_versions.py",
+        ("db/test_versions.py::test_other_rules_read_every_document_anew",),
     ),
-    Mutation("sweep: an empty source", "sweep.py", "if not swept.lidos_origem and", "if False and", SWEEP),
+    Mutation(
+        "sweep: an empty source",
+        "sweep.py",
+        "if not swept.lidos_origem and",
+        "if False and",
+        sweep("an_empty_source_is_never_believed"),
+    ),
     Mutation(
         "sweep: an incomplete reading",
         "sweep.py",
         "if swept.lidos_origem < counted and",
         "if False and",
-        SWEEP,
+        sweep("fewer_documents_than_mongodb_counts_are_no_reading"),
     ),
     Mutation(
         "sweep: too many vanished",
         "sweep.py",
         "if swept.sumidos > max(FEW, SMALL_SHARE * swept.contratos_destino) and not this.confirmed:",
         "if False:",
-        SWEEP,
+        sweep(
+            "more_than_twenty_and_more_than_one_in_two_hundred_have_to_be_confirmed",
+            "what_is_missing_is_loaded_although_too_much_is_gone",
+        ),
     ),
     Mutation(
-        "sweep: looked up again", "sweep.py", "there = this.origin.still_there(group)", "there = set()", SWEEP
+        "sweep: looked up again",
+        "sweep.py",
+        "there = this.origin.still_there(group)",
+        "there = set()",
+        sweep("what_is_back_by_the_time_that_it_would_be_marked_is_not_marked"),
     ),
     Mutation(
         "sweep: what is loaded meanwhile",
         "sweep.py",
         "carregado_em < :started\n",
         "carregado_em < now() + interval '1 day' AND :started IS NOT NULL\n",
-        SWEEP,
+        sweep("what_was_loaded_while_the_sweep_ran_is_never_marked"),
     ),
     Mutation(
         "erased clients stay away",
         "block.py",
         "if task.forgotten and task.forgotten.drops(judged):",
         "if False:",
-        "db/test_forget.py",
+        ("db/test_forget.py::test_no_run_brings_the_client_back_and_each_proof_is_exact",),
     ),
     Mutation(
-        "another schema's worker",
+        "older tables are refused",
         "schema.py",
         "if found < REVISION:",
         "if False:",
-        "db/test_schema.py db/test_upgrade.py",
+        ("db/test_upgrade.py::test_new_code_refuses_old_tables",),
+    ),
+    Mutation(
+        "newer tables are refused",
+        "schema.py",
+        "if found > REVISION:",
+        "if False:",
+        ("db/test_upgrade.py::test_old_code_refuses_new_tables",),
+    ),
+    Mutation(
+        "Ctrl-C within a fork",
+        "stopping.py",
+        'if getattr(_forking, "now", False) or _is_deaf(frame):',
+        "if False:",
+        (
+            "unit/test_deadline.py::test_what_arrives_within_a_fork_is_heard",
+            "unit/test_deadline.py::test_what_arrives_within_an_event_handler_of_luigi_is_heard",
+        ),
+    ),
+    Mutation(
+        "a cluster's worker with other rules",
+        "cluster.py",
+        "!= order.rules:",
+        "!= order.rules and False:",
+        "db/test_dask.py",
+    ),
+    Mutation(
+        "migrations queue for no table",
+        "schema.py",
+        "        postgres.wait_briefly(connection)\n",
+        "",
+        "db/test_gentle_upgrades.py",
+    ),
+    Mutation(
+        "exchanging parcelas queues for nobody",
+        "partitioning.py",
+        "                postgres.wait_briefly(connection)\n",
+        "",
+        "db/test_partitioning.py",
     ),
 )
 
 
-def noticed(mutation: Mutation) -> str:
-    """Which tests failed without the guard; empty if none did.
+def failed(program: Path, *tests: str) -> list[str]:
+    """The names of those of the tests (files or single ones) that fail with the package in ``program``.
+
+    Raises:
+        RuntimeError: pytest couldn't run them.
+    """
+    # Not the project's own folder first, as pyproject.toml has it.
+    options = ("-q", "-n", "0", "-p", "no:cacheprovider", "-o", "pythonpath=")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *tests],
+        cwd=PROJECT / "tests",
+        env={**os.environ, "PYTHONPATH": f"{program}{os.pathsep}{PROJECT}", "CI": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"pytest ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    found = re.findall(r"^(?:FAILED|ERROR) \S+::(\w+)", done.stdout, re.MULTILINE)
+    return list(dict.fromkeys(found))
+
+
+def noticed(mutation: Mutation) -> list[str]:
+    """Which tests fail without the guard.
 
     Raises:
         ValueError: the guard isn't where this list says.
@@ -161,30 +319,36 @@ def noticed(mutation: Mutation) -> str:
         if mutation.old not in code:
             raise ValueError(f"{mutation.guard}: {mutation.file} has changed, and this list has not")
         file.write_text(code.replace(mutation.old, mutation.new), encoding="utf-8")
-        # Not the project's own folder first, as pyproject.toml has it.
-        options = ("-q", "-x", "-n", "0", "-p", "no:cacheprovider", "-o", "pythonpath=")
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *options, *mutation.tests.split()],
-            cwd=PROJECT / "tests",
-            env={**os.environ, "PYTHONPATH": f"{directory}{os.pathsep}{PROJECT}", "CI": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return failed[0].partition(" - ")[0].partition("::")[2] if done.returncode == 1 and failed else ""
+        return failed(Path(directory), *mutation.tests)
+
+
+def write(caught: dict[str, list[str]]) -> None:
+    """The table in ``docs/proof.md``."""
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    lines = ["| guard that was taken out | tests that failed |", "|---|---|"]
+    lines += [
+        f"| {guard} | {'<br>'.join(f'`{test}`' for test in tests)} |" for guard, tests in caught.items()
+    ]
+    PAGE.write_text(
+        "\n".join([before + BEGIN + "\n" + lines[0], *lines[1:], "", END]) + after, encoding="utf-8"
+    )
 
 
 def main(wanted: list[str]) -> int:
     """All mutations, or those whose guard's name holds one of the words."""
-    missed = 0
-    for mutation in MUTATIONS:
-        if wanted and not any(word in mutation.guard for word in wanted):
-            continue
-        test = noticed(mutation)
-        missed += not test
-        print(f"{'caught' if test else 'MISSED':7} {mutation.guard:36} {test}", flush=True)
-    print(f"{missed} missed" if missed else "every guard is guarded")
+    chosen = [m for m in MUTATIONS if not wanted or any(word in m.guard for word in wanted)]
+    if broken := failed(PROJECT, *dict.fromkeys(test for m in chosen for test in m.tests)):
+        print(f"fails with every guard in place: {', '.join(broken)}")
+        return 1
+    caught: dict[str, list[str]] = {}
+    for mutation in chosen:
+        tests = caught[mutation.guard] = noticed(mutation)
+        print(f"{'caught' if tests else 'MISSED':7} {mutation.guard:38} {', '.join(tests)}", flush=True)
+    missed = [guard for guard, tests in caught.items() if not tests]
+    if not wanted and not missed:
+        write(caught)
+    print(f"{len(missed)} missed" if missed else "every guard is guarded")
     return bool(missed)
 
 

@@ -163,7 +163,7 @@ def _hit(arena: Arena, command: Command, victim: str, moment: Moment, chance: ra
 def _hit_process(command: Command, victim: str, moment: Moment, chance: random.Random) -> bool:
     workers = psutil.Process(command.pid).children()
     if victim == "transform process":
-        deadline = time.monotonic() + 0.1
+        deadline = time.monotonic() + 0.5
         found: list[psutil.Process] = []
         while not found and time.monotonic() < deadline:
             found = [child for worker in workers for child in worker.children()]

@@ -242,7 +242,7 @@ def at_once(*works: Callable[[], object]) -> list[str]:
 
     def child(work: Callable[[], object]) -> None:
         try:
-            barrier.wait(timeout=30)
+            barrier.wait(timeout=60)
             work()
         except BaseException:  # noqa: BLE001 - whatever it is, the parent has to hear of it
             failures.put(traceback.format_exc())

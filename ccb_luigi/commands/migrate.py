@@ -96,7 +96,7 @@ def rerun(settings: Settings, day: date, table: str | None, thorough: bool, work
         return _migrate(settings, [day], workers, recorder)
 
 
-@click.command()
+@click.command(short_help="The last days' incomplete dates, the sweep, the morning page.")
 @workers_option
 @clean
 @with_settings

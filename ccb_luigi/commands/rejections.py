@@ -23,7 +23,7 @@ def quarantine_group() -> None:
     """The rejected documents."""
 
 
-@quarantine_group.command("list")
+@quarantine_group.command("list", short_help="Open rejections, and in which fields they are.")
 @click.option("--date", "day", type=DAY, help="Only this date's.")
 @click.option(
     "--code",
@@ -68,7 +68,10 @@ def quarantine_show(settings: Settings, mongo_id: str, out: Path | None, as_json
     def work(connection: Any) -> tuple[quarantine.Entry, bytes | None]:
         found = quarantine.open_entries(connection, mongo_id=mongo_id)
         if not found:
-            raise CcbError(f"no open rejection of _id {display.printable(mongo_id)}")
+            shown = display.printable(mongo_id)
+            raise CcbError(
+                f"no open rejection of _id {shown}: `ccb-luigi quarantine list` shows those there are"
+            )
         return found[0], quarantine.raw_document(connection, mongo_id)
 
     entry, raw = postgres.of_process(settings).run(work)
@@ -99,7 +102,7 @@ def quarantine_show(settings: Settings, mongo_id: str, out: Path | None, as_json
         screen.print(f"{len(raw)} bytes written to {out}")
 
 
-@quarantine_group.command("retry")
+@quarantine_group.command("retry", short_help="Read rejected documents again; load what is good now.")
 @click.argument("mongo_ids", nargs=-1)
 @click.option("--date", "day", type=DAY, help="All open rejections of this date.")
 @clean

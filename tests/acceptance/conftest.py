@@ -84,7 +84,7 @@ class Scheduler:
     def ask(self, method: str, **parameters: object) -> Any:
         """The scheduler's answer to one call of its API."""
         query = urllib.parse.urlencode({"data": json.dumps(parameters)})
-        with urllib.request.urlopen(f"{self.url}/api/{method}?{query}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}/api/{method}?{query}", timeout=30) as answer:
             return json.load(answer)["response"]
 
     def statuses(self) -> dict[str, str]:
@@ -156,7 +156,7 @@ def luigid(state: Path, config: Path = REPOSITORY / "luigi.cfg") -> Iterator[Sch
         )
     found = Scheduler(f"http://127.0.0.1:{port}", process)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 found.statuses()

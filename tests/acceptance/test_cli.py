@@ -93,6 +93,7 @@ def test_every_command_explains_itself(command: str) -> None:
     assert done.stdout.startswith("Usage: ccb-luigi")
     assert done.stderr == ""
     assert_plain(done)
+    assert "..." not in done.stdout.replace("[ARGS]...", "").replace("[MONGO_IDS]...", ""), "cut off"
 
 
 def test_the_module_is_the_same_program(program: Program) -> None:

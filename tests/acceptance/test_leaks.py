@@ -314,7 +314,7 @@ def test_no_canary_is_ever_told(program: Program, scheduler: Scheduler, tmp_path
     said |= told(world)
     scheduler.process.send_signal(signal.SIGTERM)  # it writes its state
     with suppress(subprocess.TimeoutExpired):
-        scheduler.process.wait(timeout=20)
+        scheduler.process.wait(timeout=60)
     for file in [*(tmp_path / "luigid").iterdir(), *(tmp_path / "metrics").iterdir()]:
         said[file.name] = file.read_bytes().decode("latin-1")
 

@@ -50,7 +50,7 @@ def finished(process: subprocess.Popen[str], status: int) -> tuple[str, str]:
     descendants = psutil.Process(process.pid).children(recursive=True)
     try:
         out, err = process.communicate(timeout=60)
-        psutil.wait_procs(descendants, timeout=10)
+        psutil.wait_procs(descendants, timeout=60)
         assert not [each for each in descendants if each.is_running()]
     finally:
         kill(process)

@@ -138,7 +138,7 @@ def test_a_failed_date_is_red_with_its_reason_and_all_green_once_it_is_mended(
     process = program.start("run", "--date", D1, CCB_SCHEDULER_URL=scheduler.url)
     wait_until(lambda: "FAILED" in scheduler.statuses().values())
     process.send_signal(signal.SIGINT)  # it would try again, and again, and be held back
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     (root,) = [name for name in scheduler.statuses() if name.startswith("ccb.MigrateCCB_")]
 
     failed = "ccb.ExtractContratos"

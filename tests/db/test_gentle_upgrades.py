@@ -72,7 +72,7 @@ def test_a_migration_gives_up_rather_than_queue_for_a_table_in_use(old: World) -
     """Behind one that waits for a table's strongest lock everybody else would wait."""
     with psycopg2.connect(old.settings.postgres_url) as reader:
         reader.cursor().execute("SELECT count(*) FROM staging.contratos")
-        patient = replace(old.settings, lock_seconds=600)
+        patient = replace(old.settings, lock_seconds=10)
         with pytest.raises(
             Busy, match=r"nothing was changed: a session uses a table.*pg_stat_activity"
         ) as caught:
@@ -81,6 +81,28 @@ def test_a_migration_gives_up_rather_than_queue_for_a_table_in_use(old: World) -
     assert "\n" not in str(caught.value)
     assert old.one("SELECT version_num FROM controle.alembic_version") == "0001"
     assert schema.upgrade(old.settings) == ("0001", schema.REVISION)
+
+
+QUEUED = """
+    SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'
+       AND relation = 'staging.contratos'::regclass
+"""
+
+
+def test_others_read_while_a_migration_tries_to_get_a_table(old: World) -> None:
+    read = "SELECT count(*) FROM staging.contratos"
+    reader = psycopg2.connect(old.settings.postgres_url)
+    reader.cursor().execute(read)
+    upgrade = threading.Thread(target=schema.upgrade, args=(replace(old.settings, retry_seconds=60),))
+    upgrade.start()
+    try:
+        while not old.one(QUEUED):
+            assert upgrade.is_alive()
+        assert old.one(f"SET lock_timeout = '8s'; {read}") == 0
+    finally:
+        reader.close()
+        upgrade.join(60)
+    assert old.one("SELECT version_num FROM controle.alembic_version") == schema.REVISION
 
 
 # --- what is done after the migrations ----------------------------------------------------------------

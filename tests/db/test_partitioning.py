@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg2
 import psycopg2.errors
 import pytest
+from click.testing import CliRunner
 from world import D1, D2, World, at, document
 
 from ccb_luigi import partitioning, schema, verify
+from ccb_luigi.commands.database import db
 from ccb_luigi.errors import Busy, TargetError
 from ccb_luigi.verify import Scope
 
@@ -88,6 +91,29 @@ def test_the_rows_are_spread_and_no_part_is_anybodys_to_read(filled: World) -> N
     assert filled.column(
         "SELECT count(*) FROM pg_class WHERE relnamespace = 'particoes'::regnamespace AND relacl IS NOT NULL"
     ) == [0]
+
+
+def test_each_role_may_what_it_might(filled: World) -> None:
+    parted(filled)
+    filled.query("SET ROLE ccb_loader; UPDATE parcelas SET valor_seguro = 0")
+    filled.query("SET ROLE ccb_loader; DELETE FROM parcelas WHERE ccb_code = 'A1'")
+    assert filled.one("SET ROLE ccb_loader; SELECT count(*) FROM parcelas WHERE ccb_code = 'A1'") == 0
+    assert filled.one("SET ROLE ccb_analyst; SELECT count(*) FROM saldo_contratual('2026-05-01')") == 12
+    assert filled.one("SET ROLE ccb_analyst; SELECT count(*) FROM analise.parcelas") > 0
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        filled.query("SET ROLE ccb_analyst; SELECT valor_prestacao FROM parcelas")
+
+
+def test_the_command_says_what_it_did(filled: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CCB_POSTGRES_URL", filled.settings.postgres_url)
+    rows = filled.one("SELECT count(*) FROM parcelas")
+    said = [CliRunner().invoke(db, ["partition", "--parts", parts]).stdout for parts in ("4", "4", "1")]
+    assert said == [
+        f"parcelas is a table of 4 parts now; {rows} rows were copied\n",
+        "parcelas is a table of 4 parts already\n",
+        f"parcelas is one plain table now; {rows} rows were copied\n",
+    ]
 
 
 def test_a_migration_goes_on_in_parts(filled: World) -> None:

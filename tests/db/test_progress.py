@@ -14,6 +14,7 @@ from luigi.task_register import Register
 from world import D1, World, at, document, rejected
 
 from ccb_luigi import pipeline, tasks, visible
+from ccb_luigi import source as mongo
 from ccb_luigi.errors import CircuitBroken
 from ccb_luigi.settings import Settings
 
@@ -59,10 +60,12 @@ def source(
     contracts: list[dict[str, Any]],
     configured: Callable[..., None],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if request.param == "server":
         with world.collection() as collection:
             collection.insert_many(contracts)
+        monkeypatch.setattr(mongo, "SNAPSHOT_DOCUMENTS", NUMBER // 2)  # of few documents nobody knows a share
         configured()
     else:
         path = tmp_path / "contratos.bson.gz"

@@ -20,8 +20,15 @@ import pytest
 from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 from world import D1, D2, D3, D4, DAYS, Document, World, at, at_once, document, rejected
 
-from ccb_luigi import pipeline, postgres, seen, source, sweep
-from ccb_luigi.errors import CircuitBroken, ConfigurationError, NotReconciled, SourceError, SweepRefused
+from ccb_luigi import pipeline, postgres, seen, source, sweep, verify
+from ccb_luigi.errors import (
+    CircuitBroken,
+    ConfigurationError,
+    NotReconciled,
+    SourceError,
+    SweepRefused,
+    TargetError,
+)
 from ccb_luigi.source import MongoSource
 from ccb_luigi.transform import Transform
 
@@ -264,6 +271,58 @@ def test_the_loser_of_a_code_waits_and_has_it_as_soon_as_it_is_free(world: World
     assert world.contracts() == {"C": "x", "D": "y"}
     assert world.quarantined() == {"z": ["ccb_duplicado"]}
     assert swept(world) == {}
+
+
+def test_the_loser_of_a_code_has_it_when_the_winner_is_gone_and_as_long_as_it_is(world: World) -> None:
+    winner = document("y", "C", at(D2), rows=12, client="cy")
+    world.put(document("x", "C", at(D1), rows=5, client="cx"), winner, document("z", "C", at(D1, 4)))
+    world.migrate(D1, D2)
+    remove(world, "y")
+    assert swept(world) == {"carregados": 1, "sumidos": 1, "marcados_excluidos": 1}
+    assert (world.contracts(), world.numbers("C"), gone(world)) == ({"C": "x"}, [1, 2, 3, 4, 5], set())
+    assert world.one("SELECT client_id FROM operacoes") == "cx"
+    assert world.quarantined() == {"z": ["ccb_duplicado"]}
+    assert last_row(world)["ainda_em_quarentena"] == 1
+    assert swept(world) == {}
+
+    world.put(winner)
+    assert swept(world) == {"carregados": 1}
+    assert (world.contracts(), len(world.numbers("C"))) == ({"C": "y"}, 12)
+    assert world.quarantined() == {"x": ["ccb_duplicado"], "z": ["ccb_duplicado"]}
+    assert swept(world) == {}
+
+
+def test_a_code_that_a_mark_set_free_is_taken_by_whoever_comes_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mark_alone() -> None:
+        """A sweep that fails between its marks and the load of what waits for them."""
+        world.again(D1, D2)
+        remove(world, "y")
+        with monkeypatch.context() as broken:
+            broken.setattr(pipeline, "migrate_ids", failing)
+            with pytest.raises(TargetError):
+                sweep.sweep(world.settings)
+        row = last_row(world)
+        assert (row["marcados_excluidos"], row["ok"], row["motivo"]) == (1, False, "falhou")
+        assert (world.contracts(), gone(world)) == ({"C": "y"}, {"y"})
+
+    def failing(*_: object) -> None:
+        raise TargetError("no room")
+
+    for taken in (
+        lambda: swept(world),
+        lambda: world.again(D1),
+        lambda: pipeline.migrate_ids(world.settings, ["x"]),
+    ):
+        world.clear()
+        world.put(document("x", "C", at(D1)), document("y", "C", at(D2)))
+        mark_alone()
+        proof = verify.verify(world.settings, verify.Scope())
+        assert [(d.subject, d.place, d.what) for d in proof.differences] == [("C", "operacoes", "missing")]
+        taken()
+        assert (world.contracts(), world.quarantined(), gone(world)) == ({"C": "x"}, {}, set())
+        assert not verify.verify(world.settings, verify.Scope()).total
 
 
 def test_a_date_that_the_circuit_breaker_kept_out_does_not_come_in_by_the_sweep(world: World) -> None:
