@@ -134,7 +134,8 @@ def write_dump(path: Path, size: int, days: int, say: shown.Say) -> int:
     parts = [(n, min(PART, size - n * PART), days, path) for n in range(-(-size // PART))]
     progress = say.counting("writing the dump", size)
     parcelas = written = 0
-    with multiprocessing.get_context("fork").Pool() as pool, path.open("wb") as dump:
+    # Not forked: the thread that draws the status may hold a lock.
+    with multiprocessing.get_context("spawn").Pool() as pool, path.open("wb") as dump:
         for part, rows, number in pool.imap(_write_part, parts):
             with part.open("rb") as file:
                 shutil.copyfileobj(file, dump, 1 << 20)
