@@ -56,7 +56,7 @@ def run(
         raise click.UsageError("--since lies after --until")
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)] if first else []
     with recorded(settings, "run", days) as recorder:
-        if first != last:
+        if full or since or until:
             found = planned.migrate(settings, first, last, workers, recorder)
             if found and found.exit_code:
                 return found.exit_code

@@ -69,8 +69,9 @@ def test_a_range_of_more_documents_than_a_shard_is_planned_a_smaller_one_goes_by
 ) -> None:
     done = program.run("run", "--since", D1, "--until", D2, CCB_SHARD_DOCUMENTS="40")
     assert done.stdout.startswith(f"{D1}  done  20 contracts, proven\n")
-    done = program.run("run", "--since", D1, "--until", D3, CCB_SHARD_DOCUMENTS="19")
-    assert done.stdout.startswith("plan 1: 20 contracts in ")
+    done = program.run("run", "--since", D3, "--until", D3, CCB_SHARD_DOCUMENTS="19")  # one date may be hot
+    assert done.stdout.startswith("plan 1: 20 contracts in 2 shards")
+    program.run("run", "--since", D1, "--until", D3)
     assert_migrated(world)
 
 

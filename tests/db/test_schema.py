@@ -21,7 +21,7 @@ from sqlalchemy import Numeric, create_engine
 from world import D1, D2, EIGHT, STEPS, World, at, document, rejected, unfounded
 
 import ccb_luigi
-from ccb_luigi import pipeline, postgres, runs, schema, sweep
+from ccb_luigi import bulk, pipeline, plan, postgres, runs, schema, sweep
 from ccb_luigi.errors import SchemaOutdated, TargetError
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME, metadata
@@ -326,6 +326,20 @@ def test_the_loader_needs_no_more_than_its_grants(loader: World, world: World) -
     assert world.numbers("Z") == [1, 2]
     assert world.quarantined() == {"x": ["ccb_duplicado"]}
     assert world.column("SELECT bool_and(ok) FROM controle.reconciliacoes") == [True]
+
+
+def test_the_loader_needs_no_more_than_its_grants_for_a_plan(loader: World) -> None:
+    loader.put(
+        *(document(f"d{n}", f"C{n}", at(D1, 12, n), client=f"c{n}") for n in range(5)),
+        document("x", "C0", at(D2)),
+        rejected(document("z", "Z", at(D2))),
+    )
+    found = plan.ensure(loader.settings, D1, D2)
+    assert found
+    assert bulk.migrate_shard(loader.settings, found.id, 1) == 7
+    assert bulk.close(loader.settings, found.id) == [D1, D2]
+    assert loader.contracts() == {"C0": "x", "C1": "d1", "C2": "d2", "C3": "d3", "C4": "d4"}
+    assert loader.quarantined().keys() == {"d0", "z"}
 
 
 def test_the_loader_can_change_nothing_but_rows(loader: World) -> None:
