@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import luigi
 from luigi import configuration
+from luigi.rpc import RPCError
 from sqlalchemy import Connection
 
 from ccb_luigi import events, markers, postgres, schema, stopping
@@ -29,6 +30,9 @@ from ccb_luigi.tasks import MigrateCCB
 from ccb_luigi.worker import WorkerFactory
 
 log = logging.getLogger(__name__)
+
+TRIES = 5
+"""So often luigid is told of a plan's tasks: it keeps them in memory, and may be restarted in the middle."""
 
 # What makes an unattended run safe, should no luigi.cfg say otherwise.
 _SAFE = {
@@ -129,8 +133,14 @@ def run_plan(
     with stopping.gently(asked_to_stop) as gentle, events.listening(handle):
         # Also with one worker: a task in this process would be what Ctrl-C interrupts.
         configuration.get_config().set("worker", "force_multiprocessing", "true")
-        _build([EndPlan(plan=plan.id)], settings, workers)
-        complete, done = target.run(look)
+        for _ in range(TRIES):
+            try:
+                _build([EndPlan(plan=plan.id)], settings, workers)
+            except RPCError:
+                log.warning("luigid does not answer any more: going on without it until it does")
+            complete, done = target.run(look)
+            if complete or gentle.asked or failures or not settings.scheduler_url:
+                break
         if not (complete or gentle.asked or failures) and settings.scheduler_url:
             handle(Event("failed", END, message=_HELD_BACK, exit_code=PartitionFailed.exit_code))
     return PlanOutcome(complete, done, gentle.asked, failures)

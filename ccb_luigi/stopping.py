@@ -135,7 +135,10 @@ def _is_deaf(frame: FrameType | None) -> bool:
 
 def _send_again(number: int) -> None:
     time.sleep(A_MOMENT)
-    os.kill(os.getpid(), number)
+    if callable(
+        signal.getsignal(number)
+    ):  # its block may have ended: nobody minds, but for the default of Unix
+        os.kill(os.getpid(), number)
     _postponed.remove(number)
 
 

@@ -32,11 +32,15 @@ _MARKS = f"""
     GROUP BY mongo_id
 """
 
+# In shared memory, of which containers have 64 MB, a large date's hash table would find no room.
+_HASHES_OF_THEIR_OWN = text("SET LOCAL enable_parallel_hash = off")
+
 _LOADED = f"k.lote = :lote AND k.{situacao.LOADED}"
 
 
 def remember(connection: Connection, batch: int) -> None:
     """Notes what the batch loaded. To be called when its proof holds, in the same transaction."""
+    connection.execute(_HASHES_OF_THEIR_OWN)
     connection.execute(
         text(f"""
             CREATE TEMP TABLE marcas ON COMMIT DROP AS
@@ -82,6 +86,7 @@ class Known:
             text("SELECT EXISTS (SELECT FROM controle.versoes WHERE particao = :day)"), {"day": day}
         ).scalar():
             return False
+        self._connection.execute(_HASHES_OF_THEIR_OWN)
         self._connection.execute(
             text(f"""
                 CREATE TEMP TABLE conhecidos ON COMMIT DROP AS

@@ -199,6 +199,7 @@ def test_installing_puts_every_file_into_its_place_with_its_owner_and_mode(tmp_p
         "/etc/ccb-luigi/credentials": (0o700, "root"),
         "/var/lib/ccb-luigi": (0o750, "ccb-luigi"),
         "/var/lib/ccb-luigi/report": (0o750, "ccb-luigi"),
+        "/var/lib/ccb-luigi-metrics": (0o755, "ccb-luigi"),
         "/var/lib/luigid": (0o700, "luigid"),
     }
     assert {path: found.get(path) for path in expected} == expected
@@ -333,5 +334,8 @@ def test_without_root_it_says_so_and_touches_nothing(tmp_path: Path) -> None:
 def test_a_template_changes_nothing_until_somebody_fills_it(name: str) -> None:
     lines = [line for line in (HERE / "etc" / name).read_text().splitlines() if not line.startswith("#")]
     assert "\n".join(lines) == (
-        "[ccb]\ndeadline = 06:00\nreport_dir = /var/lib/ccb-luigi/report" if name == "luigi.cfg" else ""
+        "[ccb]\ndeadline = 06:00\nreport_dir = /var/lib/ccb-luigi/report\n"
+        "metrics_dir = /var/lib/ccb-luigi-metrics"
+        if name == "luigi.cfg"
+        else ""
     )
