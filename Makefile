@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint docs torture mutations install-service bench bench-growth bench-gates \
+.PHONY: help run test unit lint docs torture mutations hosts install-service bench bench-growth bench-locks bench-gates \
 	test-airflow clean
 
 help: ## This list
@@ -53,8 +53,13 @@ bench: $(BIN)/.bench ## Speed beside the limit and the usual way (CONTRACTS=2000
 bench-growth: $(BIN)/.bench ## Time and memory as a date grows (SIZES="20000 100000 500000")
 	@$(BIN)/python -m benchmarks.growth $(SIZES)
 
-bench-gates: $(BIN)/.bench ## Candidates for the gate of the contract, in microseconds per document
+PARCELAS ?= 10000000
+bench-locks: $(BIN)/.bench ## How long a changing schema keeps readers and writers waiting (PARCELAS=10000000)
+	@$(BIN)/python -m benchmarks.locks --parcelas $(PARCELAS)
+
+bench-gates: $(BIN)/.bench ## Candidates for the gate of the contract, and each stage, in microseconds
 	@$(BIN)/python -m benchmarks.gates --repeat $(REPEAT)
+	@$(BIN)/python -m benchmarks.stages --documents $(CONTRACTS) --repeat $(REPEAT)
 
 N ?= 1000
 torture: $(BIN)/.installed ## Kills the migration N times (1000) and compares every table; SEED=, ONLY=
@@ -62,6 +67,9 @@ torture: $(BIN)/.installed ## Kills the migration N times (1000) and compares ev
 
 mutations: $(BIN)/.installed ## Takes each guard away in turn: do the tests notice?
 	@$(BIN)/python tests/mutations.py
+
+hosts: $(BIN)/.installed ## Three hosts in network namespaces share a migration, as root (CONTRACTS=50000)
+	@CCB_TEST_HOSTS_CONTRACTS=$(CONTRACTS) $(BIN)/python -m pytest tests/acceptance/test_hosts.py -n 0 -s -q
 
 install-service: ## The systemd units, users and directories; as root (APP=/opt/ccb-luigi DESTDIR=)
 	@systemd/install

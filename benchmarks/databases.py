@@ -12,7 +12,8 @@ from ccb_luigi import postgres, schema, tables
 from ccb_luigi.demo.servers import Postgres
 from ccb_luigi.settings import Settings
 
-TEMPLATE = "bench_modelo"
+PREFIX = "bench_"
+TEMPLATE = f"{PREFIX}modelo"
 
 
 class WrongContents(Exception):
@@ -51,7 +52,11 @@ class Databases:
         execute(self.server.url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def settle(self) -> None:
-        """Nobody's clock is to hold what earlier work left to the checkpointer."""
+        """Nobody's clock is to hold what earlier work left to autovacuum and to the checkpointer."""
+        found = execute(self.server.url, f"SELECT datname FROM pg_database WHERE datname LIKE '{PREFIX}%'")
+        for (name,) in found:
+            if name != TEMPLATE:  # nobody may be in it while others are made from it
+                execute(self.server.url_of(name), "VACUUM (ANALYZE)")
         execute(self.server.url, "CHECKPOINT")
 
     def about(self) -> dict[str, str]:

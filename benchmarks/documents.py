@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from functools import reduce
 from itertools import islice
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
+import bson
 import pymongo
 from bson import decode_file_iter
 
@@ -21,6 +24,7 @@ Progress = Callable[[int], None]
 DAY = date(2026, 11, 20)
 SEED = 20261120
 CHANGED_EVERY = 20
+BLOCK = 2_500
 NEW_STATUS = "Renegociada"
 """A status that no synthetic contract begins with."""
 
@@ -28,6 +32,13 @@ NEW_STATUS = "Renegociada"
 def of_one_day(number: int) -> Iterator[Document]:
     """Contracts of one date, so that one partition holds them all; the first of them are always the same."""
     return synth.contracts(number, SEED, until=DAY, days=1)
+
+
+def encoded(block: int) -> list[tuple[bytes, int]]:
+    """``BLOCK`` documents of a series of their own, and the number of parcelas in each: for many at once."""
+    found = synth.contracts(BLOCK, SEED + block, until=DAY, days=1)
+    rows = ("operation", "parcelas", "PrevisaoDeParcela")
+    return [(bson.encode(each), len(reduce(getitem, rows, each))) for each in found]
 
 
 def write_dump(number: int, path: Path, progress: Progress) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import bson
 import click
 from rich import box
 from rich.console import Console
@@ -79,18 +80,18 @@ def _dump(directory: Path, size: int) -> Path:
 def _write_dumps(directory: Path, sizes: Sequence[int], say: shown.Say) -> dict[int, int]:
     """All dumps in one go (a larger one begins with the smaller ones); returns the parcelas in each."""
     progress = say.counting("writing the dumps", max(sizes))
-    parcelas = dict.fromkeys(sizes, 0)
+    parcelas, number = dict.fromkeys(sizes, 0), 0
     with ExitStack() as stack:
         files = [(size, stack.enter_context(_dump(directory, size).open("wb"))) for size in sizes]
-        for number, document in enumerate(documents.of_one_day(max(sizes))):
-            raw = bson.encode(document)
-            rows = len(document["operation"]["parcelas"]["PrevisaoDeParcela"])
-            for size, file in files:
-                if number < size:
-                    file.write(raw)
-                    parcelas[size] += rows
-            if number % 1000 == 0:
-                progress(number)
+        pool = stack.enter_context(ProcessPoolExecutor(mp_context=get_context("spawn")))
+        for block in pool.map(documents.encoded, range(-(-max(sizes) // documents.BLOCK))):
+            for raw, rows in block:
+                for size, file in files:
+                    if number < size:
+                        file.write(raw)
+                        parcelas[size] += rows
+                number += 1
+            progress(min(number, max(sizes)))
     return parcelas
 
 

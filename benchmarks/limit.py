@@ -21,6 +21,7 @@ from ccb_luigi.settings import Settings
 
 _COPIED = (tables.staged_contratos, *tables.STAGED.values())
 _OF_DOCUMENT = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em"})
+_JOINED = frozenset({"doc", "client_id", "ccb_code"})
 _BY_DATABASE = frozenset({"carregado_em", "excluido_em"})
 
 
@@ -51,11 +52,16 @@ def load(url: str, rendered: Path) -> None:
             with (rendered / table.name).open("rb") as lines:
                 copy = f"COPY {table.fullname} ({', '.join(names)}) FROM STDIN"
                 cursor.copy_expert(copy, lines, postgres.COPY_BLOCK)
-        cursor.execute(f"ANALYZE {', '.join(table.fullname for table in _COPIED)}")
+        cursor.execute(f"ANALYZE {', '.join(map(_with_keys, _COPIED))}")
         cursor.execute(_NEWEST)
         cursor.execute("ANALYZE newest")
         for table in tables.LOADED:
             cursor.execute(upsert(table))
+
+
+def _with_keys(table: Table) -> str:
+    """The columns that are joined: statistics of the others take as long as all of the COPY, for nothing."""
+    return f"{table.fullname} ({', '.join(c.name for c in table.columns if c.name in _JOINED)})"
 
 
 # A client's row and children come from the newest of the documents that name the client.

@@ -79,12 +79,26 @@ def footnotes(result: dict[str, Any]) -> Group:
             for way in ways.values()
             if way["contracts"] != result["contracts"]
         ),
+        *_beside_each_other(ways),
         "CPU and peak: all processes of the command together, without the servers",
         f"checked {checked} times: the rows of the eight tables are the limit's (count and MD5)",
         machine(result["machine"]),
         f"PostgreSQL {pg['server_version']} on the same machine, {durability(pg)}",
     ]
     return Group(*(Text(line, style=QUIET) for line in lines))
+
+
+def _beside_each_other(ways: dict[str, Any]) -> list[str]:
+    """The ratios that aren't to the limit."""
+    first, again, mongo, usual = (ways.get(name) for name in ("dump", "rerun", "mongo", "usual"))
+    found = []
+    if first and again:
+        share = again["seconds"] / first["seconds"]
+        found.append(f"a rerun with no change takes {share:.2f} of the time of the first load")
+    if mongo and usual:
+        times = mongo["contracts_per_second"] / usual["contracts_per_second"]
+        found.append(f"from MongoDB {times:.0f} times as fast as the usual way, per contract")
+    return found
 
 
 def machine(about: dict[str, Any]) -> str:
@@ -105,6 +119,6 @@ def draw(work: Callable[[Any], object], screen: Console) -> None:
     try:
         from benchmarks import plot
     except ImportError:
-        screen.print("no plots: pip install '.[bench]'", style=QUIET)
+        screen.print("no plots: pip install '.[bench]'", style=QUIET, markup=False)
         return
     work(plot)

@@ -101,11 +101,10 @@ def message(settings: Settings, ending: Ending, host: str, moment: datetime) -> 
     mail["To"] = " ".join(settings.alert_mail_to.split())  # luigi.cfg may have a line for each
     mail["Date"] = format_datetime(moment)
     mail["Message-ID"] = make_msgid("ccb-luigi", host)
-    anchor = f"#exit-code-{ending.status}" if ending.status in MEANINGS else ""
     lines = [
         f"{ending.unit} failed on {host} at {moment:%Y-%m-%d %H:%M} ({settings.timezone}): {ending.words}.",
         "",
-        f"What to do:  {settings.runbook_url}{anchor}",
+        f"What to do:  {settings.runbook(ending.status)}",
         f"What it said:  journalctl -u {ending.unit} --since -1d",
         "What is done:  ccb-luigi status",
     ]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import gc
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from operator import add
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from bson.errors import InvalidBSON
 
 from ccb_luigi import copytext, fingerprint, rawbson, tables
 from ccb_luigi.rows import Row
-from ccb_luigi.transform import Accepted, Refused, Transform, decode
+from ccb_luigi.shard import Covered, Shard, owns
+from ccb_luigi.transform import Accepted, Refused, Transform
 from ccb_luigi.uniform import Uniform
 
 if TYPE_CHECKING:
@@ -43,26 +47,48 @@ VERSION = (
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to do with every block of a batch. Without ``day`` documents of all dates count."""
+    """What to do with every block of a batch.
+
+    Documents of the ``day`` count, or those that ``covered`` covers (of a ``shard``), or else all.
+    """
 
     batch: int
     day: date | None
     zone: ZoneInfo
     promoted: frozenset[str]
     forgotten: Forgotten | None = None
+    covered: Covered | None = None
+    shard: Shard | None = None
+
+    def leaves_out(self, found: date | None, updated: Any) -> bool:
+        """Whether a document of this date (``None``: its time can't be read) is somebody else's."""
+        if self.day is not None:
+            return found is not None and found != self.day
+        if self.covered is None or self.shard is None:
+            return False
+        if found is not None:
+            return found not in self.covered
+        return not owns(self.shard, updated, self.covered, self.zone)
+
+    def partition(self, found: date | None, today: date) -> date:
+        """The date that a document counts with; one without a time with the last of a plan."""
+        if self.covered is None:
+            return self.day or found or today
+        return found if found is not None and found in self.covered else self.covered.until
 
 
 @dataclass(slots=True)
 class Rendered:
     """One block: per staging table its lines and their number, and what goes to the quarantine.
 
-    ``forgotten``: documents of erased clients, which go nowhere.
+    ``forgotten``: documents of erased clients, which go nowhere. ``days``: documents read per date.
     """
 
     lines: dict[str, bytes]
     counts: dict[str, int]
     refused: list[tuple[date, Refused]]
     forgotten: int
+    days: dict[date, int]
 
     @property
     def read(self) -> int:
@@ -76,6 +102,7 @@ class _Rendering:
     def __init__(self) -> None:
         self.refused: list[tuple[date, Refused]] = []
         self.forgotten = 0
+        self.days: Counter[date] = Counter()
         names = [table.name for table in tables.STAGING]
         self._rows: dict[str, list[Row]] = {name: [] for name in names}
         self._prefixes: dict[str, list[str]] = {name: [] for name in names}
@@ -87,7 +114,7 @@ class _Rendering:
         for name, rows in self._rows.items():
             self._lines[name] += map(add, self._prefixes[name], copytext.lines(rows))
         texts = {name: "\n".join([*some, ""]).encode() for name, some in self._lines.items() if some}
-        return Rendered(texts, self._counts, self.refused, self.forgotten)
+        return Rendered(texts, self._counts, self.refused, self.forgotten, self.days)
 
     def add(self, judged: Accepted, partition: date, impressao: str, prefix: str) -> None:
         """Takes in the rows of a document; ``prefix`` is what each of its lines begins with."""
@@ -142,6 +169,23 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
 
     A document whose time can't be read belongs to every date.
     """
+    with no_garbage_collection():
+        return _render(task, number, documents)
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Of a block's hundred thousand objects hardly one is part of a cycle, and none outlives the block."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
     transform = transform_of(task.zone, task.promoted)
     rules = fingerprint.key(task.zone, task.promoted)
     rendering = _Rendering()
@@ -149,19 +193,21 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
         if not raw:  # it has been dealt with
             continue
         try:
-            document = decode(raw)
+            opened = transform.open(raw)
         except InvalidBSON:
-            document = None
-        found = transform.partition(document) if document is not None else None
-        elsewhere = task.day is not None and found not in (None, task.day)
+            opened = None
+        found = transform.partition(opened.document) if opened else None
         # Of two updatedAt the server finds a document by one, and the other one is decoded.
+        elsewhere = opened is not None and task.leaves_out(found, opened.document.get("updatedAt"))
         if elsewhere and not rawbson.occurs_twice(raw, b"updatedAt"):
             continue
-        partition = task.day or found or transform.today()
-        judged = transform.judge(raw, document)
+        partition = task.partition(found, transform.today())
+        judged = transform.judge(raw, opened)
         if task.forgotten and task.forgotten.drops(judged):
             rendering.forgotten += 1
-        elif isinstance(judged, Refused):
+            continue
+        rendering.days[partition] += 1
+        if isinstance(judged, Refused):
             rendering.refused.append((partition, judged))
         else:
             rendering.add(judged, partition, fingerprint.of(raw, rules), f"{task.batch}\t{doc}\t")

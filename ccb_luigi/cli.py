@@ -21,7 +21,10 @@ from ccb_luigi.commands import (
 from ccb_luigi.errors import CcbError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="What each exit status means, and what to do then: docs/runbook.md",
+)
 @click.version_option(__version__, prog_name="ccb-luigi")
 @click.option("-v", "--verbose", is_flag=True, help="Also show Luigi's own messages.")
 def main(verbose: bool) -> None:

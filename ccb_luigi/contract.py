@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import filterfalse
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -179,6 +180,7 @@ class Contract:
     def __init__(self, zone: ZoneInfo) -> None:
         self.zone = zone
         self.gate = gate.compiled(SCHEMA, zone)
+        self.by_bytes = gate.by_bytes(SCHEMA, zone)
         self._validator = _Validator(SCHEMA, allow_unknown=True, zone=zone)
 
     def check(self, document: Document) -> Document:
@@ -314,14 +316,16 @@ def _unknown(schema: Rules) -> Walk:
 
     A dot or backslash inside a key is escaped with a backslash, so that no two paths are alike.
     """
-    known = frozenset(schema)
+    is_known = frozenset(schema).__contains__
     inside = [(name, _unknown_inside(rules)) for name, rules in schema.items() if "schema" in rules]
     nested = [(name, walk) for name, walk in inside if walk is not None]
 
     def walk(document: Document, prefix: str, found: dict[str, Any]) -> None:
-        if not known.issuperset(document):
-            for key in document.keys() - known:
-                found[prefix + key.replace("\\", "\\\\").replace(".", "\\.")] = document[key]
+        unknown = [*filterfalse(is_known, document)]
+        if unknown and values.is_null(document):
+            return
+        for key in unknown:
+            found[prefix + key.replace("\\", "\\\\").replace(".", "\\.")] = document[key]
         for name, step in nested:
             if value := document.get(name):
                 step(value, prefix + name, found)
@@ -336,7 +340,7 @@ def _unknown_inside(rules: Rules) -> Walk | None:
         walk = _unknown(inner)
 
         def walk_document(value: Any, path: str, found: dict[str, Any]) -> None:
-            if not values.is_null(value):
+            if isinstance(value, dict):
                 walk(value, path + ".", found)
 
         return walk_document
@@ -346,12 +350,14 @@ def _unknown_inside(rules: Rules) -> Walk | None:
     flat = not any("schema" in field for field in inner["schema"].values())
 
     def walk_items(value: Any, path: str, found: dict[str, Any]) -> None:
+        if not isinstance(value, (list, dict)):  # a Uniform has known fields only
+            return
         items = value if isinstance(value, list) else [value]
         with suppress(TypeError):  # some item can't be looked into
             if flat and all(map(known.issuperset, items)):
                 return
         for index, item in enumerate(items):
-            if isinstance(item, dict) and not values.is_null(item):
+            if isinstance(item, dict):
                 walk_item(item, f"{path}.{index}.", found)
 
     return walk_items

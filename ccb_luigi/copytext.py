@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-_TO_ESCAPE = re.compile(r"[\\\t\n\r]").search
 _NULL = type(None)
 _TEXT = frozenset({str, _NULL})
 NULL = "\\N"
@@ -27,7 +25,8 @@ def _cells(column: Sequence[Any]) -> Iterable[str]:
     present = column if _NULL not in kinds else [value for value in column if value is not None]
     if not kinds <= _TEXT:
         present = [*map(str, present)]
-    if _TO_ESCAPE("".join(present)):  # few texts need it, so the whole column is looked at first
+    joined = "".join(present)
+    if any(map(joined.__contains__, "\\\t\n\r")):  # few need it, so the whole column is looked at first
         present = [text.translate(_ESCAPES) for text in present]
     if _NULL not in kinds:
         return present

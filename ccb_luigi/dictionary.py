@@ -160,7 +160,8 @@ TABLES: dict[str, tuple[str, Columns]] = {
         "Marcadores do Luigi: que tabela já tem as linhas de que data, gravados na transação das linhas",
         {
             "update_id": (
-                "<tabela>:<data>; contratos é a extração, reconciliacoes a conferência",
+                "<tabela>:<data>; contratos é a extração, reconciliacoes a conferência. "
+                "De um plano também fatia:<plano>:<número>, e plano:<plano> no fim",
                 "parcelas:2026-11-22",
             ),
             "target_table": ("A tabela (ou etapa)", "parcelas"),
@@ -275,6 +276,32 @@ TABLES: dict[str, tuple[str, Columns]] = {
             ),
             "segundos_cpu": ("Segundos de processador de todos os processos", "9.870"),
             "memoria_bytes": ("Maior memória de todos os processos juntos, em bytes", "312475648"),
+        },
+    ),
+    "controle.planos": (
+        "Cargas de muitas datas de uma vez: o que cada plano cobre; suas fatias estão em controle.fatias",
+        {
+            "id": ("Número do plano", "3"),
+            "origem": ("Coleção ou arquivo de que o plano foi feito", "mongodb ccb.contratos"),
+            "fuso": ("Fuso horário cujas meias-noites separam as datas", "America/Sao_Paulo"),
+            "desde": ("Primeira data; nulo: desde o primeiro documento", ""),
+            "ate": ("Última data", "2026-11-22"),
+            "feitas": ("Datas que já estavam completas e ficaram de fora", "{}"),
+            "documentos": ("Documentos previstos em todas as fatias", "1000000"),
+            "fatias": ("Número de fatias", "50"),
+            "criado_em": ("Quando o plano foi feito", "2026-11-23 13:00:02+00"),
+        },
+    ),
+    "controle.fatias": (
+        "As partes de um plano, cada uma carregada numa transação só; o marcador é fatia:<plano>:<número>",
+        {
+            "plano": ("Número do plano", "3"),
+            "numero": ("Número da fatia no plano, de 1 em diante", "17"),
+            "documentos": ("Documentos previstos", "20000"),
+            "trecho": (
+                "O trecho da origem: intervalo de updatedAt, de _id, ou de bytes do arquivo",
+                '{"byte_de": 0, "byte_ate": 122265536}',
+            ),
         },
     ),
     "controle.versoes": (

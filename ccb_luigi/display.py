@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from types import TracebackType
 from zoneinfo import ZoneInfo
@@ -11,15 +12,16 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.progress import Progress as RichProgress
 from rich.table import Table
 
 from ccb_luigi import markers
 from ccb_luigi.events import Event
+from ccb_luigi.plan import Plan, Progress
 from ccb_luigi.quarantine import Entry
 from ccb_luigi.status import Day, Sums, Sweep
 
@@ -44,7 +46,7 @@ class RunDisplay:
         self._left = {day: len(markers.STEPS) for day in days}
         self._read: dict[date, int] = {}
         self._failed: set[Event] = set()
-        self._progress = Progress(
+        self._progress = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
@@ -221,3 +223,80 @@ def printable(text: str) -> str:
     """Text from outside, harmless for a terminal and for rich's markup."""
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
     return shown.replace("[", "\\[")
+
+
+class PlanDisplay:
+    """One bar over the documents of a plan, whoever migrates them, and a line per shard that is done here."""
+
+    def __init__(
+        self, console: Console, plan: Plan, before: Progress, ask: Callable[[], Progress | None]
+    ) -> None:
+        self._console = console
+        self._plan = plan
+        self._before = self._now = before
+        self._ask = ask
+        self._began = time.monotonic()
+        self._under_way: dict[int, int] = {}
+        self._failed: set[Event] = set()
+        self._progress = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[pace]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+            auto_refresh=False,  # as in RunDisplay
+        )
+        self._bar: TaskID | None = None
+
+    def __enter__(self) -> PlanDisplay:
+        self._progress.start()
+        self._bar = self._progress.add_task("starting", total=self._plan.documentos, pace="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def handle(self, event: Event) -> None:
+        """Takes an event of a worker."""
+        if event.kind == "progress":
+            self._under_way[event.shard] = event.rows
+        elif event.kind == "failed":
+            if event not in self._failed:  # else it was tried again, and failed again in the same way
+                self._failed.add(event)
+                what = f"shard {event.shard}" if event.shard else "plan"
+                self._console.print(f"[red]{what}  failed[/]: {printable(event.message)}", soft_wrap=True)
+        elif event.kind == "done" and event.shard:
+            self._under_way.pop(event.shard, None)
+            self._now = self._ask() or self._now
+            if event.rows:  # else another run did it
+                which = f"[green]shard {event.shard} of {self._plan.fatias}  done[/]"
+                words = f"{which}  {counted(event.rows, 'contract')}, proven; {self.pace()}"
+                self._console.print(words, soft_wrap=True)
+        self._show()
+
+    def pace(self) -> str:
+        """Documents done and planned, the rate, the time that is left at it."""
+        done = self._now.planned + sum(self._under_way.values())
+        found = f"{min(done, self._plan.documentos):,} of {self._plan.documentos:,}"
+        took = time.monotonic() - self._began
+        if (new := done - self._before.planned) <= 0 or took <= 0:
+            return found
+        left = max(0, self._plan.documentos - done) * took / new
+        return f"{found}, {new / took:,.0f}/s, {lasting(left)} left"
+
+    def _show(self) -> None:
+        if self._bar is not None:
+            done = self._now.planned + sum(self._under_way.values())
+            shards = f"{self._now.shards} of {self._plan.fatias} shards"
+            self._progress.update(self._bar, description=shards, completed=done, pace=self.pace())
+            self._progress.refresh()
+
+
+def lasting(seconds: float) -> str:
+    """A stretch of time as one says it: ``40 s``, ``12 min``, ``3 h 05 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"

@@ -4,6 +4,8 @@ The texts name the place (partition, ``_id``, field, table, column) and what to 
 they end in logs, in Luigi's visualizer and in mails.
 """
 
+import re
+
 
 class CcbError(Exception):
     """Base of all errors of this project; ``exit_code`` is the status the command line ends with."""
@@ -91,6 +93,21 @@ class NotTold(CcbError):
     """An alert could not be delivered on every way that is set."""
 
     exit_code = 22
+
+
+_WHY_NOT = (
+    ("no space left on device", "the server's disk is full"),
+    ("connection refused", "nothing listens at its address (connection refused)"),
+    ("timed out|timeout expired", "no answer in time"),
+    ("no route to host|network is unreachable", "no way leads to its address"),
+    ("starting up|shutting down|in recovery|not accepting|not yet accepting", "it is starting, or stopping"),
+)
+
+
+def unreachable(who: str, said: str) -> str:
+    """That a server can't be reached, and why, as far as the driver's words tell: they aren't repeated."""
+    why = next((words for pattern, words in _WHY_NOT if re.search(pattern, said, re.IGNORECASE)), "")
+    return f"{who} can't be reached: {why}" if why else f"{who} can't be reached, or the connection broke"
 
 
 MEANINGS = {

@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 class Event:
     """``kind``: started, progress, done, failed, or idle (nothing happened for a moment).
 
-    ``rows``: documents read so far, or rows of the step.
+    ``rows``: documents read so far, or rows of the step. ``shard``: its number, of a plan's steps.
     """
 
     kind: str
@@ -29,6 +29,7 @@ class Event:
     rows: int = 0
     message: str = ""
     exit_code: int = 0
+    shard: int = 0
 
 
 IDLE = Event("idle")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
+from itertools import chain
 from operator import add
 from typing import Any
 
@@ -61,27 +63,30 @@ def _adds_up(operation: Document, rows: Uniform) -> bool:
 
     The same rules as in ``_schedule``, on whole columns at once: nearly free, and no finding's words.
     """
-    number = [*map(int, rows.column("NumeroDaParcela"))]
-    if number[0] not in (0, 1) or number != [*range(number[0], number[0] + len(rows))]:
+    number, size = rows.column("NumeroDaParcela"), len(rows)
+    start = int(number[0] == "0")
+    if number != _numbers(1 - start, size) or not _ZEROS.issuperset(chain(*map(rows.column, _CHARGES))):
         return False
-    if not all(map(_ZEROS.issuperset, map(rows.column, _CHARGES))):
-        return False
-    start = 1 - number[0]
-    due = rows.column("DataDeVencimento")
     principal, interest, payment, after = map(rows.amounts, (_PRINCIPAL, _INTEREST, _PAYMENT, _AFTER))
     before = [operation["ValorBruto"], *after[:-1]]
+    if not _chained(rows, before) or after[-1] or before[0] + interest[0] != after[0] + payment[0]:
+        return False
+    due, parts = rows.column("DataDeVencimento"), principal[start:]
     return (
-        _chained(rows, before)
-        and not after[-1]
-        and [*map(add, before, interest)] == [*map(add, after, payment)]
-        and payment[start:] == [*map(add, principal[start:], interest[start:])]
+        payment[start:] == [*map(add, parts, interest[start:])]
+        and before[start:] == [*map(add, after[start:], parts)]  # and so interest less payment
         and operation["TotalDeAmortizacao"] == sum(principal)
         and operation["TotalDeJuros"] == sum(interest)
         and operation["TotalDoValorDasParcelas"] == sum(payment)
-        and operation["NumeroDeParcelas"] == len(rows) - start > 0
+        and operation["NumeroDeParcelas"] == size - start > 0
         and _same_day(operation["DataDeVencimentoInicial"], due[start])
         and _same_day(operation["DataDeVencimentoFinal"], due[-1])
     )
+
+
+@lru_cache(maxsize=1024)
+def _numbers(first: int, size: int) -> tuple[str, ...]:
+    return tuple(map(str, range(first, first + size)))
 
 
 def _chained(rows: Uniform, before: list[Decimal]) -> bool:

@@ -21,6 +21,7 @@ RULES = (
     "identifiers",
     "rawbson",
     "rows",
+    "shard",
     "tables",
     "transform",
     "uniform",

@@ -1,4 +1,4 @@
-"""The fast way through the contract: the Cerberus schema compiled once into closures.
+"""The fast way through the contract: the Cerberus schema compiled once into functions.
 
 The gate answers with the normalised document, or with ``None`` for *unsure*: it never rejects. What it
 isn't sure of goes to Cerberus, the only judge. It reads values with the same functions, so valid here
@@ -8,9 +8,10 @@ that this compiler doesn't know makes its field unsure for ever, never wrongly v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from operator import itemgetter
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from operator import getitem
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from ccb_luigi import uniform, values
@@ -22,10 +23,10 @@ Rules = Mapping[str, Any]
 Reader = Callable[[Any], Any]
 Gate = Callable[[Document], Document | None]
 
-MEMORY = 50_000
-"""Distinct texts of amounts, rates and dates that are remembered, per reader: a few megabytes."""
+MEMORY = 10_000
+"""Distinct texts of amounts, rates and dates that are remembered, per reader."""
 
-_PLAIN_RULES = {"type", "coerce", "nullable"}
+_USUAL_RULES = frozenset({"type", "coerce", "nullable", "required", "maxlength"})
 _KNOWN_RULES = frozenset(
     {"type", "coerce", "nullable", "required", "schema", "maxlength", "min", "check_with"}
 )
@@ -48,40 +49,81 @@ def compiled(schema: Rules, zone: ZoneInfo) -> Gate:
     return gate
 
 
+class ByBytes(NamedTuple):
+    """A list that can be read without decoding it: the names on the way to it, its own, and its reader."""
+
+    outer: tuple[str, ...]
+    name: str
+    read: Callable[[bytes], Uniform | None]
+
+    def around(self, document: Document) -> Any:
+        """The sub-document that holds the list. Raises ``LookupError``, ``TypeError`` if there is none."""
+        return reduce(getitem, self.outer, document)
+
+
+def by_bytes(schema: Rules, zone: ZoneInfo) -> ByBytes | None:
+    """The first list of the schema of which ``uniform`` can make a reader."""
+    for name, rules in schema.items():
+        inner = rules.get("schema", {})
+        if rules.get("coerce") == "document" and (found := by_bytes(inner, zone)):
+            return found._replace(outer=(name, *found.outer))
+        if rules.get("coerce") == "items" and (read := uniform.reader(inner, _reader(inner, zone))):
+            return ByBytes((), name, read)
+    return None
+
+
 def _fields(schema: Rules, zone: ZoneInfo) -> Callable[[Document], Document]:
     """A function from a raw (sub-)document to its normalised known fields.
 
-    Plain fields of one kind that are remembered (amounts, rates, dates) are read together: one
-    ``itemgetter`` and one ``map`` over a dictionary, without a call of ours for a value seen before.
+    It is written here as code, one expression per field: the usual form of a value is read in place, and
+    only another one by the field's reader. Calls are what the gate's time would go into.
     """
-    single: dict[str, Reader] = {}
-    together: dict[str, list[str]] = {}
-    for name, rules in schema.items():
-        coerce = rules.get("coerce")
-        if rules.keys() == _PLAIN_RULES and rules["nullable"] and coerce in _REMEMBERED:
-            together.setdefault(coerce, []).append(name)
+    known: dict[str, Any] = {
+        f"remembered_{coerce}": _Memory(read(zone)) for coerce, read in _REMEMBERED.items()
+    }
+    entries = []
+    for n, (name, rules) in enumerate(schema.items()):
+        known[f"read_{n}"] = _reader(rules, zone)
+        value = f"get({name!r})"
+        if usual := _usual(rules):
+            found, condition = usual
+            entries.append(f"{name!r}: {found} if {condition.format(value)} else read_{n}(v)")
         else:
-            single[name] = _reader(rules, zone)
-    groups = []
-    for coerce, names in together.items():
-        memory = _Memory(_REMEMBERED[coerce](zone))
-        if len(names) > 1 and _TYPE_OF[coerce] == schema[names[0]]["type"]:
-            groups.append((itemgetter(*names), tuple(names), memory.__getitem__, memory.read))
-        else:
-            single.update({name: _reader(schema[name], zone) for name in names})
-    pairs = tuple(single.items())
+            entries.append(f"{name!r}: read_{n}({value})")
+    code = f"lambda get: {{{', '.join(entries)}}}"
+    read = eval(code, known)  # noqa: S307  # nothing of a document is in it
+    return lambda document: read(document.get)
 
-    def read(document: Document) -> Document:
-        get = document.get
-        found = {name: reader(get(name)) for name, reader in pairs}
-        for getter, names, look_up, reader in groups:
-            try:
-                found.update(zip(names, map(look_up, getter(document)), strict=True))
-            except (KeyError, TypeError):  # a field is missing, or its value is a sub-document
-                found.update((name, reader(get(name))) for name in names)
-        return found
 
-    return read
+# What reads a value ``v`` of its usual form, and the condition for it, where {} stands for the raw value.
+_TEXT = ("v.strip()", "type(v := {}) is str and '\\0' not in v and not v.isspace() and v")
+_USUAL = {
+    "text": _TEXT,
+    "key": _TEXT,
+    "mongo_id": ("v", "type(v := {}) is str and '\\0' not in v"),
+    "person_type": ("v", "type(v := {}) is str and v in ('PF', 'PJ')"),
+    "boolean": ("v", "type(v := {}) is bool"),
+}
+
+
+def _usual(rules: Rules) -> tuple[str, str] | None:
+    """``_USUAL`` for a field, its rules included; ``None``: its reader must look at all values."""
+    coerce = str(rules.get("coerce"))
+    if not rules.keys() <= _USUAL_RULES or _TYPE_OF.get(coerce) != rules.get("type"):
+        return None
+    if "maxlength" in rules and rules["type"] != "string":
+        return None
+    if coerce in _REMEMBERED:
+        found, condition = f"remembered_{coerce}[v]", "type(v := {}) is str"
+        if rules.get("required") or not rules.get("nullable"):
+            condition += f" and {found} is not None"
+    elif coerce in _USUAL:
+        found, condition = _USUAL[coerce]
+    else:
+        return None
+    if "maxlength" in rules:  # trimming makes it no longer
+        condition += f" and len(v) <= {rules['maxlength']!r}"
+    return found, condition
 
 
 def _reader(rules: Rules, zone: ZoneInfo) -> Reader:
@@ -173,9 +215,7 @@ class _Memory(dict[Any, Any]):
 
     def __missing__(self, value: Any) -> Any:
         found = self.read(value)
-        if type(value) is str:  # 1, 1.0 and True would be one key
-            if len(self) >= MEMORY:
-                self.clear()
+        if type(value) is str and len(self) < MEMORY:  # 1, 1.0 and True would be one key
             self[value] = found
         return found
 
@@ -198,16 +238,16 @@ def _document_reader(rules: Rules, zone: ZoneInfo) -> Reader:
 
 
 def _items_reader(rules: Rules, zone: ZoneInfo) -> Reader:
-    item_rules = rules.get("schema", {})
-    read = _reader(item_rules, zone)
-    read_uniform = uniform.reader(item_rules, read, _Memory(_REMEMBERED["date"](zone)).__getitem__)
+    read = _reader(rules.get("schema", {}), zone)
 
     def items(value: Any) -> list[Any] | Uniform | None:
+        if type(value) is Uniform:  # the reader that `by_bytes` found has checked its items
+            return value
         if type(value) is not list:
             if values.is_null(value):
                 return None
             value = [value]
-        return (read_uniform and read_uniform(value)) or [read(item) for item in value]
+        return [read(item) for item in value]
 
     return items
 
@@ -238,8 +278,9 @@ def _checked(read: Reader, check: Any) -> Reader:
 
     def distinct(value: Any) -> Any:
         found = read(value)
-        if type(found) is Uniform:
-            numbers = [*map(int, found.column("NumeroDaParcela"))]
+        numbers: Sequence[Any]
+        if type(found) is Uniform:  # without leading zeros, so that equal numbers are equal texts
+            numbers = found.column("NumeroDaParcela")
         else:
             numbers = [row["NumeroDaParcela"] for row in found or () if row is not None]
         if len(numbers) != len(set(numbers)):

@@ -55,14 +55,14 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
 TO ccb_loader;
 
 -- Rejections, findings, proofs, versions. The revision of the schema is only looked at, and what a sweep
--- or a run came to is written once.
+-- or a run came to, or a plan is made of, is written once.
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     controle.quarentena,
     controle.qualidade,
     controle.reconciliacoes,
     controle.versoes
 TO ccb_loader;
-GRANT SELECT, INSERT ON controle.varreduras, controle.execucoes TO ccb_loader;
+GRANT SELECT, INSERT ON controle.varreduras, controle.execucoes, controle.planos, controle.fatias TO ccb_loader;
 GRANT SELECT ON controle.alembic_version TO ccb_loader;
 
 -- Erasures are written once and never changed. Who and when, the database says itself.
@@ -107,6 +107,8 @@ GRANT SELECT ON
     controle.varreduras,
     controle.versoes,
     controle.execucoes,
+    controle.planos,
+    controle.fatias,
     controle.esquecimentos,
     controle.alembic_version,
     public.vw_agenda_vencimentos,

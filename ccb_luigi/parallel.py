@@ -1,4 +1,8 @@
-"""A map over several processes: results in order, a bounded number under way, nobody left behind."""
+"""A map over several processes: results in order, a bounded number under way, nobody left behind.
+
+Who does the work is an executor in the manner of ``concurrent.futures``: processes of this machine (here), or
+a cluster (``cluster``).
+"""
 
 from __future__ import annotations
 
@@ -7,31 +11,57 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ccb_luigi.errors import PartitionFailed
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 UNDER_WAY = 2
 """Items per process that are read ahead: memory is bounded by their size."""
 
 
+class Awaited(Protocol[T_co]):
+    """What comes of an item, some time."""
+
+    def result(self) -> T_co:
+        """Waits for it; raises what went wrong."""
+
+
+class Pool(Protocol):
+    """What ``ordered_map`` asks of an executor."""
+
+    def submit(self, work: Callable[..., T], /, *item: Any) -> Awaited[T]:
+        """Lets ``work(*item)`` be done, somewhere."""
+
+
+Workers = Callable[[list[int]], AbstractContextManager[tuple[Pool, int]]]
+"""Opens an executor and tells how many items it does at once. The numbers are file descriptors that children
+of this process have to close. Raises errors of ours alone."""
+
+
+def local(processes: int) -> Workers | None:
+    """Processes of this machine, forked when there is work for them; ``None``: one is enough."""
+    return partial(_forked, processes) if processes > 1 else None
+
+
 def ordered_map(
     work: Callable[..., T],
     items: Iterable[tuple[Any, ...]],
-    processes: int,
+    workers: Workers | None,
     *,
     let_go: Callable[[], list[int]] = list,
 ) -> Generator[T, None, None]:
     """``work(*item)`` for each item, in order.
 
-    The first item is done here, and nothing is forked if there is no second: most dates are small.
+    Without ``workers`` all is done here, and likewise if there is no second item: most dates are small.
     ``let_go`` names file descriptors (of database connections) that the children close: a connection
     must end with the process that owns it. Close the generator (``contextlib.closing``) where the loop may
     be left early: an exception keeps it alive, its processes wait for ever, and this one for them at its end.
@@ -41,19 +71,25 @@ def ordered_map(
     """
     remaining = iter(items)
     first = list(islice(remaining, 2))
-    if len(first) < 2 or processes < 2:
+    if len(first) < 2 or workers is None:
         yield from (work(*item) for item in chain(first, remaining))
         return
-    context = multiprocessing.get_context("fork")
-    pool = ProcessPoolExecutor(processes, context, _begin, (os.getpid(), let_go()))
-    under_way: deque[Future[T]] = deque()
-    try:
+    under_way: deque[Awaited[T]] = deque()
+    with workers(let_go()) as (pool, at_once):
         for item in chain(first, remaining):
             under_way.append(pool.submit(work, *item))
-            if len(under_way) >= processes * UNDER_WAY:
+            if len(under_way) >= at_once * UNDER_WAY:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
+
+
+@contextmanager
+def _forked(processes: int, descriptors: list[int]) -> Iterator[tuple[Pool, int]]:
+    context = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(processes, context, _begin, (os.getpid(), descriptors))
+    try:
+        yield pool, processes
     except BrokenProcessPool:
         raise PartitionFailed(
             "a process that judges documents was killed (is memory short? CCB_PROCESSES says how many)",

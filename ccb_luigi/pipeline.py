@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import Connection, Table, text
 
 from ccb_luigi import (
+    cluster,
     fingerprint,
     forgotten,
     loading,
@@ -71,10 +72,10 @@ def extract(settings: Settings, day: date, progress: Reading = lambda *_: None) 
                     Task(batch, day, settings.zone, settings.promoted, erased),
                     origin.documents(*settings.bounds(day)),
                     known=versions.Known(connection, batch, day, rules),
-                    processes=settings.processes,
+                    workers=cluster.workers(settings),
                     progress=lambda read: progress(read, origin.share_read()),
                 )
-            if _tripped(counts, settings.max_rejected_share):
+            if tripped(counts.lidos, counts.quarentena, settings.max_rejected_share):
                 loading.discard(connection, batch)  # the quarantine stays, to show what is wrong
                 return counts
             connection.execute(text("SELECT staging.analisar()"))
@@ -82,7 +83,7 @@ def extract(settings: Settings, day: date, progress: Reading = lambda *_: None) 
             return counts
 
     counts = postgres.of_process(settings).run(work)
-    if counts and _tripped(counts, settings.max_rejected_share):
+    if counts and tripped(counts.lidos, counts.quarentena, settings.max_rejected_share):
         often = ", ".join(f"{code} {n}" for code, n in counts.most_frequent(3))
         raise CircuitBroken(
             f"{day}: {counts.quarentena} of {counts.lidos} documents were rejected ({often}), more than"
@@ -264,20 +265,37 @@ def _overlap_from(connection: Connection, settings: Settings, day: date) -> date
     return max(start, since)
 
 
+def load_batch(connection: Connection, table: Table, batch: int, read_at: datetime) -> list[str]:
+    """Loads a table of a batch under the caller's locks.
+
+    Returns the ``mongo_id`` of those who lost their code, or may now have a vacated one, for ``migrate_ids``.
+    """
+    _, freed, losers = _load_and_name(connection, table, batch, read_at)
+    return [*freed, *losers]
+
+
 def _load(
     connection: Connection, settings: Settings, table: Table, batch: int, read_at: datetime
 ) -> tuple[loading.Written, list[str]]:
     """Loads a table; for operacoes also the ``mongo_id`` of those who may now have a vacated code."""
+    written, freed, losers = _load_and_name(connection, table, batch, read_at)
+    if losers:
+        _quarantine_duplicates(connection, settings, losers)
+    return written, freed
+
+
+def _load_and_name(
+    connection: Connection, table: Table, batch: int, read_at: datetime
+) -> tuple[loading.Written, list[str], list[str]]:
+    """Also who may now have a code that was vacated, and who lost theirs to a newer document."""
     if table is not tables.operacoes:
-        return loading.load(connection, table, batch), []
+        return loading.load(connection, table, batch), [], []
     vacated = loading.classify(connection, batch)
     freed = quarantine.waiting_for(connection, vacated) if vacated else []
     losers = [*loading.duplicates(connection, batch), *loading.displaced(connection, batch)]
     written = loading.load(connection, table, batch)
     quarantine.close_loaded(connection, batch, read_at)
-    if losers:
-        _quarantine_duplicates(connection, settings, losers)
-    return written, freed
+    return written, freed, losers
 
 
 def _quarantine_duplicates(connection: Connection, settings: Settings, ids: list[str]) -> None:
@@ -318,5 +336,6 @@ def _checked_extraction(connection: Connection, table: Table, day: date) -> mark
     return extraction
 
 
-def _tripped(counts: Counts, share: float) -> bool:
-    return share < 1 and counts.quarentena > max(BREAKER_MINIMUM, share * counts.lidos)
+def tripped(read: int, rejected: int, share: float) -> bool:
+    """Whether so many rejected documents of those read are too many (contract §3.9)."""
+    return share < 1 and rejected > max(BREAKER_MINIMUM, share * read)

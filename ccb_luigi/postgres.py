@@ -8,17 +8,17 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg2
 import psycopg2.extensions
 from psycopg2 import errorcodes
-from sqlalchemy import Connection, Engine, Table, create_engine, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ccb_luigi.errors import Busy, CcbError, ConfigurationError, SchemaOutdated, TargetError
+from ccb_luigi.errors import Busy, CcbError, ConfigurationError, SchemaOutdated, TargetError, unreachable
 from ccb_luigi.heartbeat import watched
 from ccb_luigi.retry import retrying
 from ccb_luigi.settings import Settings
@@ -29,6 +29,9 @@ T = TypeVar("T")
 COPY_BLOCK = 1 << 18
 
 SECONDS_TO_CONNECT = 10
+
+LONGEST_QUEUE = "500ms"
+"""For how long a statement that changes a table waits for it, and others behind it."""
 
 # Shown in pg_stat_activity; the timeouts make a lost peer known within minutes instead of hours.
 _CONNECT: dict[str, Any] = {
@@ -127,6 +130,12 @@ class Postgres:
             pool_pre_ping=True,
             hide_parameters=True,
         )
+        event.listen(self.engine, "before_cursor_execute", _into_own_staging, retval=True)
+
+    def begin_in_child(self) -> None:
+        """After a fork: the parent's connections stay open, and are the parent's alone."""
+        self.engine.dispose(close=False)
+        self._patience = self._deadline
 
     def _connect(self) -> Any:
         connection = psycopg2.connect(self._dsn, **_CONNECT)
@@ -146,8 +155,25 @@ class Postgres:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """The only place where a transaction begins. Errors come out as ours, without data."""
+        with self._used(self.engine.begin) as connection:
+            yield connection
+
+    @contextmanager
+    def outside(self) -> Iterator[Connection]:
+        """For what refuses to be in a transaction (CONCURRENTLY): each statement is one of its own."""
+
+        @contextmanager
+        def opened() -> Iterator[Connection]:
+            with self.engine.connect() as connection:
+                yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+        with self._used(opened) as connection:
+            yield connection
+
+    @contextmanager
+    def _used(self, opened: Callable[[], AbstractContextManager[Connection]]) -> Iterator[Connection]:
         try:
-            with self.engine.begin() as connection:
+            with opened() as connection:
                 cut = _cutter(connection)
                 with watched(self._answers, cut), cut_when_stopped(cut):
                     yield connection
@@ -177,13 +203,16 @@ _of_process: tuple[int, Settings, Postgres] | None = None
 
 
 def of_process(settings: Settings) -> Postgres:
-    """This process' pool. A forked child makes its own: a shared connection would mix rows up."""
+    """This process' pool. A forked child connects anew: a shared connection would mix rows up.
+
+    It goes on with what its parent's engine has learnt of the server, and with the statements compiled there.
+    """
     global _of_process
-    if _of_process and _of_process[0] == os.getpid() and _of_process[1] == settings:
-        return _of_process[2]
     if _of_process and _of_process[0] != os.getpid():
-        _of_process[2].engine.dispose(close=False)
-    _of_process = (os.getpid(), settings, Postgres(settings))
+        _of_process[2].begin_in_child()
+        _of_process = (os.getpid(), *_of_process[1:])
+    if not _of_process or _of_process[1] != settings:
+        _of_process = (os.getpid(), settings, Postgres(settings))
     return _of_process[2]
 
 
@@ -236,10 +265,7 @@ def _of_connection(message: str) -> TargetError:
             "PostgreSQL has no connection free: raise max_connections, or the limit of the role or database",
             transient=True,
         )
-    return TargetError(
-        "PostgreSQL can't be reached, or the connection broke: is it up, and does CCB_POSTGRES_URL name it?",
-        transient=True,
-    )
+    return TargetError(f"{unreachable('PostgreSQL', message)} (CCB_POSTGRES_URL)", transient=True)
 
 
 def _cutter(connection: Connection) -> Callable[[], None]:
@@ -261,6 +287,16 @@ def lock(connection: Connection, *names: str, shared: bool = False) -> None:
             text(f"SELECT pg_advisory_xact_lock{kind}(hashtextextended(:name, 0))"),
             {"name": f"ccb_luigi:{name}"},
         )
+
+
+def wait_briefly(connection: Connection) -> None:
+    """From here to the transaction's end no lock is waited for longer than a moment.
+
+    Whoever waits for a table's strongest lock makes all others wait that come after: behind one long query
+    of an analyst nobody could read. Shorter than ``deadlock_timeout`` (1 s): of two who wait for each other
+    it is us who give up.
+    """
+    connection.execute(text(f"SET LOCAL lock_timeout = '{LONGEST_QUEUE}'"))
 
 
 def lock_alone(connection: Connection, name: str, waiting: Callable[[str], None]) -> None:
@@ -318,5 +354,57 @@ def copy_lines(
 ) -> None:
     """COPYs lines of text into ``table`` (its columns ``names``, or all), in large blocks."""
     columns = ", ".join(names or [column.name for column in table.columns])
+    where = _owned(table.fullname) if _has_own_staging(connection) else table.fullname
     with driver_connection(connection).cursor() as cursor:
-        cursor.copy_expert(f"COPY {table.fullname} ({columns}) FROM STDIN", io.BytesIO(lines), COPY_BLOCK)
+        cursor.copy_expert(f"COPY {where} ({columns}) FROM STDIN", io.BytesIO(lines), COPY_BLOCK)
+
+
+def own_staging(connection: Connection, names: Sequence[str]) -> None:
+    """From here on to the transaction's end ``staging`` means temporary tables of this transaction alone.
+
+    What is staged and loaded in one transaction needs nobody else's eyes. In the shared tables it would be
+    written to the log as well, and its rows would stay there dead: a TRUNCATE needs a moment in which nobody
+    stages, and with workers on several hosts that never comes.
+    """
+    for name in names:
+        connection.execute(
+            text(f"CREATE TEMP TABLE {_owned(f'staging.{name}')} (LIKE staging.{name}) ON COMMIT DROP")
+        )
+    connection.execute(text(_ANALYSE_OWN))
+    connection.execution_options(**{_OWN: True})
+
+
+_OWN = "own_staging"
+_ANALYSE_OWN = r"""
+    CREATE OR REPLACE FUNCTION pg_temp.staging_analisar(nome text DEFAULT NULL) RETURNS void
+    LANGUAGE plpgsql AS $$
+    DECLARE tabela text;
+    DECLARE chaves text;
+    BEGIN
+        FOR tabela, chaves IN
+            SELECT c.relname, string_agg(quote_ident(a.attname), ', ')
+            FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+            WHERE c.relnamespace = pg_my_temp_schema() AND c.relname LIKE 'staging\_%'
+              AND (nome IS NULL OR c.relname = 'staging_' || nome)
+              AND a.attname IN ('lote', 'doc', 'mongo_id', 'ccb_code', 'client_id', 'situacao')
+            GROUP BY c.relname
+        LOOP
+            EXECUTE format('ANALYZE pg_temp.%I (%s)', tabela, chaves);
+        END LOOP;
+    END $$
+"""
+
+
+def _owned(statement: str) -> str:
+    """With names of their own: a temporary table ``clientes`` would hide the real one."""
+    return re.sub(r"\bstaging\.(?=\w)", "pg_temp.staging_", statement)
+
+
+def _has_own_staging(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get(_OWN))
+
+
+def _into_own_staging(
+    connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+) -> tuple[str, Any]:
+    return _owned(statement) if _has_own_staging(connection) else statement, parameters

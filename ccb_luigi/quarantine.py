@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -42,6 +44,20 @@ class Entry:
     primeira_vez: datetime
     ultima_vez: datetime
     tentativas: int
+
+
+def places(entries: Iterable[Entry]) -> list[tuple[str, str, int]]:
+    """(code, field, in how many documents), the most first; the rows of a list are one field (``*``)."""
+    found: Counter[tuple[str, str]] = Counter()
+    for entry in entries:
+        found.update(
+            {
+                (message.partition(":")[0], re.sub(r"\.\d+(?=\.|$)", ".*", path))
+                for path, messages in entry.erros.items()
+                for message in messages
+            }
+        )
+    return [(*place, count) for place, count in sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))]
 
 
 def put(connection: Connection, refused: Iterable[Refused], partition: date) -> None:

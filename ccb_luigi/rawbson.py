@@ -1,7 +1,7 @@
-"""What a decoder doesn't tell about raw BSON: keys that occur twice in one (sub-)document.
+"""What a decoder doesn't do with raw BSON: keys that occur twice, and a list that is left in its bytes.
 
-PyMongo keeps the last of them, MongoDB's queries look at the first, other drivers do as they like: what
-such a document says depends on who reads it, so nobody may guess.
+Of two equal keys in one (sub-)document PyMongo keeps the last, MongoDB's queries look at the first, other
+drivers do as they like: what such a document says depends on who reads it, so nobody may guess.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from bson.errors import BSONError
 LONGEST_PATH = 200
 """Characters of a path that are told; a key may have millions."""
 
-_SUB_DOCUMENT, _ARRAY, _REGEX, _CODE_WITH_SCOPE = 0x03, 0x04, 0x0B, 0x0F
+_SUB_DOCUMENT, _ARRAY, _BINARY, _REGEX, _CODE_WITH_SCOPE = 0x03, 0x04, 0x05, 0x0B, 0x0F
+_USER_DEFINED = 0x80  # a subtype of binary data that drivers leave alone
 _FIXED = {
     0x01: 8,  # double
     0x06: 0,  # undefined
@@ -35,7 +36,7 @@ _UNCOUNTED = {
     0x02: 4,  # string
     _SUB_DOCUMENT: 0,
     _ARRAY: 0,
-    0x05: 5,  # binary: its subtype
+    _BINARY: 5,  # and its subtype
     0x0C: 16,  # DBPointer: an ObjectId
     0x0D: 4,  # code
     0x0E: 4,  # symbol
@@ -46,15 +47,11 @@ _UNCOUNTED = {
 def repeated_key(raw: bytes, decoded: dict[str, Any]) -> str | None:
     """The path of a key of ``raw`` that its (sub-)document has already had; ``None``: all are unique.
 
-    ``decoded`` is ``raw`` as PyMongo read it. A dictionary can't repeat a key, so where encoding it gives
-    the same bytes again, none was dropped. That is done in C, and nearly always the end of it. The bytes
-    may differ for other reasons (``_id`` isn't first, a deprecated type): then they are walked through.
+    ``decoded`` is ``raw`` as PyMongo read it. Where bytes differ for other reasons than a key (``_id`` isn't
+    first, a deprecated type) they are walked through.
     """
-    try:
-        if bson.encode(decoded) == raw:
-            return None
-    except (BSONError, ValueError, OverflowError, RecursionError):
-        pass  # not everything that can be read can be written
+    if written_the_same(raw, decoded):
+        return None
     # Without recursion: how deep a document goes is its own choice.
     waiting = [(0, "", False)]
     while waiting:
@@ -71,6 +68,38 @@ def repeated_key(raw: bytes, decoded: dict[str, Any]) -> str | None:
                 scope = value + 8 + _length(raw, value + 4)
                 waiting.append((scope, f"{path[:LONGEST_PATH]}.", False))
     return None
+
+
+def written_the_same(raw: bytes, decoded: dict[str, Any]) -> bool:
+    """Whether encoding ``decoded`` gives ``raw``, of which it was read, again.
+
+    Then no key was dropped, since a dictionary can't repeat one. That is done in C, and nearly always so.
+    """
+    try:
+        return bool(bson.encode(decoded) == raw)
+    except (BSONError, ValueError, OverflowError, RecursionError):
+        return False  # not everything that can be read can be written
+
+
+def set_aside(raw: bytes, name: bytes) -> tuple[bytes, bytes] | None:
+    """``raw`` with its array ``name`` as binary data of the same length, and the elements of that array.
+
+    Nothing else moves, so whatever decodes the first passes over the array, whose elements somebody else
+    must read. ``None``: the name isn't there exactly once, anywhere in the bytes, or isn't an array's. So
+    where the decoder comes upon the name, it has found this place, and no text that looks like it.
+    """
+    key = name + b"\0"
+    if raw.count(key) != 1:
+        return None
+    kind = raw.index(key) - 1
+    start = kind + 1 + len(key)
+    size = _length(raw, start)
+    if raw[kind] != _ARRAY or not 5 <= size < len(raw) - start:
+        return None
+    aside = bytearray(raw)
+    aside[kind] = _BINARY
+    aside[start : start + 5] = b"%b%c" % ((size - 5).to_bytes(4, "little"), _USER_DEFINED)
+    return bytes(aside), raw[start + 4 : start + size]
 
 
 def occurs_twice(raw: bytes, name: bytes) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass
 from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import Connection, text
 
 from ccb_luigi import situacao
+
+ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +23,10 @@ class Reconciliation:
     sem_mudanca: int
     obsoletos: int
     quarentena: int
-    soma_valor_bruto_origem: Decimal
-    soma_valor_bruto_destino: Decimal
-    soma_prestacoes_origem: Decimal
-    soma_prestacoes_destino: Decimal
+    soma_valor_bruto_origem: Decimal = ZERO
+    soma_valor_bruto_destino: Decimal = ZERO
+    soma_prestacoes_origem: Decimal = ZERO
+    soma_prestacoes_destino: Decimal = ZERO
 
     @property
     def ok(self) -> bool:
@@ -49,26 +52,28 @@ class Reconciliation:
 
 
 _COUNTS = f"""
-    SELECT count(*) FILTER (WHERE {situacao.WRITTEN}) AS carregados,
+    SELECT particao,
+           count(*) FILTER (WHERE {situacao.WRITTEN}) AS carregados,
            count(*) FILTER (WHERE {situacao.UNCHANGED}) AS sem_mudanca,
            count(*) FILTER (WHERE situacao = 'obsoleto') AS obsoletos,
            count(*) FILTER (WHERE situacao = 'duplicado') AS duplicados,
            coalesce(sum(valor_bruto) FILTER (WHERE {situacao.IN_THE_TABLES}), 0) AS valor_bruto,
            coalesce(sum(soma_prestacoes) FILTER (WHERE {situacao.IN_THE_TABLES}), 0) AS prestacoes
-    FROM staging.contratos WHERE lote = :lote
+    FROM staging.contratos WHERE lote = :lote GROUP BY particao
 """
 
 # Only what the tables hold at this very version: a newer one has been reconciled by its own batch.
 _TARGET = f"""
     WITH desta AS MATERIALIZED (
-        SELECT o.ccb_code, o.valor_bruto
+        SELECT k.particao, o.ccb_code, o.valor_bruto
         FROM staging.contratos k JOIN operacoes o
           ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
         WHERE k.lote = :lote AND k.{situacao.IN_THE_TABLES}
     )
-    SELECT (SELECT coalesce(sum(valor_bruto), 0) FROM desta) AS valor_bruto,
-           (SELECT coalesce(sum(p.valor_prestacao), 0) FROM parcelas p JOIN desta USING (ccb_code))
-               AS prestacoes
+    SELECT particao, coalesce(valor_bruto, 0) AS valor_bruto, coalesce(prestacoes, 0) AS prestacoes
+    FROM (SELECT particao, sum(valor_bruto) AS valor_bruto FROM desta GROUP BY particao) contratos
+    LEFT JOIN (SELECT particao, sum(p.valor_prestacao) AS prestacoes
+               FROM parcelas p JOIN desta USING (ccb_code) GROUP BY particao) cronogramas USING (particao)
 """
 
 # Another date's load may have overtaken a contract since this one's, under whatever code.
@@ -97,21 +102,45 @@ def reconcile(connection: Connection, batch: int, read: int, quarantined: int) -
     ``read`` and ``quarantined`` are the extraction's own counts. Sums of the source were computed from
     the documents before any row was rendered.
     """
+    return total([Reconciliation(read, 0, 0, 0, quarantined), *_by_date(connection, batch).values()])
+
+
+def reconcile_dates(
+    connection: Connection, batch: int, read: Mapping[date, Sequence[int]]
+) -> dict[date, Reconciliation]:
+    """The same for each date of a batch. ``read``: documents read and rejected, by the extraction's count."""
+    loaded = _by_date(connection, batch)
+    found = {day: [Reconciliation(lidos, 0, 0, 0, quarantined)] for day, (lidos, quarantined) in read.items()}
+    for day, result in loaded.items():
+        found.setdefault(day, []).append(result)
+    return {day: total(parts) for day, parts in sorted(found.items())}
+
+
+def total(parts: Iterable[Reconciliation]) -> Reconciliation:
+    """All of them together."""
+    sums = zip(*map(astuple, parts), strict=True)
+    return Reconciliation(*map(sum, sums))  # type: ignore[arg-type]
+
+
+def _by_date(connection: Connection, batch: int) -> dict[date, Reconciliation]:
+    """What was loaded of each date, as if nothing had been read or rejected."""
     for statement in (_OVERTAKEN, _CLASSIFY_REST):
         connection.execute(text(statement), {"lote": batch})
-    ours = connection.execute(text(_COUNTS), {"lote": batch}).one()
-    theirs = connection.execute(text(_TARGET), {"lote": batch}).one()
-    return Reconciliation(
-        lidos=read,
-        carregados=ours.carregados,
-        sem_mudanca=ours.sem_mudanca,
-        obsoletos=ours.obsoletos,
-        quarentena=quarantined + ours.duplicados,
-        soma_valor_bruto_origem=ours.valor_bruto,
-        soma_valor_bruto_destino=theirs.valor_bruto,
-        soma_prestacoes_origem=ours.prestacoes,
-        soma_prestacoes_destino=theirs.prestacoes,
-    )
+    theirs = {row.particao: row for row in connection.execute(text(_TARGET), {"lote": batch})}
+    return {
+        ours.particao: Reconciliation(
+            lidos=0,
+            carregados=ours.carregados,
+            sem_mudanca=ours.sem_mudanca,
+            obsoletos=ours.obsoletos,
+            quarentena=ours.duplicados,
+            soma_valor_bruto_origem=ours.valor_bruto,
+            soma_valor_bruto_destino=theirs[ours.particao].valor_bruto if ours.particao in theirs else ZERO,
+            soma_prestacoes_origem=ours.prestacoes,
+            soma_prestacoes_destino=theirs[ours.particao].prestacoes if ours.particao in theirs else ZERO,
+        )
+        for ours in connection.execute(text(_COUNTS), {"lote": batch})
+    }
 
 
 def put(connection: Connection, day: date, result: Reconciliation) -> None:

@@ -15,20 +15,32 @@ from urllib.parse import urlsplit
 
 import luigi
 from luigi import configuration
+from luigi.rpc import RPCError
+from sqlalchemy import Connection
 
-from ccb_luigi import events, markers, postgres, schema
+from ccb_luigi import events, markers, postgres, schema, stopping
 from ccb_luigi.errors import PartitionFailed
 from ccb_luigi.events import Event
+from ccb_luigi.plan import Plan, Progress, marker, progress
+from ccb_luigi.plan_tasks import END, EndPlan
 from ccb_luigi.settings import Settings
+from ccb_luigi.stopping import Stopped
 from ccb_luigi.targets import all_done
 from ccb_luigi.tasks import MigrateCCB
+from ccb_luigi.worker import WorkerFactory
 
 log = logging.getLogger(__name__)
+
+TRIES = 5
+"""So often luigid is told of a plan's tasks: it keeps them in memory, and may be restarted in the middle."""
 
 # What makes an unattended run safe, should no luigi.cfg say otherwise.
 _SAFE = {
     ("worker", "check_complete_on_run"): "true",
     ("core", "autoload_range"): "false",
+    # What luigid isn't told of counts 1: here it would be one shard at a time.
+    ("resources", "mongo"): "4",
+    ("resources", "postgres"): "8",
 }
 
 
@@ -80,15 +92,71 @@ def run(
     return outcome
 
 
+@dataclass(slots=True)
+class PlanOutcome:
+    """What a run of a plan came to. ``interrupted``: it was asked to end after the shards under way."""
+
+    complete: bool
+    progress: Progress
+    interrupted: bool = False
+    failures: list[Event] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 only if the plan is complete; else the own one of the first failure, or Ctrl-C's."""
+        if self.complete:
+            return 0
+        other = Stopped.exit_code if self.interrupted else PartitionFailed.exit_code
+        return next((event.exit_code for event in self.failures if event.exit_code), other)
+
+
+def run_plan(
+    settings: Settings,
+    plan: Plan,
+    *,
+    workers: int,
+    watch: Callable[[Event], None] = lambda _: None,
+    asked_to_stop: Callable[[], None] = lambda: None,
+) -> PlanOutcome:
+    """Does the shards that aren't done, and ends the plan; other hosts may be at the same."""
+    target = postgres.of_process(settings)
+    failures: list[Event] = []
+
+    def handle(event: Event) -> None:
+        if event.kind == "failed":
+            failures.append(event)
+        watch(event)
+
+    def look(connection: Connection) -> tuple[bool, Progress]:
+        return bool(markers.done(connection, [marker(plan.id)])), progress(connection, plan.id)
+
+    with stopping.gently(asked_to_stop) as gentle, events.listening(handle):
+        # Also with one worker: a task in this process would be what Ctrl-C interrupts.
+        configuration.get_config().set("worker", "force_multiprocessing", "true")
+        for _ in range(TRIES):
+            try:
+                _build([EndPlan(plan=plan.id)], settings, workers)
+            except RPCError:
+                log.warning("luigid does not answer any more: going on without it until it does")
+            complete, done = target.run(look)
+            if complete or gentle.asked or failures or not settings.scheduler_url:
+                break
+        if not (complete or gentle.asked or failures) and settings.scheduler_url:
+            handle(Event("failed", END, message=_HELD_BACK, exit_code=PartitionFailed.exit_code))
+    return PlanOutcome(complete, done, gentle.asked, failures)
+
+
+_HELD_BACK = (
+    "luigid holds it back after failures ([scheduler] disable_persist), or another worker has it;"
+    " without a scheduler_url the command schedules by itself"
+)
+
+
 def _held_back(settings: Settings, days: list[date]) -> list[Event]:
     """Why dates may be incomplete although no step failed here."""
     missing = set(days) - set(all_done(markers.STEPS, days))
-    reason = (
-        "luigid holds it back after failures ([scheduler] disable_persist), or another worker has it;"
-        " without a scheduler_url the command schedules by itself"
-    )
     return [
-        Event("failed", "migration", day, message=reason, exit_code=PartitionFailed.exit_code)
+        Event("failed", "migration", day, message=_HELD_BACK, exit_code=PartitionFailed.exit_code)
         for day in sorted(missing)
         if settings.scheduler_url
     ]
@@ -107,6 +175,7 @@ def _build(roots: list[luigi.Task], settings: Settings, workers: int) -> None:
         config.set("scheduler", "metrics_collector", "none")
     luigi.build(
         roots,
+        worker_scheduler_factory=WorkerFactory(),
         workers=workers,
         local_scheduler=not url,
         **({"scheduler_url": url} if url else {}),

@@ -22,6 +22,7 @@ FEWEST = 3
 """... and with fewer than these nothing is."""
 
 SWEEP = tables.varreduras.name
+PLANNED = ("fatias", "plano")
 Step = tuple[date | None, str]
 
 
@@ -29,8 +30,8 @@ Step = tuple[date | None, str]
 class Run:
     """One run of a command.
 
-    ``stages``: step → seconds, summed over the dates. ``read``: date → documents read by this run.
-    ``done``: the steps that this run saw end well.
+    ``stages``: step → seconds, summed over the dates. ``read``: date → documents read by this run;
+    ``shards``: likewise, of the shards of a plan. ``done``: the steps that this run saw end well.
     """
 
     command: str
@@ -43,12 +44,13 @@ class Run:
     memory_bytes: int = 0
     stages: dict[str, float] = field(default_factory=dict)
     read: dict[date, int] = field(default_factory=dict)
+    shards: dict[int, int] = field(default_factory=dict)
     done: set[Step] = field(default_factory=set)
 
     @property
     def documents(self) -> int:
         """Documents read over all dates."""
-        return sum(self.read.values())
+        return sum(self.read.values()) + sum(self.shards.values())
 
     def proven(self) -> list[date]:
         """The dates whose proof this run saw."""
@@ -66,7 +68,7 @@ class Recorder:
         moment = datetime.now(UTC)
         self.run = Run(command, days, run_id=f"{moment:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}")
         self._began = time.monotonic()
-        self._begun: dict[Step, float] = {}
+        self._begun: dict[tuple[Step, int], float] = {}
         self._peak = footprint.Peak()
 
     def begin(self) -> None:
@@ -86,17 +88,23 @@ class Recorder:
         self._peak.look()
         step = (event.day, event.step)
         if event.kind == "started":
-            self._begun[step] = time.monotonic()
+            self._begun[step, event.shard] = time.monotonic()
             self._tell(event, "started")
         elif event.kind == "progress" and event.day:
             self.run.read[event.day] = event.rows
+        elif event.kind == "progress" and event.shard:
+            self.run.shards[event.shard] = event.rows
         elif event.kind == "done":
-            if event.step == markers.EXTRACTION and event.day and step in self._begun:
+            if event.shard:
+                self.run.shards[event.shard] = event.rows
+            if event.step == markers.EXTRACTION and event.day and (step, 0) in self._begun:
                 self.run.read[event.day] = event.rows
             self.run.done.add(step)
-            self._tell(event, "done", rows=event.rows, seconds=self._took(step))
+            self._tell(event, "done", rows=event.rows, seconds=self._took(step, event.shard))
         elif event.kind == "failed":
-            self._tell(event, "failed", exit_code=event.exit_code or None, seconds=self._took(step))
+            self._tell(
+                event, "failed", exit_code=event.exit_code or None, seconds=self._took(step, event.shard)
+            )
 
     def end(self, exit_code: int) -> Run:
         """The finished run."""
@@ -119,8 +127,8 @@ class Recorder:
         )
         return run
 
-    def _took(self, step: Step) -> float | None:
-        begun = self._begun.pop(step, None)
+    def _took(self, step: Step, shard: int) -> float | None:
+        begun = self._begun.pop((step, shard), None)
         if begun is None:  # it failed before it began, or an earlier try told its end already
             return None
         took = time.monotonic() - begun
@@ -129,10 +137,11 @@ class Recorder:
 
     def _tell(self, event: Event, kind: str, **fields: object) -> None:
         what = "sweep" if event.step == SWEEP else "step"
+        which = event.day or (event.shard or "of the plan" if event.step in PLANNED else None)
         logs.tell(
             logging.ERROR if kind == "failed" else logging.INFO,
             f"{what}_{kind}",
-            event.message or f"{event.step} {event.day} {kind}",
+            event.message or f"{event.step} {which} {kind}",
             task=event.step,
             table=event.step if event.step in tables.BY_NAME else None,
             partition=f"{event.day}" if event.day and event.step != SWEEP else None,

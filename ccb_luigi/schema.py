@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
-from ccb_luigi import postgres
-from ccb_luigi.errors import SchemaOutdated
+from ccb_luigi import postgres, settle
+from ccb_luigi.errors import Busy, SchemaOutdated
 from ccb_luigi.settings import Settings
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISION = "0006"
+REVISION = "0007"
 """What this version of the code was written for: the newest file of ``migrations/versions``."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -26,10 +27,13 @@ LOCK = "schema"
 def upgrade(settings: Settings, waiting: Callable[[str], None] = lambda _: None) -> tuple[str | None, str]:
     """Brings the schema to ``REVISION``; returns the revisions before and after.
 
-    Waits for the steps that are running (they hold ``LOCK`` shared), and they for it.
+    Waits for the steps that are running (they hold ``LOCK`` shared), and they for it. Nobody else waits
+    longer than a moment: the transaction of the migrations changes catalogues only and gives up rather
+    than queue for a table that is in use, and what takes its time is done after it (``settle``).
 
     Raises:
-        Busy: a step did not end within ``lock_seconds``; nothing was changed.
+        Busy: a step did not end within ``lock_seconds``, or a session kept a table for ``retry_seconds``;
+            nothing was changed.
     """
 
     from alembic import command  # takes a fifth of a second to import: not before every run
@@ -38,11 +42,27 @@ def upgrade(settings: Settings, waiting: Callable[[str], None] = lambda _: None)
         alone(connection, waiting)
         before = current(connection)
         _refuse_newer(before or "")
-        connection.execute(text("CREATE SCHEMA IF NOT EXISTS controle"))
-        command.upgrade(alembic_config(connection), REVISION)
+        postgres.wait_briefly(connection)
+        try:
+            connection.execute(text("CREATE SCHEMA IF NOT EXISTS controle"))
+            command.upgrade(alembic_config(connection), REVISION)
+        except DBAPIError as error:
+            if isinstance(postgres.translated(error), Busy):
+                raise _in_use() from None
+            raise
         return before, REVISION
 
-    return postgres.of_process(settings).run(work)
+    done = postgres.of_process(settings).run(work)
+    settle.settle(settings, waiting)
+    return done
+
+
+def _in_use() -> Busy:
+    return Busy(
+        "nothing was changed: a session uses a table that has to be altered (a long query? pg_stat_activity"
+        " shows it); end it, or run this again when it has ended",
+        transient=True,
+    )
 
 
 def alembic_config(connection: Connection) -> Config:

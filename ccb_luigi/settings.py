@@ -18,13 +18,16 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ccb_luigi.codes import FINDINGS
-from ccb_luigi.errors import ConfigurationError
+from ccb_luigi.errors import MEANINGS, ConfigurationError
 
 MOST_PROCESSES = 4
 """More transforming processes than this would wait for one COPY."""
 
 LONGEST_OVERLAP = 168
 """Hours. What is committed a week late is the sweep's."""
+
+LOCAL = "local"
+"""The executor that is processes of this machine."""
 
 LOG_FORMATS = ("auto", "text", "json")
 
@@ -52,6 +55,7 @@ class Settings:
     nightly_sweep: bool = True
     deadline: str = ""
     overlap_hours: float = 1.0
+    shard_documents: int = 20_000
     workers: int = 2
     scheduler_url: str = field(default="", repr=False)
     pool_size: int = 2
@@ -64,6 +68,7 @@ class Settings:
     alert_webhook: str = field(default="", repr=False)
     runbook_url: str = "docs/runbook.md"
     processes: int = field(default_factory=lambda: min(os.cpu_count() or 1, MOST_PROCESSES))
+    executor: str = LOCAL
 
     def __post_init__(self) -> None:
         try:
@@ -74,14 +79,21 @@ class Settings:
             raise ConfigurationError("CCB_MAX_REJECTED_SHARE must lie between 0 and 1")
         if not 0 <= self.overlap_hours <= LONGEST_OVERLAP:
             raise ConfigurationError(f"CCB_OVERLAP_HOURS must lie between 0 and {LONGEST_OVERLAP}")
-        if min(self.workers, self.pool_size, self.processes, self.nightly_days) < 1:
-            raise ConfigurationError("workers, pool_size, processes and nightly_days must be at least 1")
+        counts = (self.workers, self.pool_size, self.processes, self.nightly_days, self.shard_documents)
+        if min(counts) < 1:
+            raise ConfigurationError(
+                "workers, pool_size, processes, nightly_days and shard_documents must be at least 1"
+            )
         if 0 < len(self.forget_key) < SHORTEST_FORGET_KEY:
             raise ConfigurationError(f"CCB_FORGET_KEY needs at least {SHORTEST_FORGET_KEY} characters")
         if self.deadline and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.deadline):
             raise ConfigurationError("CCB_DEADLINE is not a time of day such as 06:00")
         if self.pushgateway_url and not self.pushgateway_url.startswith(("http://", "https://")):
             raise ConfigurationError("CCB_PUSHGATEWAY_URL must begin with http:// or https://")
+        if self.executor != LOCAL and not re.fullmatch(r"(tcp|tls)://[^\s/@]+:\d+", self.executor):
+            raise ConfigurationError(
+                "CCB_EXECUTOR must be local, or the address of a Dask scheduler: tcp://HOST:PORT or tls://HOST:PORT"
+            )
         if self.log_format not in LOG_FORMATS:
             raise ConfigurationError(f"CCB_LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}")
         if unknown := self.promoted - FINDINGS.keys():
@@ -108,6 +120,12 @@ class Settings:
         if day == date.max:
             return start, datetime.max.replace(tzinfo=UTC)
         return start, datetime.combine(day + timedelta(days=1), time(), self.zone)
+
+    def runbook(self, code: int | None) -> str:
+        """Where the runbook says what to do about an exit status: an address, or a file as a whole path."""
+        page = Path(self.runbook_url)
+        where = str(page.resolve()) if page.is_file() else self.runbook_url
+        return f"{where}#exit-code-{code}" if code in MEANINGS else where
 
     def yesterday(self) -> date:
         """The last day that is over in the zone of the partitions."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -27,12 +27,26 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
+from ccb_luigi import quantiles
 from ccb_luigi.dump import DumpSource
-from ccb_luigi.errors import CcbError, ConfigurationError, SourceError
+from ccb_luigi.errors import CcbError, ConfigurationError, SourceError, unreachable
+from ccb_luigi.queries import (
+    EVERYTHING,
+    ODD_DATES,
+    VERSION,
+    Query,
+    in_range,
+    of_date,
+    of_shard,
+)
 from ccb_luigi.settings import Settings
-from ccb_luigi.transform import CODEC, FIRST, LAST, id_text, ids_of
+from ccb_luigi.shard import Shard
+from ccb_luigi.transform import CODEC, FIRST, id_text, ids_of
+
+__all__ = ["EVERYTHING", "MongoSource", "Source", "live", "opened", "split", "translated"]
 
 T = TypeVar("T")
+Interval = tuple[datetime, datetime]
 
 BATCH_DOCUMENTS = 1000
 BATCH_VERSIONS = 10_000
@@ -44,43 +58,6 @@ SECONDS_OF_A_REPLY = 120
 """A server that is silent for so long is taken for dead."""
 
 IDS_PER_QUERY = 1000
-
-# Every BSON type but date and array, whose elements these match as well. A range of dates alone would
-# skip them all (type bracketing); each of these has index bounds of its own, and array would have none.
-_NOT_DATES = [
-    "double", "string", "object", "binData", "undefined", "objectId", "bool", "regex", "dbPointer",
-    "javascript", "symbol", "javascriptWithScope", "int", "timestamp", "long", "decimal", "minKey", "maxKey",
-]  # fmt: skip
-ODD_DATES: dict[str, Any] = {
-    "$or": [
-        {"updatedAt": None},  # null and missing
-        {"updatedAt": {"$type": _NOT_DATES}},
-        {"updatedAt": []},
-        {"updatedAt": {"$lt": FIRST}},
-        {"updatedAt": {"$gte": LAST}},
-    ]
-}
-"""The documents whose ``updatedAt`` is not a date that Python can hold."""
-
-EVERYTHING = (FIRST, LAST)
-"""The range whose documents, with the odd ones, are all."""
-
-
-VERSION = {"_id": 1, "updatedAt": 1, "createdAt": 1, "emitedAt": 1, "clientId": 1}
-"""What tells a document's version (contract §3.1), and whose it is."""
-
-
-def in_range(start: datetime, end: datetime) -> dict[str, Any]:
-    """The normal case: one range of the index on ``updatedAt``."""
-    return {"updatedAt": {"$gte": start, "$lt": end}}
-
-
-def of_date(start: datetime, end: datetime) -> dict[str, Any]:
-    """What may belong to [start, end), each document once: the normal case and all the odd ones.
-
-    Every part is a range of the index on ``updatedAt``.
-    """
-    return {"$or": [in_range(start, end), *ODD_DATES["$or"]]}
 
 
 class Source(Protocol):
@@ -100,6 +77,18 @@ class Source(Protocol):
 
     def odd(self) -> Iterator[bytes]:
         """Raw documents whose ``updatedAt`` is not a date, at least ``VERSION`` of each."""
+
+    def identity(self) -> str:
+        """What tells this source from another, on every host alike; without an address."""
+
+    def holds_more(self, intervals: Sequence[Interval], than: int) -> bool:
+        """Whether these intervals of ``updatedAt`` (a dump: all of it) hold more documents ``than`` that."""
+
+    def cut(self, intervals: Sequence[Interval], size: int) -> Iterator[Shard]:
+        """Shards of about ``size`` documents: of what lies in the intervals, and of all the odd ones."""
+
+    def shard(self, shard: Shard) -> Iterator[bytes]:
+        """The raw documents of a shard."""
 
     def close(self) -> None:
         """Ends all connections."""
@@ -137,13 +126,31 @@ class MongoSource:
 
     def documents(self, start: datetime, end: datetime) -> Iterator[bytes]:
         """See ``Source``; the odd ones are among them, whatever their date."""
-        query = of_date(start, end)
-        with translated(), self._counted(query) as (self._expected, session):
-            self._found = 0
-            for raw in self._read(query, session=session):
+        return self._all_of(of_date(start, end))
+
+    def shard(self, shard: Shard) -> Iterator[bytes]:
+        """See ``Source``.
+
+        Bounds of ``_id`` are there because most documents of its range have one time: the index on ``_id``
+        parts them, the one on ``updatedAt`` would be read whole for each of the parts.
+        """
+        bounded = shard.first is not None or shard.last is not None
+        return self._all_of(of_shard(shard), **({"hint": "_id_"} if bounded else {}))
+
+    def _all_of(self, query: Query, **options: Any) -> Iterator[bytes]:
+        self._found, self._expected = 0, Future()
+        with translated(), self._at_an_instant() as session:
+            total = self.collection.estimated_document_count()
+            if large := total > SNAPSHOT_DOCUMENTS:
+                session = self._expect(query, session)
+            for raw in self._read(query, session=session, **options):
                 self._found += 1
                 yield raw
-            if self._expected.exception() or self._found < self._expected.result():
+            if large and self._expected.exception():
+                whole = False
+            else:  # who has read all that there are needs no count, for which some servers read all again
+                whole = self._found >= (self._expected.result() if large else total)
+            if not whole:
                 self._refuse_short(self._found, query, session)
 
     def share_read(self) -> float | None:
@@ -156,6 +163,24 @@ class MongoSource:
     def odd(self) -> Iterator[bytes]:
         """See ``Source``."""
         return self._few(ODD_DATES, VERSION)
+
+    def identity(self) -> str:
+        """See ``Source``."""
+        return f"mongodb {self.collection.full_name}"
+
+    def holds_more(self, intervals: Sequence[Interval], than: int) -> bool:
+        """See ``Source``."""
+        parts = [in_range(*each) for each in intervals]
+        return bool(parts) and self._count({"$or": parts}, limit=than + 1) > than
+
+    def cut(self, intervals: Sequence[Interval], size: int) -> Iterator[Shard]:
+        """See ``Source``."""
+        with translated():
+            yield from quantiles.cut(self.collection, intervals, size)
+
+    def _count(self, query: Query, **options: Any) -> int:
+        with translated():
+            return self.collection.count_documents(query, **options)
 
     def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
         """See ``Source``."""
@@ -252,31 +277,37 @@ class MongoSource:
             )
 
     @contextmanager
-    def _counted(self, query: dict[str, Any]) -> Iterator[tuple[Future[int], ClientSession | None]]:
-        """How many there are, and a session that sees the instant of this count.
-
-        Only replica sets and sharded clusters have such, from 5.0 on, and not for as long as one likes.
-        Without it both are of about the same time anyway: so the count doesn't keep the reading waiting.
-        """
-        counted: Future[int] = Future()
+    def _at_an_instant(self) -> Iterator[ClientSession | None]:
+        """A session all of whose reads see one instant; only replica sets and sharded clusters have such."""
         with self._client.start_session(snapshot=True) if MongoSource.snapshots else nullcontext() as session:
-            if session:
-                # Refused by a standalone server; something else will show again.
-                with suppress(OperationFailure, MongoConfigurationError):
-                    counted.set_result(self.collection.count_documents(query, session=session))
-            if counted.done():
-                try:
-                    yield counted, session if counted.result() <= SNAPSHOT_DOCUMENTS else None
-                except OperationFailure as error:
-                    if error.code == _SNAPSHOT_TOO_OLD:
-                        MongoSource.snapshots = False
-                    raise
-                return
+            try:
+                yield session if session and self._sees(session) else None
+            except OperationFailure as error:
+                if error.code == _SNAPSHOT_TOO_OLD:
+                    MongoSource.snapshots = False
+                raise
+
+    def _sees(self, session: ClientSession) -> bool:
+        """Fixes the instant. A standalone server refuses that; what else is wrong will show again."""
+        try:
+            self.collection.find_one({"_id": None}, {"_id": 1}, session=session)
+        except (OperationFailure, MongoConfigurationError):
+            return False
+        return True
+
+    def _expect(self, query: dict[str, Any], session: ClientSession | None) -> ClientSession | None:
+        """Counts what a read will find; returns the session that is to read it.
+
+        At the session's instant, if so many can be read before that is forgotten. Without one both are of
+        about the same time anyway: so the count doesn't keep the reading waiting.
+        """
+        if session:
+            self._expected.set_result(self.collection.count_documents(query, session=session))
+            return session if self._expected.result() <= SNAPSHOT_DOCUMENTS else None
+        count = partial(self.collection.count_documents, query)
         # A daemon: nobody waits for the count of a read that has failed.
-        Thread(
-            target=_settle, args=(counted, partial(self.collection.count_documents, query)), daemon=True
-        ).start()
-        yield counted, None
+        Thread(target=_settle, args=(self._expected, count), daemon=True).start()
+        return None
 
 
 def _settle(future: Future[T], work: Callable[[], T]) -> None:
@@ -368,10 +399,7 @@ def _ours(error: PyMongoError) -> CcbError:
                 "MongoDB: the TLS handshake broke off; does the server speak TLS? (CCB_MONGO_URI)",
                 transient=True,
             )
-        return SourceError(
-            "MongoDB can't be reached, or the connection broke: is it up, and does CCB_MONGO_URI name it?",
-            transient=True,
-        )
+        return SourceError(f"{unreachable('MongoDB', text)} (CCB_MONGO_URI)", transient=True)
     return SourceError(
         f"MongoDB: the read failed ({type(error).__name__}): the log of the server may say more"
     )

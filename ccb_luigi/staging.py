@@ -18,7 +18,10 @@ Progress = Callable[[int], None]
 
 @dataclass(slots=True)
 class Counts:
-    """What an extraction read and staged; ``esquecidos``, of erased clients, aren't among ``lidos``."""
+    """What an extraction read and staged; ``esquecidos``, of erased clients, aren't among ``lidos``.
+
+    ``por_data``: date → documents read and rejected, of batches of several dates.
+    """
 
     lidos: int = 0
     intactos: int = 0
@@ -26,6 +29,7 @@ class Counts:
     esquecidos: int = 0
     por_codigo: dict[str, int] = field(default_factory=dict)
     staging: dict[str, int] = field(default_factory=dict)
+    por_data: dict[str, list[int]] = field(default_factory=dict)
 
     def most_frequent(self, number: int) -> list[tuple[str, int]]:
         """The codes that most documents were rejected for."""
@@ -42,6 +46,13 @@ class Counts:
         for name, rows in block.counts.items():
             self.staging[name] = self.staging.get(name, 0) + rows
 
+    def add_dates(self, block: Rendered) -> None:
+        """Takes a block's counts per date in."""
+        for day, number in block.days.items():
+            self.por_data.setdefault(day.isoformat(), [0, 0])[0] += number
+        for day, _ in block.refused:
+            self.por_data[day.isoformat()][1] += 1
+
 
 def stage(
     connection: Connection,
@@ -49,7 +60,7 @@ def stage(
     documents: Iterable[bytes],
     *,
     known: Known | None = None,
-    processes: int = 1,
+    workers: parallel.Workers | None = None,
     progress: Progress = lambda _: None,
 ) -> Counts:
     """Judges ``documents`` and fills staging and quarantine with those that belong to the batch.
@@ -72,7 +83,7 @@ def stage(
     blocks_in_order = parallel.ordered_map(
         partial(render, task),
         changed(),
-        processes,
+        workers,
         let_go=lambda: [postgres.driver_connection(connection).fileno()],
     )
     # Closed also when PostgreSQL fails us: its processes would wait for more, and ours for their end.
@@ -86,14 +97,16 @@ def stage(
                 these = (document for other, document in block.refused if other == partition)
                 quarantine.put(connection, these, partition)
             counts.add(block)
+            if task.day is None:
+                counts.add_dates(block)
             progress(counts.lidos)
     _drop_repeated(connection, task.batch, counts)
     return counts
 
 
 _REPEATED = """
-    SELECT doc FROM (
-        SELECT doc, row_number() OVER (PARTITION BY mongo_id ORDER BY doc DESC) AS n
+    SELECT doc, particao FROM (
+        SELECT doc, particao, row_number() OVER (PARTITION BY mongo_id ORDER BY doc DESC) AS n
         FROM staging.contratos WHERE lote = :lote
     ) numbered WHERE n > 1
 """
@@ -101,11 +114,13 @@ _REPEATED = """
 
 def _drop_repeated(connection: Connection, batch: int, counts: Counts) -> None:
     """A document that changed while the cursor ran can be met twice: the later reading counts."""
-    found = connection.execute(text(_REPEATED), {"lote": batch}).scalars().all()
+    found = connection.execute(text(_REPEATED), {"lote": batch}).all()
     for table in tables.STAGING if found else ():
         gone = connection.execute(
             text(f"DELETE FROM {table.fullname} WHERE lote = :lote AND doc = ANY(:docs)"),
-            {"lote": batch, "docs": list(found)},
+            {"lote": batch, "docs": [row.doc for row in found]},
         )
         counts.staging[table.name] -= gone.rowcount
     counts.lidos -= len(found)
+    for row in found if counts.por_data else ():
+        counts.por_data[row.particao.isoformat()][0] -= 1

@@ -52,6 +52,47 @@ class DeadlinePassed(Stopped):
     exit_code = 21
 
 
+class Gentle:
+    """Whether the command was asked to end after what is under way."""
+
+    asked = False
+
+
+_gentle = False
+
+
+@contextmanager
+def gently(told: Callable[[], None]) -> Iterator[Gentle]:
+    """The first Ctrl-C has Luigi end what is under way and begin nothing else; the second ends all at once.
+
+    ``told`` is called when it has been heard. Ctrl-C reaches every process of a terminal: the workers, whose
+    work is to be finished, don't hear it. Luigi's own signal for this is SIGUSR1; until it listens to that,
+    nothing is under way.
+    """
+    global _gentle
+    gentle = Gentle()
+
+    @_where_heard
+    def hear(number: int, frame: FrameType | None) -> None:
+        listens = callable(signal.getsignal(signal.SIGUSR1))
+        if gentle.asked or not listens:
+            raise KeyboardInterrupt
+        gentle.asked = True
+        os.kill(os.getpid(), signal.SIGUSR1)
+        told()
+
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGUSR1)}
+    if handlers[signal.SIGINT] is not signal.SIG_IGN:  # behind nohup it stays unheard
+        signal.signal(signal.SIGINT, hear)
+    _gentle = True
+    try:
+        yield gentle
+    finally:
+        _gentle = False
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+
+
 _cutters: dict[int, Callable[[], None]] = {}
 _numbers = count()
 _unheard: Stopped | None = None
@@ -259,7 +300,9 @@ def _in_child() -> None:
     if signal.getsignal(signal.SIGTERM) in (_terminate, signal.SIG_IGN):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
-    if signal.getsignal(signal.SIGINT) is _interrupt:
+    if _gentle:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    elif signal.getsignal(signal.SIGINT) is _interrupt:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _forking.now = False
     signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)

@@ -364,6 +364,31 @@ execucoes = _table(
     schema="controle",
 )
 
+planos = Table(
+    "planos",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("origem", Text, nullable=False),
+    Column("fuso", Text, nullable=False),
+    Column("desde", Date),
+    Column("ate", Date, nullable=False),
+    Column("feitas", ARRAY(Date), nullable=False),
+    Column("documentos", BigInteger, nullable=False),
+    Column("fatias", Integer, nullable=False),
+    Column("criado_em", Moment, nullable=False, server_default=func.now()),
+    schema="controle",
+)
+
+fatias = Table(
+    "fatias",
+    metadata,
+    Column("plano", BigInteger, ForeignKey(planos.c.id), primary_key=True),
+    Column("numero", Integer, primary_key=True),
+    Column("documentos", BigInteger, nullable=False),
+    Column("trecho", JSONB, nullable=False),
+    schema="controle",
+)
+
 esquecimentos = Table(
     "esquecimentos",
     metadata,
@@ -378,7 +403,7 @@ esquecimentos = Table(
 )
 
 _describe(*LOADED, table_updates, quarentena, qualidade, reconciliacoes)
-_describe(versoes, varreduras, execucoes, esquecimentos)
+_describe(versoes, varreduras, execucoes, esquecimentos, planos, fatias)
 
 # What the load adds by itself or takes from staging.contratos, so that it isn't staged with the row.
 _NOT_STAGED = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em", "excluido_em", "carregado_em"})
@@ -436,3 +461,8 @@ STAGED = {table.name: _staging_of(table) for table in LOADED}
 
 STAGING = (staged_contratos, *STAGED.values(), staged_qualidade)
 """All staging tables, in the order in which they are filled."""
+
+
+def indexes() -> list[tuple[Table, Index]]:
+    """All indexes but those of keys, each with its table."""
+    return [(table, index) for table in metadata.sorted_tables for index in table.indexes]

@@ -10,16 +10,15 @@ from ccb_luigi import markers, postgres, settings
 
 
 class MarkerTarget(luigi.Target):
-    """The marker of one step of one date. It is written by the step's own transaction, never here."""
+    """The marker of one step. It is written by the step's own transaction, never here."""
 
-    def __init__(self, step: str, day: date) -> None:
-        self.step = step
-        self.day = day
+    def __init__(self, update_id: str) -> None:
+        self.update_id = update_id
 
     def exists(self) -> bool:
         """Whether the marker is set and visible, that is committed together with its rows."""
         target = postgres.of_process(settings.load())
-        return target.run(lambda c: markers.find(c, self.step, self.day)) is not None
+        return bool(target.run(lambda c: markers.done(c, [self.update_id])))
 
 
 def all_done(steps: tuple[str, ...], days: list[date]) -> list[date]:

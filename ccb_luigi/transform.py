@@ -63,6 +63,18 @@ class Refused:
         return hashlib.sha256(self.raw).hexdigest()
 
 
+@dataclass(slots=True)
+class Opened:
+    """A document in Python types. Where its schedule could be read from the bytes, that is in ``rows``.
+
+    Then binary data stands in its place, both in the document and in ``bytes``, of which it was decoded.
+    """
+
+    document: Document
+    bytes: bytes
+    rows: Uniform | None = None
+
+
 class Transform:
     """Judges documents by the contract; ``promoted`` finding codes count as rejections."""
 
@@ -90,29 +102,51 @@ class Transform:
         """The current day in the zone of the partitions."""
         return datetime.now(self.zone).date()
 
-    def judge(self, raw: bytes, document: Document | None = None) -> Accepted | Refused:
-        """Everything about one document; ``document`` is ``raw`` decoded, if somebody already did."""
+    def open(self, raw: bytes) -> Opened:
+        """Decodes a document, but not its schedule if that can be read from the bytes.
+
+        Raises:
+            InvalidBSON: as ``decode``.
+        """
+        if (listed := self.contract.by_bytes) and (found := rawbson.set_aside(raw, listed.name.encode())):
+            aside, array = found
+            if (rows := listed.read(array)) is not None:
+                with suppress(InvalidBSON, LookupError, TypeError):  # the name is elsewhere
+                    document = decode(aside)
+                    listed.around(document)[listed.name]
+                    return Opened(document, aside, rows)
+        return Opened(decode(raw), raw)
+
+    def judge(self, raw: bytes, opened: Opened | None = None) -> Accepted | Refused:
+        """Everything about one document; ``opened`` is ``raw``, if somebody already did that."""
         try:
-            decoded = decode(raw) if document is None else document
+            opened = opened or self.open(raw)
+            if opened.rows is not None and not rawbson.written_the_same(opened.bytes, opened.document):
+                opened = Opened(decode(raw), raw)
         except InvalidBSON:
             broken = Rejected({"": ["bson_invalido"]})
             return Refused(quick_name(raw), broken.codes, broken.messages, raw)
-        if (path := rawbson.repeated_key(raw, decoded)) is not None:
+        if opened.rows is None and (path := rawbson.repeated_key(raw, opened.document)) is not None:
             twice = Rejected({path: ["chave_repetida"]})
             return Refused(name_of(raw), twice.codes, twice.messages, raw)
         try:
-            return self._accepted(decoded)
+            return self._accepted(raw, opened)
         except RecursionError:
             deep = Rejected({"": ["aninhamento"]})
             return Refused(name_of(raw), deep.codes, deep.messages, raw)
         except Rejected as rejected:
             return Refused(name_of(raw), rejected.codes, rejected.messages, raw)
 
-    def _accepted(self, raw: Document) -> Accepted:
-        passed = self.contract.gate(raw)
-        document = self.contract.judge(raw) if passed is None else passed
-        moment = self.contract.effective_time(raw)
-        rows = rows_of(document, raw)
+    def _accepted(self, raw: bytes, opened: Opened) -> Accepted:
+        decoded = opened.document
+        if (listed := self.contract.by_bytes) and opened.rows is not None:
+            listed.around(decoded)[listed.name] = opened.rows
+        passed = self.contract.gate(decoded)
+        if passed is None and opened.rows is not None:  # Cerberus reads plain values only
+            decoded = decode(raw)
+        document = self.contract.judge(decoded) if passed is None else passed
+        moment = self.contract.effective_time(decoded)
+        rows = rows_of(document, decoded)
         _refuse_nul(rows.extras)
         found = findings(document)
         if passed is None:  # the gate passes nothing rounded

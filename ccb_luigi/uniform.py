@@ -1,27 +1,34 @@
-"""Lists whose items are all alike: text in every field. They are checked as one text, not value by value.
+"""Lists whose items are all alike: text in every field. They are read as one text, straight from the bytes.
 
-Two thirds of a contract are its schedule: a dozen rows of eleven short texts. Joined by tabs and newlines
-they are matched by one regular expression (7 microseconds instead of 110), and that text is, as it
-stands, what COPY takes. Amounts become ``Decimal`` only where somebody asks for them.
+Two thirds of a contract are its schedule: a dozen rows of eleven short texts. One regular expression checks
+their bytes and takes them apart, where decoding and checking value by value would take ten times as long.
+Joined by tabs and newlines the texts are, as they stand, what COPY takes; they become numbers only where
+somebody asks for them.
 """
 
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 Rules = Mapping[str, Any]
 
-# (coercion, type) → the plainest of its forms (see `values`), which PostgreSQL reads as well. Others
-# aren't wrong: they are read one by one. Possessive quantifiers: nothing here is ever tried another way.
+# Every day but those around .NET's null and 29 February 2000, which looks aren't enough for.
+_DAY = (
+    "(?:[0-9]{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+    "|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+    "|[0-9]{2}(?:0[48]|[13579][26]|[2468][048])-02-29)"
+)
+# (coercion, type) → the plainest of its forms (see `values`), which PostgreSQL reads as well, and how long
+# a text of that form may be. Others aren't wrong: they are read one by one. Possessive quantifiers: nothing
+# here is ever tried another way.
 _FORMS = {
-    ("integer", "integer"): "[0-9]{1,9}+",
-    ("money", "decimal"): r"-?[0-9]{1,13}+(?:\.[0-9]{1,2}+)?+",
-    ("date", "date"): "[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T00:00:00)?+",
+    ("integer", "integer"): ("(?:0|[1-9][0-9]{0,8}+)", range(1, 10)),
+    ("money", "decimal"): (r"-?[0-9]{1,13}+(?:\.[0-9]{1,2}+)?+", range(1, 18)),
+    ("date", "date"): (f"(?!000){_DAY}(?:T00:00:00)?+", (19, 10)),
 }
 _MIDNIGHT = "T00:00:00"
 _ITEM_RULES = frozenset({"type", "coerce", "nullable", "schema"})
@@ -35,27 +42,21 @@ class Uniform(Sequence[Any]):
     Ask for it by ``type(x) is Uniform``: an abstract class answers ``isinstance`` slowly.
     """
 
-    __slots__ = ("_amounts", "_columns", "_items", "_read", "text")
+    __slots__ = ("_amounts", "_columns", "_read", "text")
 
-    def __init__(
-        self,
-        items: list[Any],
-        text: str,
-        columns: dict[str, tuple[str, ...]],
-        read: Callable[[Any], Any],
-    ) -> None:
+    def __init__(self, text: str, columns: dict[str, tuple[str, ...]], read: Callable[[Any], Any]) -> None:
         self.text = text
-        self._items = items
         self._columns = columns
         self._read = read
         self._amounts: dict[str, list[Decimal]] = {}
 
     def __len__(self) -> int:
-        return len(self._items)
+        return self.text.count("\n") + 1
 
     def __getitem__(self, index: Any) -> Any:
-        found = self._items[index]
-        return [*map(self._read, found)] if isinstance(index, slice) else self._read(found)
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return self._read({name: texts[index] for name, texts in self._columns.items()})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and [*self] == [*other]
@@ -74,48 +75,50 @@ class Uniform(Sequence[Any]):
 
     def map(self, read: Callable[[Any], Any]) -> Uniform:
         """The same text with another meaning: what ``read`` makes of each normal form."""
-        return Uniform(self._items, self.text, self._columns, lambda item: read(self._read(item)))
+        return Uniform(self.text, self._columns, lambda item: read(self._read(item)))
 
 
-def reader(
-    rules: Rules, read_item: Callable[[Any], Any], read_date: Callable[[str], Any]
-) -> Callable[[list[Any]], Uniform | None] | None:
-    """A function from a list to its ``Uniform``, or to ``None`` if some item is of another form.
+def reader(rules: Rules, read_item: Callable[[Any], Any]) -> Callable[[bytes], Uniform | None] | None:
+    """A function from the elements of a BSON array to its ``Uniform``, ``None`` if one is of another form.
 
     ``rules``: those of one item. ``None`` instead of a function: they can't be checked by form alone.
     """
     fields = rules.get("schema", {})
     forms = [_form(field) for field in fields.values()]
-    if rules.get("coerce") != "document" or not rules.keys() <= _ITEM_RULES or len(forms) < 2:
+    if rules.get("coerce") != "document" or not rules.keys() <= _ITEM_RULES or None in forms:
         return None
-    if None in forms:
-        return None
-    texts = itemgetter(*fields)
-    names = tuple(fields)
-    dates = [name for name, field in fields.items() if field["coerce"] == "date"]
-    line = r"\t".join(map(str, forms))
-    matches = re.compile(f"{line}(?:\n{line})*+").fullmatch
+    names = [name.encode().decode("latin-1") for name in fields]
+    elements = "".join(f"\x02{re.escape(name)}\0{form}\0" for name, form in zip(names, forms, strict=True))
+    find_all = re.compile(rf"\x03([0-9]++)\0(..)\0\0{elements}\0", re.DOTALL).findall
+    # What an item has besides its texts: lengths, types, keys and ends. A line has tabs between the texts.
+    around = 4 + sum(1 + len(name) + 1 + 4 + 1 for name in names) + 1 - (len(names) - 1)
 
-    def read(items: list[Any]) -> Uniform | None:
-        try:
-            cells = [*map(texts, items)]
-            text = "\n".join(map("\t".join, cells))
-        except (KeyError, TypeError):  # something is missing, or isn't text
+    def read(array: bytes) -> Uniform | None:
+        items = find_all(array.decode("latin-1"))  # a character per byte
+        if not items:
             return None
-        # JavaScript is a kind of text to PyMongo, and would pass for it up to here.
-        if not matches(text) or {*map(type, chain.from_iterable(cells))} != {str}:
+        indexes, sizes, *columns = zip(*items, strict=True)
+        lines = [*map("\t".join, zip(*columns, strict=True))]
+        lengths = [around + len(line) for line in lines]
+        if "".join(sizes).encode("latin-1") != struct.pack(f"<{len(lengths)}H", *lengths):
             return None
-        columns = dict(zip(names, zip(*cells, strict=True), strict=True))
-        for name in dates:  # February has no 30th, and year 1 means null
-            if None in map(read_date, columns[name]):
-                return None
-        return Uniform(items, text.replace(_MIDNIGHT, ""), columns, read_item)
+        if sum(lengths) + 2 * len(lengths) + len("".join(indexes)) + 1 != len(
+            array
+        ):  # something else is there
+            return None
+        text = "\n".join(lines).replace(_MIDNIGHT, "")
+        return Uniform(text, dict(zip(fields, columns, strict=True)), read_item)
 
     return read
 
 
 def _form(field: Rules) -> str | None:
-    """What the field's text must look like to be valid; ``None`` if the looks aren't enough."""
+    """What the bytes of a valid text look like, its length before it; ``None`` if looks aren't enough.
+
+    The length counts the NUL at the end, and is one byte and three zeros here.
+    """
     if not field.keys() <= _FIELD_RULES or field.get("min", 0) > 0:
         return None
-    return _FORMS.get((str(field.get("coerce")), str(field.get("type"))))
+    form, lengths = _FORMS.get((str(field.get("coerce")), str(field.get("type"))), ("", ()))
+    sized = "|".join(rf"{re.escape(chr(length + 1))}\0\0\0(?=[^\0]{{{length}}}\0)" for length in lengths)
+    return f"(?:{sized})({form})" if form else None

@@ -59,7 +59,7 @@ def verify(settings: Settings, scope: Scope, progress: Progress = lambda _: None
             groups_in_order = parallel.ordered_map(
                 fresh,
                 _groups(documents),
-                settings.processes,
+                parallel.local(settings.processes),
                 let_go=lambda: [postgres.driver_connection(connection).fileno()],
             )
             with closing(groups_in_order) as groups:

@@ -20,29 +20,33 @@ from ccb_luigi.transform import quick_name
 COLUMNS = "mongo_id, particao, ccb_code, client_id, atualizado_em, valor_bruto, soma_prestacoes, impressao"
 
 
-def _mark_of(table: Table) -> str:
+def _rows_of(table: Table) -> str:
     owner = tables.owner(table)
-    return f"""
-        SELECT a.mongo_id, count(*) AS linhas, sum(t.xmin::text::bigint) AS escritas
-        FROM alvo a JOIN {table.fullname} t ON t.{owner} = a.{owner} GROUP BY a.mongo_id
-    """
+    return f"SELECT a.mongo_id, t.xmin FROM alvo a JOIN {table.fullname} t ON t.{owner} = a.{owner}"
 
 
+# Over all tables at once, and `alvo` is never to be materialized: so several processes share the work.
 _MARKS = f"""
-    SELECT mongo_id, sum(linhas)::bigint AS linhas, sum(escritas)::bigint AS escritas
-    FROM ({" UNION ALL ".join(map(_mark_of, (*tables.LOADED, tables.qualidade)))}) por_tabela
+    SELECT mongo_id, count(*) AS linhas, sum(xmin::text::bigint)::bigint AS escritas
+    FROM ({" UNION ALL ".join(map(_rows_of, (*tables.LOADED, tables.qualidade)))}) linha
     GROUP BY mongo_id
 """
+
+# In shared memory, of which containers have 64 MB, a large date's hash table would find no room.
+_HASHES_OF_THEIR_OWN = text("SET LOCAL enable_parallel_hash = off")
 
 _LOADED = f"k.lote = :lote AND k.{situacao.LOADED}"
 
 
 def remember(connection: Connection, batch: int) -> None:
     """Notes what the batch loaded. To be called when its proof holds, in the same transaction."""
+    connection.execute(_HASHES_OF_THEIR_OWN)
     connection.execute(
         text(f"""
             CREATE TEMP TABLE marcas ON COMMIT DROP AS
-            WITH alvo AS (SELECT mongo_id, ccb_code, client_id FROM staging.contratos k WHERE {_LOADED})
+            WITH alvo AS NOT MATERIALIZED (
+                SELECT mongo_id, ccb_code, client_id FROM staging.contratos k WHERE {_LOADED}
+            )
             {_MARKS}
         """),
         {"lote": batch},
@@ -82,10 +86,12 @@ class Known:
             text("SELECT EXISTS (SELECT FROM controle.versoes WHERE particao = :day)"), {"day": day}
         ).scalar():
             return False
+        self._connection.execute(_HASHES_OF_THEIR_OWN)
         self._connection.execute(
             text(f"""
                 CREATE TEMP TABLE conhecidos ON COMMIT DROP AS
-                WITH alvo AS (SELECT * FROM controle.versoes WHERE particao = :day), marcas AS ({_MARKS})
+                WITH alvo AS NOT MATERIALIZED (SELECT * FROM controle.versoes WHERE particao = :day),
+                     marcas AS ({_MARKS})
                 SELECT alvo.* FROM alvo JOIN marcas USING (mongo_id, linhas, escritas)
             """),
             {"day": day},

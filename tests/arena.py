@@ -55,7 +55,9 @@ def read(url: str) -> dict[str, Any]:
             "SELECT mongo_id, codigos, particao, documento, sha256 FROM controle.quarentena"
             " WHERE resolvido_em IS NULL"
         )
-        found["markers"] = rows("SELECT target_table, particao, linhas FROM table_updates")
+        found["markers"] = rows(
+            "SELECT target_table, particao, linhas FROM table_updates WHERE particao IS NOT NULL"
+        )
         found["proofs"] = rows("SELECT particao, lidos, ok FROM controle.reconciliacoes")
         counts = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM staging.{name}" for name in STAGING)
         found["staging"] = dict(rows(counts))

@@ -141,9 +141,23 @@ MUTATIONS = (
     Mutation(
         "keys that occur twice",
         "transform.py",
-        "if (path := rawbson.repeated_key(raw, decoded)) is not None:",
-        "if (path := None) is not None:",
+        "if opened.rows is None and (path := rawbson.repeated_key(raw, opened.document)) is not None:",
+        "if False:",
         ("db/test_hostile.py::test_any_document_loads_faithfully_or_is_kept_and_harms_no_neighbour",),
+    ),
+    Mutation(
+        "keys that occur twice beside the schedule",
+        "transform.py",
+        "if opened.rows is not None and not rawbson.written_the_same(opened.bytes, opened.document):",
+        "if False:",
+        ("unit/test_uniform.py",),
+    ),
+    Mutation(
+        "lengths inside a schedule",
+        "uniform.py",
+        "(?=[^\\0]{{{length}}}\\0)",
+        "",
+        ("unit/test_uniform.py",),
     ),
     Mutation(
         "a read that ends early",
@@ -244,6 +258,27 @@ MUTATIONS = (
             "unit/test_deadline.py::test_what_arrives_within_a_fork_is_heard",
             "unit/test_deadline.py::test_what_arrives_within_an_event_handler_of_luigi_is_heard",
         ),
+    ),
+    Mutation(
+        "a cluster's worker with other rules",
+        "cluster.py",
+        "!= order.rules:",
+        "!= order.rules and False:",
+        "db/test_dask.py",
+    ),
+    Mutation(
+        "migrations queue for no table",
+        "schema.py",
+        "        postgres.wait_briefly(connection)\n",
+        "",
+        "db/test_gentle_upgrades.py",
+    ),
+    Mutation(
+        "exchanging parcelas queues for nobody",
+        "partitioning.py",
+        "                postgres.wait_briefly(connection)\n",
+        "",
+        "db/test_partitioning.py",
     ),
 )
 

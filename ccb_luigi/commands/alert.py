@@ -12,7 +12,7 @@ from ccb_luigi import settings as settings_module
 from ccb_luigi.commands.frame import clean
 
 
-@click.command()
+@click.command(short_help="Tell by mail or webhook that a unit failed.")
 @click.argument("unit")
 @click.option("--status", type=click.IntRange(0, 255), help="The exit status (default: what systemd says).")
 @click.option("--dry-run", is_flag=True, help="Print the message; send nothing.")

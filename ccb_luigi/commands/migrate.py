@@ -9,7 +9,7 @@ import click
 from sqlalchemy import Connection
 
 from ccb_luigi import block, display, logs, markers, postgres, schema, source, stopping, versions
-from ccb_luigi.commands import sweep
+from ccb_luigi.commands import planned, sweep
 from ccb_luigi.commands.frame import (
     DAY,
     clean,
@@ -51,14 +51,19 @@ def run(
     if full and since:
         raise click.UsageError("--full begins with the first document: it has no --since")
     last = day or until or settings.yesterday()
-    if full:
-        days = all_days(settings, last)
-    else:
-        first = since or last
-        if first > last:
-            raise click.UsageError("--since lies after --until")
-        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    first = None if full else since or last
+    if first and first > last:
+        raise click.UsageError("--since lies after --until")
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)] if first else []
     with recorded(settings, "run", days) as recorder:
+        if first != last:
+            found = planned.migrate(settings, first, last, workers, recorder)
+            if found and found.exit_code:
+                return found.exit_code
+            # Of a server's dates one may have appeared meanwhile; to look for a dump's is to read it all.
+            if full:
+                days = found.days if found and settings.source else all_days(settings, last)
+        recorder.run.days = days
         return _migrate(settings, days, workers, recorder)
 
 
@@ -91,7 +96,7 @@ def rerun(settings: Settings, day: date, table: str | None, thorough: bool, work
         return _migrate(settings, [day], workers, recorder)
 
 
-@click.command()
+@click.command(short_help="The last days' incomplete dates, the sweep, the morning page.")
 @workers_option
 @clean
 @with_settings

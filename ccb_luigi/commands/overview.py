@@ -12,8 +12,10 @@ from ccb_luigi.commands.frame import DAY, clean, console, json_option, say_json,
 from ccb_luigi.settings import Settings
 
 
-@click.command("status")
-@click.option("--days", "count", type=click.IntRange(1, 3660), default=10, show_default=True)
+@click.command("status", short_help="Dates × tables, done or missing; the last sweep.")
+@click.option(
+    "--days", "count", type=click.IntRange(1, 3660), default=10, show_default=True, help="How many dates."
+)
 @click.option("--until", type=DAY, help="Last date shown (default: yesterday).")
 @json_option
 @clean

@@ -34,7 +34,7 @@ SHOWN = 50
 """Differences that a person wants to see one by one; --json has more."""
 
 
-@click.command("verify")
+@click.command("verify", short_help="Compare every column of the rows with the documents.")
 @source_option
 @click.option("--date", "day", type=DAY, help="The documents of one date (default: yesterday).")
 @click.option("--sample", type=click.IntRange(1), help="So many contracts of the tables, drawn by lot.")

@@ -14,13 +14,16 @@ from ccb_luigi.commands.frame import DAY, clean, console, json_option, say_json,
 from ccb_luigi.errors import CcbError
 from ccb_luigi.settings import Settings
 
+MOST_PLACES = 10
+"""So many fields are told for each code."""
+
 
 @click.group("quarantine")
 def quarantine_group() -> None:
     """The rejected documents."""
 
 
-@quarantine_group.command("list")
+@quarantine_group.command("list", short_help="Open rejections, and in which fields they are.")
 @click.option("--date", "day", type=DAY, help="Only this date's.")
 @click.option(
     "--code",
@@ -32,7 +35,7 @@ def quarantine_group() -> None:
 @clean
 @with_settings
 def quarantine_list(settings: Settings, day: date | None, code: str | None, as_json: bool) -> None:
-    """Open rejections: _id, date, codes."""
+    """Open rejections: _id, date, codes; then what each code means, and in which fields it is."""
     entries = postgres.of_process(settings).run(lambda c: quarantine.open_entries(c, day))
     entries = [entry for entry in entries if code is None or code in entry.codigos]
     if as_json:
@@ -43,8 +46,14 @@ def quarantine_list(settings: Settings, day: date | None, code: str | None, as_j
         return
     screen = console()
     screen.print(display.quarantine_table(entries, width=screen.width))
+    places = quarantine.places(entries)
     for seen in sorted({code for entry in entries for code in entry.codigos}):
         screen.print(f"  {seen}: {codes.meaning(seen)}", soft_wrap=True, highlight=False)
+        for path, count in [(path, count) for code, path, count in places if code == seen][:MOST_PLACES]:
+            where = display.printable(path or "(document)")
+            screen.print(
+                f"    {display.counted(count, 'document')}: {where}", soft_wrap=True, highlight=False
+            )
 
 
 @quarantine_group.command("show")
@@ -93,7 +102,7 @@ def quarantine_show(settings: Settings, mongo_id: str, out: Path | None, as_json
         screen.print(f"{len(raw)} bytes written to {out}")
 
 
-@quarantine_group.command("retry")
+@quarantine_group.command("retry", short_help="Read rejected documents again; load what is good now.")
 @click.argument("mongo_ids", nargs=-1)
 @click.option("--date", "day", type=DAY, help="All open rejections of this date.")
 @clean

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="The file; - is stdout (default: ccb-DATE.html in CCB_REPORT_DIR, or here).",
 )
-@click.option("--days", "count", type=click.IntRange(1, 366), default=30, show_default=True)
+@click.option(
+    "--days", "count", type=click.IntRange(1, 366), default=30, show_default=True, help="How many dates."
+)
 @click.option("--lang", type=click.Choice(["pt", "en"]), default="pt", show_default=True,
               help="What shows first; both are in the page.")  # fmt: skip
 @json_option

@@ -16,7 +16,7 @@ from ccb_luigi.runs import SWEEP, Recorder
 from ccb_luigi.settings import Settings
 
 
-@click.command("sweep")
+@click.command("sweep", short_help="Compare both sides; load what is missing, mark what is gone.")
 @click.option(
     "--confirm", is_flag=True, help="Mark what is gone however much it is: it was deleted on purpose."
 )

@@ -47,9 +47,10 @@ def synth(
     click.echo(f"{written} contracts written")
 
 
-@click.command()
-@click.option("--contracts", type=click.IntRange(100), default=2000, show_default=True)
-@click.option("--directory", type=click.Path(path_type=Path), default=Path(".demo"), show_default=True)
+@click.command(short_help="Embedded servers, synthetic contracts, a migration, a summary.")
+@click.option("--contracts", type=click.IntRange(100), default=2000, show_default=True, help="How many.")
+@click.option("--directory", type=click.Path(path_type=Path), default=Path(".demo"), show_default=True,
+              help="Where the servers' data stay.")  # fmt: skip
 @clean
 def demo(contracts: int, directory: Path) -> int:
     """Embedded servers, synthetic contracts, a migration, a rerun, a change, a summary."""

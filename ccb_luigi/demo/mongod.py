@@ -14,12 +14,14 @@ import sys
 def main(directory: str, port: str, options: str) -> None:
     """Serves until SIGTERM; whatever it acknowledged is on disk."""
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    given = json.loads(options)
+    host = given.pop("host", "127.0.0.1")
     from secantus import SecantusDBServer
 
     # Blocked before there are threads, which inherit it: so only sigwait can receive them.
     endings = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, endings)
-    server = SecantusDBServer("127.0.0.1", int(port), directory, **json.loads(options))
+    server = SecantusDBServer(host, int(port), directory, **given)
     server.start()
     signal.sigwait(endings)
     server.stop()

@@ -1,6 +1,6 @@
 """What the page tells, asked of the markers, the proofs, the quarantine and the findings.
 
-Only ids, codes, dates, counts and sums: nothing here can hold a person's data.
+Only ids, fields, codes, dates, counts and sums: nothing here can hold a person's data.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ class CodeCount:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A step that failed tonight, in the words of its error."""
+    """A step that failed tonight, in the words of its error; ``runbook``: where to read on."""
 
     step: str
     day: date | None
     message: str
+    exit_code: int = 0
+    runbook: str = ""
 
 
 @dataclass(frozen=True, slots=True)

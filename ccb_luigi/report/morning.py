@@ -80,27 +80,33 @@ def around(settings: Settings, day: date, complain: Callable[[str], None]) -> It
         for name in names:
             write(directory / name, html)
 
-    def bare(key: str, message: str = "") -> str:
-        return page.render_without_facts(key, day, datetime.now(settings.zone), message=message)
+    def bare(key: str, error: Exception | None = None) -> str:
+        now = datetime.now(settings.zone)
+        if error is None:
+            return page.render_without_facts(key, day, now)
+        code = error.exit_code if isinstance(error, CcbError) else 1
+        return page.render_without_facts(key, day, now, message=_words(error), runbook=settings.runbook(code))
 
     _try(lambda: publish(bare("running"), LATEST), complain)
     try:
         yield failures
     except Exception as error:
-        words = _words(error)
-        _try(lambda: publish(bare("stopped", words), LATEST, name_of(day)), complain)
+        html = bare("stopped", error)
+        _try(lambda: publish(html, LATEST, name_of(day)), complain)
         raise
     _try(lambda: publish(_of_night(settings, day, failures, bare), LATEST, name_of(day)), complain)
 
 
-def _of_night(settings: Settings, day: date, failures: list[Event], bare: Callable[[str, str], str]) -> str:
+def _of_night(
+    settings: Settings, day: date, failures: list[Event], bare: Callable[[str, Exception], str]
+) -> str:
     try:
         facts = read(settings, day)
     except CcbError as error:
-        return bare("unread", str(error))
+        return bare("unread", error)
     done = {(known.day, step) for known in facts.days for step in known.rows}
     told = dict.fromkeys(
-        Failure(event.step, event.day, event.message)
+        Failure(event.step, event.day, event.message, event.exit_code, settings.runbook(event.exit_code))
         for event in failures
         if (event.day, event.step) not in done  # a later try may have succeeded
     )

@@ -19,17 +19,20 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from ccb_luigi import __version__, codes, markers
+from ccb_luigi import __version__, codes, markers, quarantine
 from ccb_luigi.advice import ADVICE
 from ccb_luigi.reconcile import Reconciliation
 from ccb_luigi.report import charts, verdict, words
-from ccb_luigi.report.facts import Facts, window_start
+from ccb_luigi.report.facts import Facts, Failure, window_start
 from ccb_luigi.report.verdict import Level, Point, Verdict
 from ccb_luigi.status import Day
 from ccb_luigi.tables import BY_NAME
 
 MOST_DOCUMENTS = 20
 """So many rejected documents are listed one by one."""
+
+MOST_PLACES = 3
+"""So many fields are told for each code."""
 
 
 def render(facts: Facts, *, language: str = "pt", now: datetime | None = None) -> str:
@@ -39,22 +42,26 @@ def render(facts: Facts, *, language: str = "pt", now: datetime | None = None) -
         **_frame(language, judged, facts.day, now or facts.read_at),
         facts=facts,
         failures=facts.failures,
-        message="",
         matrix=[line for line in lines if line.recent or line.state not in ("", "gap")],
         earlier=[line for line in lines if not line.recent and line.state in ("", "gap")],
         trends=_trends(facts),
         proofs=_proofs(facts),
         durations=_durations(facts),
         documents=facts.open_rejections[:MOST_DOCUMENTS],
+        places=quarantine.places(facts.open_rejections),
     )
 
 
 def render_without_facts(
-    key: str, day: date, now: datetime, *, message: str = "", language: str = "pt"
+    key: str, day: date, now: datetime, *, message: str = "", runbook: str = "", language: str = "pt"
 ) -> str:
-    """A page that only says why there is nothing to see: a ``key`` of the words, and an error's line."""
+    """A page that only says why there is nothing to see: a ``key`` of the words, and an error's line.
+
+    ``runbook``: where to read what to do about it.
+    """
     judged = Verdict((Point(Level.ATTENTION if key == "running" else Level.BAD, key),))
-    return _template().render(**_frame(language, judged, day, now), facts=None, failures=(), message=message)
+    failures = [Failure("", None, message, runbook=runbook)] if message else []
+    return _template().render(**_frame(language, judged, day, now), facts=None, failures=failures)
 
 
 @cache
@@ -73,6 +80,8 @@ def _template() -> Template:
         tables=tuple(BY_NAME),
         meaning=_meaning,
         printable=printable,
+        told=_told,
+        most_places=MOST_PLACES,
     )
     return environment.get_template("page.html")
 
@@ -116,6 +125,11 @@ def _with_code(text: str) -> Markup:
     return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped
 
 
+def _told(failure: Failure) -> Markup:
+    """What failed, without the date that stands before it already."""
+    return _with_code(failure.message.removeprefix(f"{failure.day}: "))
+
+
 def _meaning(code: str) -> Markup:
     """What the code means and what to do about it, in both languages."""
     advice = ADVICE.get(code)
@@ -124,9 +138,15 @@ def _meaning(code: str) -> Markup:
     english = codes.meaning(code)
     said = {
         "pt": f"{advice.significado}. {advice.providencia}",
-        "en": f"{english[0].upper()}{english[1:]}. {advice.action}",
+        "en": f"{_capital(english)}. {advice.action}",
     }
     return _each(said.__getitem__)
+
+
+def _capital(sentence: str) -> str:
+    """With a capital first letter, but for a field's name, which is written as it is."""
+    first = sentence.partition(" ")[0]
+    return sentence if not first.islower() else f"{sentence[0].upper()}{sentence[1:]}"
 
 
 def printable(text: str) -> str:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from ccb_luigi import tables
+from ccb_luigi.errors import CircuitBroken
 from ccb_luigi.pipeline import BREAKER_MINIMUM
 from ccb_luigi.report.facts import Facts, window_start
 from ccb_luigi.report.words import say
@@ -28,12 +29,16 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A sentence (a key of ``words`` and its values), and the command that helps."""
+    """A sentence (a key of ``words`` and its values), and the command that helps.
+
+    ``mend_first``: it helps once the reason of tonight's failure is mended.
+    """
 
     level: Level
     key: str
     values: dict[str, Any] = field(default_factory=dict)
     command: str = ""
+    mend_first: bool = False
 
     def said(self, language: str) -> str:
         """The sentence."""
@@ -67,9 +72,12 @@ def judge(facts: Facts) -> Verdict:
     if facts.started is None:
         return Verdict((Point(Level.BAD, "empty", command="ccb-luigi run --full"),))
     points = _of_dates(facts)
-    if any(failure.step == SWEEP for failure in facts.failures):
-        points.append(Point(Level.BAD, "sweep", command="ccb-luigi sweep"))
-        points.sort(key=lambda point: point.level is not Level.BAD)
+    swept = next((failure for failure in facts.failures if failure.step == SWEEP), None)
+    if swept and swept.exit_code == CircuitBroken.exit_code:
+        points.append(Point(Level.BAD, "sweep_waits"))
+    elif swept:
+        points.append(Point(Level.BAD, "sweep", command="ccb-luigi sweep", mend_first=True))
+    points.sort(key=lambda point: point.level is not Level.BAD)
     if facts.open_rejections:
         key = "also_rejected" if points else "rejected"
         number = {"n": len(facts.open_rejections)}
@@ -110,7 +118,8 @@ def _of_dates(facts: Facts) -> list[Point]:
         days = [day for day, state in found.items() if state == key]
         if days:
             helps = command.format(first=days[0]) if command else _run(days)
-            points.append(Point(level, key, {"n": len(days), "dates": days}, helps))
+            failed = key == "missing" and any(failure.day in days for failure in facts.failures)
+            points.append(Point(level, key, {"n": len(days), "dates": days}, helps, failed))
     return points
 
 

@@ -76,6 +76,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "A varredura não terminou bem: não se sabe se falta algo nas tabelas. O motivo está logo abaixo.",
         "The sweep did not end well: nobody knows whether the tables lack something. The reason is below.",
     ),
+    "sweep_waits": (
+        "A varredura deixou documentos à espera de datas que rejeições demais retêm.",
+        "The sweep left documents waiting for dates that too many rejections hold back.",
+    ),
     "empty": ("Nada foi migrado ainda.", "Nothing has been migrated yet."),
     "stopped": ("A noite parou antes de terminar.", "The night stopped before its end."),
     "running": (
@@ -87,7 +91,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "The database could not be read, and how the night went is not known.",
     ),
     "do": ("O que fazer", "What to do"),
-    "reason": ("A mensagem", "The message"),
+    "do_then": ("O que fazer, sanado o motivo abaixo", "What to do, once the reason below is mended"),
     "failures": ("O que falhou esta noite", "What failed tonight"),
     # headings and captions
     "title": ("CCBs de MongoDB para PostgreSQL", "CCBs from MongoDB to PostgreSQL"),
@@ -166,8 +170,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "durations_none": ("Nenhuma etapa de {day} terminou.", "No step of {day} has ended."),
     "privacy": (
-        "Só ids, códigos, contagens e somas: nenhum dado pessoal.",
-        "Only ids, codes, counts and sums: no personal data.",
+        "Só ids, campos, códigos, contagens e somas: nenhum dado pessoal.",
+        "Only ids, fields, codes, counts and sums: no personal data.",
     ),
     # the steps
     "contratos": ("lidos", "read"),

@@ -131,7 +131,11 @@ def program(database_url: str, mongo: Any, tmp_path: Path) -> Program:
 
 @pytest.fixture
 def scheduler(tmp_path: Path) -> Iterator[Scheduler]:
-    with luigid(tmp_path / "luigid") as found:
+    """As ours, but it has a failed task tried again after a second."""
+    ours, hurried = (REPOSITORY / "luigi.cfg").read_text(encoding="utf-8"), tmp_path / "hurried.cfg"
+    assert "\nretry_delay = 10\n" in ours
+    hurried.write_text(ours.replace("\nretry_delay = 10\n", "\nretry_delay = 1\n"), encoding="utf-8")
+    with luigid(tmp_path / "luigid", hurried) as found:
         yield found
 
 

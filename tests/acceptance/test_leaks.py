@@ -149,6 +149,9 @@ def rejections(canaries: Canaries) -> dict[str, dict[str, Any]]:
 
     return {
         "ausente": {"name": None},
+        "names in a list": {"name": [bad("name in a list")]},
+        "a key": {"contacts": {"email": {bad("key"): bad("value of the key")}}},
+        "no object": {"operation": bad("operation")},
         "tipo_invalido": {"name": {"first": bad("object")}},
         "tipo_pessoa_invalido": {"type": bad("type")},
         "cpf_cnpj_invalido": {"taxId": bad("tax id")},
@@ -298,7 +301,10 @@ def test_no_canary_is_ever_told(program: Program, scheduler: Scheduler, tmp_path
     said["scheduler after Ctrl-C"] = api(scheduler)
     for words in (
         ("quarantine", "list"),
-        ("quarantine", "show", "nul"),
+        *(("quarantine", "show", name) for name in ("nul", "tipo_invalido", "names in a list", "a key")),
+        ("status", "--until", str(FAILING[-1]), "--json"),
+        ("report", "--date", str(GOOD), "--out", "-"),
+        ("report", "--date", str(GOOD), "--json"),
         ("-v", "quarantine", "retry"),
         ("-v", "forget", "good", "--yes"),
     ):

@@ -189,6 +189,7 @@ def test_installing_puts_every_file_into_its_place_with_its_owner_and_mode(tmp_p
     done = install(root)
     found = tree(root)
     expected = {f"/etc/systemd/system/{name}": (0o644, "root") for name in UNITS} | {
+        "/usr/local/bin/ccb-luigi": (0o755, "root"),
         "/usr/lib/sysusers.d/ccb-luigi.conf": (0o644, "root"),
         "/usr/lib/tmpfiles.d/ccb-luigi.conf": (0o644, "root"),
         "/etc/ccb-luigi": (0o755, "root"),
@@ -198,6 +199,7 @@ def test_installing_puts_every_file_into_its_place_with_its_owner_and_mode(tmp_p
         "/etc/ccb-luigi/credentials": (0o700, "root"),
         "/var/lib/ccb-luigi": (0o750, "ccb-luigi"),
         "/var/lib/ccb-luigi/report": (0o750, "ccb-luigi"),
+        "/var/lib/ccb-luigi-metrics": (0o755, "ccb-luigi"),
         "/var/lib/luigid": (0o700, "luigid"),
     }
     assert {path: found.get(path) for path in expected} == expected
@@ -228,6 +230,49 @@ def test_installing_for_another_place_writes_that_place(tmp_path: Path) -> None:
         "ExecStart=/srv/ccb/.venv/bin/ccb-luigi nightly"
         in (tmp_path / "etc/systemd/system/ccb-luigi.service").read_text()
     )
+
+
+FAKES = {
+    "id": 'echo "$ID"',
+    "sudo": 'echo sudo "$@"; ID=0 exec "$@"',
+    "systemd-run": 'printf "%s\\n" "$@"',
+    "program": 'echo itself "$@"',
+}
+
+
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_the_command_runs_as_the_service_and_takes_no_secret_along(tmp_path: Path, uid: int) -> None:
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "ccb_postgres_url").touch()
+    for name, body in FAKES.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    text = (
+        (HERE / "ccb-luigi").read_text().replace("/opt/ccb-luigi/.venv/bin/ccb-luigi", f"{tmp_path}/program")
+    )
+    script = tmp_path / "ccb-luigi"
+    script.write_text(text.replace("/etc/ccb-luigi/credentials", f"{tmp_path}/credentials"))
+    script.chmod(0o755)
+
+    def said(*words: str, **environment: str) -> str:
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        done = subprocess.run(
+            [script, *words], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL,
+            env={"PATH": path, "ID": str(uid), "TERM": "vt100"} | environment,
+        )  # fmt: skip
+        return done.stdout
+
+    secret = {"CCB_FORGET_KEY": "canary", "CCB_MONGO_URI": "canary", "CCB_ALERT_WEBHOOK": "canary"}
+    told = said("quarantine", "show", "an id", CCB_MAX_REJECTED_SHARE="1", **secret)
+    lines = told.splitlines()
+    given = ["CCB_MAX_REJECTED_SHARE=1", "TERM=vt100"]
+    assert lines[-7:] == ["/usr/bin/env", *given, f"{tmp_path}/program", "quarantine", "show", "an id"]
+    assert {"--uid=ccb-luigi", "--pipe", "EnvironmentFile=/etc/ccb-luigi/env"} <= set(lines)
+    assert f"LoadCredential=ccb_postgres_url:{tmp_path}/credentials/ccb_postgres_url" in lines
+    assert ("sudo env CCB_MAX_REJECTED_SHARE=1" in told) == (uid != 0)
+    assert "canary" not in told
+    assert said("db", "upgrade", CCB_POSTGRES_URL="postgresql://owner") == "itself db upgrade\n"
+    assert said("run", "--help") == "itself run --help\n"
 
 
 @needs_systemd
@@ -289,5 +334,8 @@ def test_without_root_it_says_so_and_touches_nothing(tmp_path: Path) -> None:
 def test_a_template_changes_nothing_until_somebody_fills_it(name: str) -> None:
     lines = [line for line in (HERE / "etc" / name).read_text().splitlines() if not line.startswith("#")]
     assert "\n".join(lines) == (
-        "[ccb]\ndeadline = 06:00\nreport_dir = /var/lib/ccb-luigi/report" if name == "luigi.cfg" else ""
+        "[ccb]\ndeadline = 06:00\nreport_dir = /var/lib/ccb-luigi/report\n"
+        "metrics_dir = /var/lib/ccb-luigi-metrics"
+        if name == "luigi.cfg"
+        else ""
     )

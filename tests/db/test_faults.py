@@ -25,7 +25,7 @@ import pytest
 from arena import read
 from oracle import Source, Version, belongs
 from sqlalchemy import Connection, text
-from world import D1, STEPS, World
+from world import D1, D2, STEPS, World, at, document
 
 from ccb_luigi import block, heartbeat, markers, parallel, pipeline, postgres, source
 from ccb_luigi.demo.servers import Mongo
@@ -150,12 +150,20 @@ def stopping(after: int, times: int) -> Callable[..., Iterator[bytes]]:
     return find_raw_batches
 
 
+@pytest.mark.parametrize("large", [True, False], ids=["large", "small"])
 @pytest.mark.parametrize("snapshots", [True, False], ids=["snapshot", "without"])
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_a_cursor_that_ends_early_is_not_taken_for_the_end(
-    world: World, versions: list[Version], after: int, snapshots: bool, monkeypatch: pytest.MonkeyPatch
+    world: World,
+    versions: list[Version],
+    after: int,
+    snapshots: bool,
+    large: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(source.MongoSource, "snapshots", snapshots)
+    many = BATCH if large else source.SNAPSHOT_DOCUMENTS
+    monkeypatch.setattr(source, "SNAPSHOT_DOCUMENTS", many)
     short = stopping(after, times=1000)
     monkeypatch.setattr(pymongo.collection.Collection, "find_raw_batches", short)
     with pytest.raises(SourceError, match="a read ended after") as caught:
@@ -208,11 +216,28 @@ def test_documents_that_leave_the_date_while_it_is_read_without_a_snapshot_are_n
     assert len(versions) - 1 <= counts.lidos <= len(versions)
 
 
-def test_a_server_without_snapshots_is_read_without(world: World, versions: list[Version]) -> None:
+@pytest.mark.parametrize("large", [True, False], ids=["large", "small"])
+def test_a_server_without_snapshots_is_read_without(
+    world: World, versions: list[Version], large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A standalone server answers the first snapshot read with SnapshotUnavailable."""
-    with failing(world, "aggregate", {"times": 2}, errorCode=246):
+    if large:
+        monkeypatch.setattr(source, "SNAPSHOT_DOCUMENTS", BATCH)
+    with failing(world, "find", {"times": 1}, errorCode=246):
         world.migrate(D1)
     assert_right(world, versions)
+
+
+def test_who_has_read_the_whole_collection_asks_for_no_count_of_it(
+    world: World, versions: list[Version]
+) -> None:
+    with failing(world, "aggregate", {"times": 1000}, errorCode=8000):
+        world.migrate(D1)
+        assert_right(world, versions)
+        world.put(document("of another date", "X", at(D2)))
+        world.forget(D1)
+        with pytest.raises(SourceError, match="user or password"):
+            world.migrate(D1)
 
 
 def test_a_snapshot_that_became_too_old_is_not_asked_for_again(world: World, versions: list[Version]) -> None:
@@ -280,7 +305,7 @@ def test_a_killed_process_that_judges_documents_is_replaced(
 
 def test_processes_that_judge_and_always_die_end_in_one_line() -> None:
     with pytest.raises(PartitionFailed, match="was killed") as caught:
-        list(parallel.ordered_map(_once_here, [(n, os.getpid()) for n in range(5)], 2))
+        list(parallel.ordered_map(_once_here, [(n, os.getpid()) for n in range(5)], parallel.local(2)))
     assert caught.value.transient
 
 

@@ -13,7 +13,8 @@ from luigi.rpc import RPCError
 from luigi.task_register import Register
 from world import D1, World, at, document, rejected
 
-from ccb_luigi import pipeline, tasks
+from ccb_luigi import pipeline, tasks, visible
+from ccb_luigi import source as mongo
 from ccb_luigi.errors import CircuitBroken
 from ccb_luigi.settings import Settings
 
@@ -59,10 +60,12 @@ def source(
     contracts: list[dict[str, Any]],
     configured: Callable[..., None],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if request.param == "server":
         with world.collection() as collection:
             collection.insert_many(contracts)
+        monkeypatch.setattr(mongo, "SNAPSHOT_DOCUMENTS", NUMBER // 2)  # of few documents nobody knows a share
         configured()
     else:
         path = tmp_path / "contratos.bson.gz"
@@ -72,7 +75,7 @@ def source(
 
 @pytest.mark.usefixtures("source")
 def test_an_extraction_goes_up_from_nothing_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "SECONDS_BETWEEN_STATUSES", 0)
+    monkeypatch.setattr(visible, "SECONDS_BETWEEN_STATUSES", 0)
     task = tasks.ExtractContratos(date=D1)
     told = Told(task)
     task.run()

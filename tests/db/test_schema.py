@@ -136,6 +136,7 @@ def test_an_upgrade_of_an_empty_database_makes_everything(empty_database: str) -
             for name in (
                 *("quarentena", "qualidade", "reconciliacoes"),
                 *("esquecimentos", "execucoes", "varreduras", "versoes", "alembic_version"),
+                *("planos", "fatias"),
             )
         ),
     }
@@ -241,7 +242,7 @@ def test_every_foreign_key_has_an_index(database_url: str) -> None:
         FROM pg_constraint n WHERE n.contype = 'f'
     """
     found = dict(query(database_url, keys))
-    assert len(found) == 8  # four of the client's, operacoes, and three of the contract's
+    assert len(found) == 9  # four of the client's, operacoes, three of the contract's, one of a plan's
     assert [name for name, indexed in found.items() if not indexed] == []
 
 

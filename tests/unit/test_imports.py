@@ -20,15 +20,19 @@ PURE_GROUND = {
     *("", "errors", "settings", "codes", "advice", "dictionary"),
     *("values", "identifiers", "rawbson"),
 }
-PURE_MIDDLE = {"tables", "uniform", "gate", "contract", "rows", "findings", "transform"}
-LUIGI_SIDE = {"counters", "targets", "tasks", "runner"}
+PURE_MIDDLE = {
+    *("tables", "uniform", "gate", "contract", "rows", "findings", "transform"),
+    *("shard", "queries", "quantiles"),
+}
+LUIGI_SIDE = {"counters", "targets", "visible", "plan_tasks", "tasks", "worker", "runner"}
 TOP = {"cli", "__main__"}
 
 OWNERS = {
-    "luigi": {"counters", "tasks", "targets", "runner"},
+    "luigi": {"counters", "visible", "plan_tasks", "tasks", "targets", "worker", "runner"},
     "pymongo": {"source"},
     "psycopg2": {"postgres", "quarantine"},
     "cerberus": {"contract"},
+    "distributed": {"cluster"},
 }
 
 

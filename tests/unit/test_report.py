@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ccb_luigi import markers
+from ccb_luigi import markers, quarantine
 from ccb_luigi.errors import CcbError, TargetError
 from ccb_luigi.events import Event
 from ccb_luigi.quarantine import Entry
@@ -189,6 +189,26 @@ def test_the_headline_says_what_is_wrong_and_what_to_do(state: str) -> None:
     assert headline.command == command
 
 
+def test_a_command_that_would_meet_the_same_trouble_again_waits_until_that_is_mended() -> None:
+    down = tuple(Failure(step, D, "MongoDB can't be reached", 13) for step in ("contratos", "varreduras"))
+    found = verdict.judge(facts(absent={0: EVERYTHING, 1: {"parcelas"}}, failures=down))
+    assert [(point.key, point.mend_first) for point in found.points] == [("missing", True), ("sweep", True)]
+    assert "once the reason below is mended: ccb-luigi run" in Tags(page.render(
+        facts(absent={0: EVERYTHING}, failures=down)
+    )).everything()  # fmt: skip
+    (quiet,) = verdict.judge(facts(absent={0: EVERYTHING})).points
+    assert not quiet.mend_first
+
+
+def test_a_sweep_that_waits_for_a_date_that_is_held_back_is_not_a_second_trouble() -> None:
+    failures = (Failure("contratos", D, "51 of 60", 11), Failure("varreduras", D, "9 documents wait", 11))
+    found = verdict.judge(facts(absent={0: EVERYTHING}, quarantined={0: 51}, failures=failures))
+    assert [(point.key, point.command) for point in found.points] == [
+        ("breaker", "ccb-luigi quarantine list --date 2026-11-22"),
+        ("sweep_waits", ""),
+    ]
+
+
 def test_the_worst_comes_first_and_nothing_is_left_out() -> None:
     found = verdict.judge(
         facts(
@@ -280,6 +300,7 @@ class Tags(HTMLParser):
         self.open: list[str] = []
         self.seen: list[tuple[str, dict[str, str | None]]] = []
         self.text: dict[str, list[str]] = {"pt-BR": [], "en": [], "": []}
+        self.english: list[str] = []
         self._languages: list[str] = []
         self.feed(html)
         self.close()
@@ -301,9 +322,15 @@ class Tags(HTMLParser):
     def handle_data(self, data: str) -> None:
         language = next((name for name in reversed(self._languages) if name), "")
         self.text[language].append(data)
+        if language in ("", "en"):
+            self.english.append(data)
 
     def said(self, language: str) -> str:
         return " ".join(" ".join(self.text[language]).split())
+
+    def everything(self) -> str:
+        """What a reader of English sees, in its order."""
+        return " ".join("".join(self.english).split())
 
 
 FULL = facts(
@@ -366,6 +393,37 @@ def test_the_page_tells_all_that_is_known() -> None:
     assert "A required field is missing or null. Correct the field" in text.said("en")
 
 
+def test_a_failure_is_told_once_dated_and_with_the_place_in_the_runbook() -> None:
+    message = f"{D}: 51 of 60 documents were rejected; see `ccb-luigi quarantine list --date {D}`"
+    for where in ("/opt/docs/runbook.md#exit-code-11", "https://wiki.example.com/runbook#exit-code-11"):
+        failures = (Failure("contratos", D, message, 11, where),)
+        html = page.render(facts(absent={0: EVERYTHING}, failures=failures))
+        told = message.removeprefix(f"{D}: ").replace("`", "")
+        assert f"22 Nov 2026 contratos: {told} What to do: {where}" in Tags(html).everything()
+        linked = [attrs.get("href") for tag, attrs in Tags(html).seen if tag == "a"]
+        assert linked == ([where] if where.startswith("https://") else [])
+
+
+def test_a_rejection_is_told_with_the_fields_that_have_it() -> None:
+    entries = tuple(replace(entry(f"id{n}", ("ausente",)), erros=erros) for n, erros in enumerate(
+        [{f"operation.parcelas.PrevisaoDeParcela.{n}.ValorDoJuros": ["ausente: missing"]} for n in range(9)]
+        + [{f"field{n}": ["ausente: missing", "nul: a NUL"]} for n in (1, 1, 2, 3)]
+    ))  # fmt: skip
+    assert quarantine.places(entries)[:2] == [
+        ("ausente", "operation.parcelas.PrevisaoDeParcela.*.ValorDoJuros", 9),
+        ("ausente", "field1", 2),
+    ]
+    known = replace(facts(rejections=(CodeCount("ausente", 13, 0),)), open_rejections=entries)
+    said = Tags(page.render(known)).everything()
+    assert "PrevisaoDeParcela.*.ValorDoJuros 9 field1 2 field2 1 " in said
+    assert "field3" not in said
+
+
+def test_a_field_s_name_is_written_as_it_is_where_a_sentence_begins_with_it() -> None:
+    said = Tags(page.render(facts(rejections=(CodeCount("cpf_cnpj_invalido", 1, 0),)))).everything()
+    assert "taxId has neither the shape" in said
+
+
 def test_the_matrix_shows_recent_and_wrong_dates_first_and_the_others_on_demand() -> None:
     html = page.render(FULL)
     above, _, below = html.partition("<details>")
@@ -424,8 +482,11 @@ def test_an_ids_unprintable_characters_are_spelled_out() -> None:
 
 @pytest.mark.parametrize("key", ["running", "stopped", "unread"])
 def test_a_page_without_facts_says_why(key: str) -> None:
-    html = page.render_without_facts(key, D, NOW, message="<PostgreSQL> can't be reached")
+    html = page.render_without_facts(
+        key, D, NOW, message="<PostgreSQL> can't be reached", runbook="runbook.md#exit-code-14"
+    )
     found = Tags(html)
+    assert "<PostgreSQL> can't be reached What to do: runbook.md#exit-code-14" in found.everything()
     assert words.say("pt", key) in found.said("pt-BR")
     assert words.say("en", key) in found.said("en")
     assert "<PostgreSQL> can't be reached" in found.said("")

@@ -148,6 +148,10 @@ def test_it_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CCB_OVERLAP_HOURS", "inf"),
         ("CCB_PUSHGATEWAY_URL", f"{SECRET}:9091"),
         ("CCB_LOG_FORMAT", SECRET),
+        ("CCB_EXECUTOR", SECRET),
+        ("CCB_EXECUTOR", "dask.example.com:8786"),
+        ("CCB_EXECUTOR", "tls://dask.example.com"),
+        ("CCB_EXECUTOR", f"tcp://u:{SECRET}@dask.example.com:8786"),
     ],
     ids=lambda value: value[:40],
 )

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ccb_luigi import tables
 from ccb_luigi.codes import FINDINGS, REJECTIONS
 from ccb_luigi.source import split
-from ccb_luigi.transform import Accepted, Refused, Transform, decode, name_of
+from ccb_luigi.transform import Accepted, Opened, Refused, Transform, decode, name_of
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 TRANSFORM = Transform(SAO_PAULO)
@@ -216,9 +216,10 @@ def test_the_sum_of_payments_takes_no_heed_of_what_is_stated_or_null() -> None:
     assert accepted(contract([])).soma_prestacoes == 0
 
 
-def test_a_document_that_somebody_decoded_already_is_judged_the_same() -> None:
+def test_a_document_that_somebody_opened_already_is_judged_the_same() -> None:
     raw = bson.encode(contract())
-    assert TRANSFORM.judge(raw, decode(raw)) == TRANSFORM.judge(raw)
+    assert TRANSFORM.judge(raw, TRANSFORM.open(raw)) == TRANSFORM.judge(raw)
+    assert TRANSFORM.judge(raw, Opened(decode(raw), raw)) == TRANSFORM.judge(raw)
 
 
 # --- what can't be decoded --------------------------------------------------------------------------

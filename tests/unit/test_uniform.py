@@ -1,34 +1,52 @@
-"""A list that is checked as one text says what its items say one by one."""
+"""A list that is read from its bytes, as one text, says what its items say one by one."""
 
 from __future__ import annotations
 
+import copy
+import struct
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import bson
 import pytest
-from bson import Code
-from contracts import contract, schedule
-from hypothesis import given, settings
+from bson import Binary, Code
+from contracts import bson_values, changed, contract, field_paths, schedule
+from hostile import KINDS, Pairs, Raw, encode, string
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ccb_luigi.contract import PARCELA, Contract, Document
-from ccb_luigi.rows import rows_of
+from ccb_luigi import gate
+from ccb_luigi.contract import PARCELA, SCHEMA, Contract, Document
+from ccb_luigi.rawbson import set_aside
+from ccb_luigi.transform import Opened, Transform, decode
 from ccb_luigi.uniform import Uniform
 
-CONTRACT = Contract(ZoneInfo("America/Sao_Paulo"))
+ZONE = ZoneInfo("America/Sao_Paulo")
+TRANSFORM = Transform(ZONE)
+CONTRACT = Contract(ZONE)
 AMOUNTS = [name for name in PARCELA if name.startswith("Valor")]
+LIST = b"PrevisaoDeParcela"
 
 
-def judged(rows: Any) -> tuple[Any, Any]:
-    """The schedule as the gate passes it, and as Cerberus does."""
-    document = contract(rows)
-    passed = CONTRACT.gate(document)
-    return (
-        passed and passed["operation"]["parcelas"]["PrevisaoDeParcela"],
-        CONTRACT.judge(document)["operation"]["parcelas"]["PrevisaoDeParcela"],
-    )
+def opened(items: Any) -> Uniform | None:
+    return TRANSFORM.open(encode(contract(items))).rows
+
+
+def by_cerberus(items: Any) -> Any:
+    return CONTRACT.judge(contract(items))["operation"]["parcelas"]["PrevisaoDeParcela"]
+
+
+def same_as_decoded(raw: bytes) -> None:
+    """The road by bytes comes to what the road over all values comes to."""
+    try:
+        decoded = Opened(decode(raw), raw)
+    except bson.errors.InvalidBSON:
+        with pytest.raises(bson.errors.InvalidBSON):
+            TRANSFORM.open(raw)
+        return
+    assert TRANSFORM.judge(raw) == TRANSFORM.judge(raw, decoded)
 
 
 def parsed(line: str) -> tuple[Any, ...]:
@@ -48,7 +66,7 @@ rows = st.lists(
             | st.dates(date(2000, 1, 1)).map(lambda day: f"{day}T00:00:00"),
             **dict.fromkeys(AMOUNTS, money | st.sampled_from(["0", "0.0", "0.00", "-0", "1836", "1899.7"])),
         }
-    ),
+    ).map(lambda row: {name: row[name] for name in PARCELA}),
     min_size=1,
     max_size=5,
     unique_by=lambda row: row["NumeroDaParcela"],
@@ -58,27 +76,29 @@ rows = st.lists(
 @settings(max_examples=100, deadline=None)
 @given(rows)
 def test_the_text_for_copy_says_what_cerberus_reads(items: list[Document]) -> None:
-    passed, by_cerberus = judged(items)
-    assert isinstance(passed, Uniform)
-    assert [*passed] == by_cerberus
-    expected = [tuple(row[name] for name in PARCELA) for row in by_cerberus]
-    assert [parsed(line) for line in passed.text.split("\n")] == expected
-    assert passed.amounts("ValorDoJuros") == [row["ValorDoJuros"] for row in by_cerberus]
+    found, judged = opened(items), by_cerberus(items)
+    assert found is not None or any("00-02-29" in row["DataDeVencimento"] for row in items)
+    same_as_decoded(encode(contract(items)))
+    if found is not None:
+        assert [*found] == judged
+        expected = [tuple(row[name] for name in PARCELA) for row in judged]
+        assert [parsed(line) for line in found.text.split("\n")] == expected
+        assert found.amounts("ValorDoJuros") == [row["ValorDoJuros"] for row in judged]
 
 
-def test_an_ordinary_schedule_is_checked_as_one_text() -> None:
-    passed, by_cerberus = judged(schedule())
-    assert isinstance(passed, Uniform)
-    assert len(passed) == len(by_cerberus) == 13
-    assert passed[0] == by_cerberus[0]
-    assert passed[-2:] == by_cerberus[-2:]
+def test_an_ordinary_schedule_is_read_from_its_bytes() -> None:
+    found = opened(schedule())
+    assert found is not None
+    assert len(found) == 13
+    assert [found[0], *found[1:-1], found[-1]] == by_cerberus(schedule())
 
 
 def test_rows_of_a_uniform_schedule_are_rows_and_text_at_once() -> None:
-    document = contract()
-    found = rows_of(CONTRACT.check(document), document).tables["parcelas"]
+    raw = bson.encode(contract())
+    judged = TRANSFORM.judge(raw, Opened(decode(raw), raw))
+    found = TRANSFORM.judge(raw).rows["parcelas"]  # type: ignore[union-attr]
     assert isinstance(found, Uniform)
-    assert found == rows_of(CONTRACT.judge(document), document).tables["parcelas"]
+    assert found == judged.rows["parcelas"]  # type: ignore[union-attr]
     assert [parsed(line) for line in found.text.split("\n")] == [*found]
 
 
@@ -123,25 +143,178 @@ def test_a_value_of_another_form_is_never_taken_for_text_that_can_be_copied(
 ) -> None:
     items = schedule()
     items[place] = {**items[place], **change}
-    passed = CONTRACT.gate(contract(items))
-    if passed is not None:
-        assert not isinstance(passed["operation"]["parcelas"]["PrevisaoDeParcela"], Uniform)
+    assert opened(items) is None
+    same_as_decoded(encode(contract(items)))
 
 
-def test_a_repeated_number_is_not_passed() -> None:
+@pytest.mark.parametrize(
+    ("day", "plain"),
+    [
+        ("2024-02-28", True),
+        ("2024-02-29", True),
+        ("2023-02-29", False),
+        ("2100-02-29", False),
+        ("2000-02-29", False),  # it is a day, but looks don't tell
+        ("2024-02-30", False),
+        ("2024-04-30", True),
+        ("2024-04-31", False),
+        ("2024-12-31", True),
+        ("2024-13-01", False),
+        ("2024-00-01", False),
+        ("2024-01-00", False),
+        ("2024-01-32", False),
+        ("0001-01-01", False),
+        ("0000-01-01", False),
+        ("0010-01-01", True),
+        ("9999-12-31", True),
+    ],
+)
+def test_a_day_that_can_be_copied_is_in_every_calendar(day: str, plain: bool) -> None:
+    items = [{**schedule()[0], "DataDeVencimento": day}]
+    assert (opened(items) is not None) == plain
+    same_as_decoded(encode(contract(items)))
+
+
+@pytest.mark.parametrize("number", ["4", "04"])
+def test_a_repeated_number_is_not_passed(number: str) -> None:
     items = schedule()
-    items[3] = {**items[3], "NumeroDaParcela": items[4]["NumeroDaParcela"]}
-    assert CONTRACT.gate(contract(items)) is None
-    items[3] = {**items[3], "NumeroDaParcela": "0" + items[4]["NumeroDaParcela"]}
-    assert CONTRACT.gate(contract(items)) is None
+    items[3] = {**items[3], "NumeroDaParcela": number}
+    raw = encode(contract(items))
+    assert TRANSFORM.judge(raw).codes == ["parcela_repetida"]  # type: ignore[union-attr]
+    same_as_decoded(raw)
 
 
-def test_a_field_too_many_is_no_hindrance_and_one_too_few_is() -> None:
+def test_a_field_more_or_less_or_elsewhere_is_read_value_by_value() -> None:
+    for change in ({"Nova": "x"}, {"ValorDaCorrecao": None}):
+        items = schedule()
+        items[2] = {**items[2], **change}
+        assert opened(items) is None
+        same_as_decoded(encode(contract(items)))
     items = schedule()
-    items[2] = {**items[2], "Nova": "x"}
-    assert isinstance(judged(items)[0], Uniform)
     del items[2]["ValorDaCorrecao"]
-    passed, by_cerberus = judged(items)
-    assert not isinstance(passed, Uniform)
-    assert passed[2]["ValorDaCorrecao"] is None
-    assert by_cerberus[2].get("ValorDaCorrecao") is None
+    items[4] = dict(reversed(items[4].items()))
+    assert opened(items) is None
+    same_as_decoded(encode(contract(items)))
+
+
+# --- hostile bytes -----------------------------------------------------------------------------------
+
+GOOD = encode(contract())
+ROWS = GOOD.index(LIST)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.integers(ROWS - 1, GOOD.rindex(b"ValorDoSaldoAtual") + 40), st.integers(0, 255))
+def test_no_byte_of_a_schedule_can_change_unseen(place: int, byte: int) -> None:
+    raw = bytearray(GOOD)
+    raw[place] = byte
+    same_as_decoded(bytes(raw))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(ROWS, GOOD.rindex(b"ValorDoSaldoAtual") + 40), st.binary(max_size=3), st.integers(0, 3))
+def test_no_bytes_too_many_or_too_few_are_passed_over(place: int, more: bytes, fewer: int) -> None:
+    """The lengths of what is around say that all is well: only the rows' own differ."""
+    head, array = GOOD[: ROWS + len(LIST) + 1], GOOD[ROWS + len(LIST) + 1 :]
+    size = struct.unpack("<i", array[:4])[0]
+    at = min(max(4, place - len(head)), size - 4)
+    changed_array = array[4:at] + more + array[at + fewer : size]
+    value = Raw(4, struct.pack("<i", len(changed_array) + 4) + changed_array)
+    same_as_decoded(encode(contract(value)))
+
+
+ARRAY = GOOD[ROWS - 1 :][: struct.unpack("<i", GOOD[ROWS + len(LIST) + 1 :][:4])[0] + len(LIST) + 2]
+"""The whole element: type, name, list."""
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"name": ARRAY.decode("latin-1"), **contract(None, **{"operation.parcelas": None})},
+        {**contract(None, **{"operation.parcelas": None}), "unknown": Binary(ARRAY)},
+        {**contract(None, **{"operation.parcelas": None}), "PrevisaoDeParcela": schedule()},
+        {**contract(None, **{"operation.parcelas": None}), "unknown": {"PrevisaoDeParcela": schedule()}},
+        {**contract(), "unknown": Binary(ARRAY)},
+        {**contract(), "unknown": {"PrevisaoDeParcela": schedule()}},
+        contract(Binary(ARRAY[len(LIST) + 7 :], 0x80)),
+        {**contract(Binary(ARRAY[len(LIST) + 7 :], 0x80)), "unknown": Binary(ARRAY)},
+        contract(None, operation=[{"parcelas": {"PrevisaoDeParcela": schedule()}}]),
+    ],
+    ids=range(9),
+)
+def test_what_only_looks_like_the_schedule_is_not_taken_for_it(document: Document) -> None:
+    raw = encode(document)
+    assert TRANSFORM.open(raw).rows is None
+    same_as_decoded(raw)
+
+
+def test_keys_that_occur_twice_are_found_as_before() -> None:
+    def twice(document: Document, first: str, *rest: str) -> Pairs:
+        pairs = [(k, twice(v, *rest) if rest and k == first else v) for k, v in document.items()]
+        return Pairs(pairs if rest else [*pairs, (first, "x")])
+
+    for path in (("name",), ("operation",), ("operation", "CET"), ("operation", "parcelas")):
+        raw = encode(twice(contract(), *path))
+        assert TRANSFORM.judge(raw).codes == ["chave_repetida"]  # type: ignore[union-attr]
+        same_as_decoded(raw)
+
+
+def test_every_kind_of_hostile_document_is_judged_the_same() -> None:
+    for kind in KINDS:
+        raw = kind.raw("h")
+        if len(raw) < 1 << 20:
+            same_as_decoded(raw)
+
+
+PATHS = sorted(field_paths(contract()))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(st.sampled_from(PATHS), bson_values(), min_size=1, max_size=3))
+def test_by_bytes_or_by_values_a_document_is_judged_the_same(changes: Document) -> None:
+    document = contract()
+    for path, value in sorted(changes.items()):
+        try:
+            document = changed(document, path, value)
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError):
+            continue  # an earlier change took the place away
+    same_as_decoded(encode(document))
+
+
+def test_setting_a_list_aside_moves_nothing_else() -> None:
+    found = set_aside(GOOD, LIST)
+    assert found is not None
+    aside, array = found
+    assert len(aside) == len(GOOD)
+    assert bson.decode(aside)["operation"]["parcelas"].pop("PrevisaoDeParcela") == Binary(array[1:], 0x80)
+    assert struct.pack("<i", len(array) + 4) + array == bson.encode(
+        {str(n): row for n, row in enumerate(schedule())}
+    )
+    assert set_aside(encode({"PrevisaoDeParcela": {"a": 1}}), LIST) is None
+    assert set_aside(encode({"PrevisaoDeParcela": Raw(4, b"\xff\xff\xff\x7f")}), LIST) is None
+    assert set_aside(encode({"a": Raw(2, string(LIST))}), LIST) is None
+
+
+@pytest.mark.parametrize("name", PARCELA)
+@pytest.mark.parametrize(
+    "rule",
+    [{"min": 1}, {"type": "string"}, {"coerce": "text"}, {"maxlength": 3}, {"allowed": ["0"]}],
+    ids=str,
+)
+def test_a_rule_that_looks_can_not_hold_leaves_the_list_to_others(name: str, rule: Document) -> None:
+    schema = copy.deepcopy(SCHEMA)
+    listed: Any = schema["operation"]["schema"]["parcelas"]["schema"]["PrevisaoDeParcela"]
+    listed["schema"]["schema"][name].update(rule)
+    assert gate.by_bytes(schema, ZONE) is None
+
+
+def test_the_list_keeps_its_own_rules() -> None:
+    raw = bson.encode(contract())
+    found = TRANSFORM.open(raw)
+    document = changed(contract(), "operation.parcelas", {"PrevisaoDeParcela": None})
+    document["operation"]["parcelas"]["PrevisaoDeParcela"] = found.rows
+    assert gate.compiled(SCHEMA, ZONE)(document) is not None
+    for rule in ({"maxlength": 12}, {"forbidden": ["x"]}, {"check_with": "something_else"}):
+        schema = copy.deepcopy(SCHEMA)
+        schema["operation"]["schema"]["parcelas"]["schema"]["PrevisaoDeParcela"].update(rule)
+        assert gate.compiled(schema, ZONE)(document) is None

@@ -1,0 +1,96 @@
+"""What a contract costs from its bytes to lines for COPY, stage by stage: `python -m benchmarks.stages`.
+
+CPU time, in microseconds per contract. Each stage goes over a whole block before the next one begins, so that
+what it reads has left the processor's caches by then, as it has on the real road.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import bson
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import documents
+from ccb_luigi import fingerprint, rawbson
+from ccb_luigi.block import Task, blocks, no_garbage_collection, render, transform_of
+from ccb_luigi.findings import findings
+from ccb_luigi.rows import rows_of
+from ccb_luigi.settings import Settings
+
+WHOLE = "the whole road"
+
+
+class _Clock:
+    """Seconds of CPU per stage, of one pass."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def each(self, stage: str, work: Callable[..., Any], *columns: Iterable[Any]) -> list[Any]:
+        """``work`` on every document: its results."""
+        began = time.process_time()
+        found = [*map(work, *columns)]
+        self.seconds[stage] = self.seconds.get(stage, 0) + time.process_time() - began
+        return found
+
+
+def one_pass(raw: list[bytes]) -> dict[str, float]:
+    """Stage → seconds for all documents, which the gate must be sure of; memories begin empty."""
+    zone = Settings().zone
+    task = Task(1, documents.DAY, zone, frozenset())
+    rules = fingerprint.key(zone, frozenset())
+    clock = _Clock()
+    transform_of.cache_clear()
+    with no_garbage_collection():
+        for number, block in blocks(raw):
+            _stages(clock, block, rules)
+            clock.each(WHOLE, render, [task], [number], [block])
+    return clock.seconds
+
+
+def _stages(clock: _Clock, block: list[bytes], rules: bytes) -> None:
+    transform = transform_of(Settings().zone, frozenset())
+    listed = transform.contract.by_bytes
+    assert listed is not None
+    apart = clock.each(
+        "  set the schedule aside", lambda one: rawbson.set_aside(one, listed.name.encode()), block
+    )
+    clock.each("  read it from its bytes", listed.read, [found[1] for found in apart])
+    opened = clock.each("decoded, with the two", transform.open, block)
+    clock.each("keys that occur twice", lambda one: rawbson.written_the_same(one.bytes, one.document), opened)
+    whole = [one for one in opened if one.rows is not None]
+    for one in whole:
+        listed.around(one.document)[listed.name] = one.rows
+    raw = [one.document for one in whole]
+    passed = clock.each("gate", transform.contract.gate, raw)
+    clock.each("rows", rows_of, passed, raw)
+    clock.each("findings", findings, passed)
+    clock.each("fingerprint", lambda one: fingerprint.of(one, rules), block)
+
+
+@click.command()
+@click.option("--documents", "number", type=click.IntRange(10), default=20_000, show_default=True)
+@click.option("--repeat", type=click.IntRange(1), default=3, show_default=True)
+def main(number: int, repeat: int) -> None:
+    """Prints the median of every stage. What is missing to the whole is rendering."""
+    screen = Console(highlight=False)
+    with screen.status("making documents ..."):
+        raw = [bson.encode(document) for document in documents.of_one_day(number)]
+    runs = [one_pass(raw) for _ in range(repeat)]
+    found = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    found.add_column("")
+    found.add_column("µs per contract", justify="right")
+    for stage in runs[0]:
+        found.add_row(stage, f"{statistics.median(run[stage] for run in runs) / number * 1e6:,.1f}")
+    screen.print(found)
+
+
+if __name__ == "__main__":
+    main()

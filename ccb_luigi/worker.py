@@ -1,0 +1,70 @@
+"""Luigi's worker, with a way for results that a killed task process can't block.
+
+Luigi's own is a ``multiprocessing.Queue``: a task process that is killed while it holds the queue's lock
+takes it to its grave, and every later one waits for it at its end, for ever.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+from typing import Any
+
+from luigi.interface import _WorkerSchedulerFactory
+from luigi.worker import Worker as LuigiWorker
+
+LONGEST_EXPLANATION = 500
+MOST_MISSING = 10
+"""So that a result fits into one atomic write to a pipe (4,096 bytes), which needs no lock."""
+
+Result = tuple[str, str, Any, list[str], list[Any]]
+"""What Luigi's task process puts: task id, status, explanation, missing dependencies, new ones."""
+
+
+class Results:
+    """As much of a queue as Luigi's worker and its task processes use."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = multiprocessing.Pipe(duplex=False)
+
+    def put(self, result: Result) -> None:
+        """Sends the result, its texts cut to what fits."""
+        task_id, status, explanation, missing, new_dependencies = result
+        if explanation is not None:
+            explanation = str(explanation)[:LONGEST_EXPLANATION]
+        self._writer.send((task_id, status, explanation, missing[:MOST_MISSING], new_dependencies))
+
+    def get(self, timeout: float) -> Result:
+        """The next result.
+
+        Raises:
+            queue.Empty: there was none for ``timeout`` seconds.
+        """
+        if not self._reader.poll(timeout):
+            raise queue.Empty
+        result: Result = self._reader.recv()
+        return result
+
+    def close(self) -> None:
+        """Nothing is put or got any more. Task processes that are still there keep their own ends."""
+        self._reader.close()
+        self._writer.close()
+
+
+class Worker(LuigiWorker):
+    """Luigi's worker with ``Results``."""
+
+    _task_result_queue: Any
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._task_result_queue.close()
+        self._task_result_queue = Results()
+
+
+class WorkerFactory(_WorkerSchedulerFactory):
+    """What ``luigi.build`` makes its worker with; schedulers as ever."""
+
+    def create_worker(self, scheduler: Any, worker_processes: int, assistant: bool = False) -> Worker:
+        """One worker of ``worker_processes`` processes."""
+        return Worker(scheduler=scheduler, worker_processes=worker_processes, assistant=assistant)

@@ -1,0 +1,70 @@
+"""Results reach Luigi's worker, whatever becomes of the processes that send them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import random
+import select
+import signal
+import time
+
+import pytest
+from luigi.scheduler import Scheduler
+from luigi.worker import DONE, FAILED
+
+from ccb_luigi.worker import LONGEST_EXPLANATION, MOST_MISSING, Result, Results, WorkerFactory
+
+RESULT: Result = ("ccb.LoadParcelas_2026_11_22_0123456789", DONE, None, [], [])
+KILLS = 60
+
+
+def _sends_for_ever(results: Results) -> None:
+    while True:
+        results.put(RESULT)
+
+
+def test_a_process_killed_while_it_sends_keeps_no_other_from_sending() -> None:
+    results = Results()
+    fork = multiprocessing.get_context("fork")
+    chance = random.Random(7)
+    for _ in range(KILLS):
+        victim = fork.Process(target=_sends_for_ever, args=(results,))
+        victim.start()
+        until = time.monotonic() + chance.uniform(0.002, 0.02)
+        while time.monotonic() < until:
+            assert results.get(timeout=10) == RESULT
+        os.kill(victim.pid or 0, signal.SIGKILL)
+        while victim.is_alive():
+            results.get(timeout=1) if results._reader.poll(0) else time.sleep(0)
+        victim.join()
+    while results._reader.poll(0):
+        assert results.get(timeout=1) == RESULT
+    last = fork.Process(target=results.put, args=(("last", DONE, None, [], []),))
+    last.start()
+    last.join(timeout=10)
+    assert last.exitcode == 0
+    assert results.get(timeout=1)[0] == "last"
+
+
+def test_the_longest_result_fits_into_one_atomic_write() -> None:
+    results = Results()
+    explanation = "\N{LATIN SMALL LETTER O WITH TILDE}" * 10_000
+    missing = [f"ccb.LoadDetalhamentoCet_2026_11_{n:04}_0123456789 (MarkerTarget)" for n in range(1000)]
+    results.put((RESULT[0], FAILED, explanation, missing, []))
+    written = len(os.read(results._reader.fileno(), 1 << 20))
+    assert written <= select.PIPE_BUF
+    results.put((RESULT[0], FAILED, explanation, missing, []))
+    _, status, told, named, _ = results.get(timeout=1)
+    assert (status, told, named) == (FAILED, explanation[:LONGEST_EXPLANATION], missing[:MOST_MISSING])
+
+
+def test_no_result_is_an_empty_queue() -> None:
+    with pytest.raises(queue.Empty):
+        Results().get(timeout=0)
+
+
+def test_luigi_is_given_this_worker() -> None:
+    worker = WorkerFactory().create_worker(Scheduler(), 2)
+    assert isinstance(worker._task_result_queue, Results)
