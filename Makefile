@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint docs torture mutations hosts install-service bench bench-growth bench-locks bench-gates \
-	test-airflow clean
+.PHONY: help run test unit lint docs torture mutations hosts install-service bench bench-growth bench-locks \
+	bench-million bench-gates test-airflow clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -56,6 +56,10 @@ bench-growth: $(BIN)/.bench ## Time and memory as a date grows (SIZES="20000 100
 PARCELAS ?= 10000000
 bench-locks: $(BIN)/.bench ## How long a changing schema keeps readers and writers waiting (PARCELAS=10000000)
 	@$(BIN)/python -m benchmarks.locks --parcelas $(PARCELAS)
+
+MILLION ?= 1000000
+bench-million: $(BIN)/.bench ## A million contracts by a plan, interrupted twice, beside 20,000 (MILLION=1000000)
+	@$(BIN)/python -m benchmarks.million --contracts $(MILLION)
 
 bench-gates: $(BIN)/.bench ## Candidates for the gate of the contract, and each stage, in microseconds
 	@$(BIN)/python -m benchmarks.gates --repeat $(REPEAT)

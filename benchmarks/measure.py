@@ -58,13 +58,13 @@ def command(words: Sequence[str], settings: Mapping[str, str], log: Path) -> Mea
         started = time.perf_counter()
         process = subprocess.Popen(
             words,
-            env=_environment(settings),
+            env=environment(settings),
             cwd=log.parent,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-        memory = _Memory(process.pid)
+        memory = Memory(process.pid)
         try:
             # wait4, since it also tells the CPU time of the process and of all that it waited for.
             _, status, used = os.wait4(process.pid, 0)
@@ -82,13 +82,14 @@ def command(words: Sequence[str], settings: Mapping[str, str], log: Path) -> Mea
     return Measured(seconds, used.ru_utime + used.ru_stime, memory.peak)
 
 
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """What a measured command gets: the least of ours, and ``settings``."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     ours = {"PYTHONPATH": str(REPOSITORY), "LUIGI_CONFIG_PATH": str(REPOSITORY / "luigi.cfg")}
     return kept | ours | dict(settings)
 
 
-class _Memory:
+class Memory:
     """Looks at a process and its descendants from a thread, until it is stopped; keeps the highest sum."""
 
     def __init__(self, pid: int) -> None:

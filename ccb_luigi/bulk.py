@@ -30,7 +30,7 @@ from ccb_luigi import (
     versions,
 )
 from ccb_luigi.block import Task
-from ccb_luigi.errors import CircuitBroken, NotReconciled, SourceError
+from ccb_luigi.errors import CircuitBroken, NotReconciled, PartitionFailed, SourceError
 from ccb_luigi.reconcile import Reconciliation
 from ccb_luigi.seen import GROUP
 from ccb_luigi.settings import Settings
@@ -38,9 +38,6 @@ from ccb_luigi.staging import Counts, stage
 
 DATES_AT_ONCE = 20
 """Dates that are marked in one transaction: each takes ten advisory locks, and a server has thousands."""
-
-WAITING = "esperam"
-"""In a shard's marker: documents that lost or may get a ``ccbCode``. The end of the plan looks at them."""
 
 
 def migrate_shard(
@@ -91,7 +88,8 @@ def migrate_shard(
         show("counts and adds up both sides", 97)
         results = _proven(connection, shard, counts, f"shard {shard} of plan {number}")
         versions.remember(connection, shard)
-        kept = {"datas": results, WAITING: waiting, "esquecidos": counts.esquecidos}
+        # Who lost a code or may get one is looked at in the end: a dump is read from end to end for that.
+        kept = {"datas": results, pipeline.FREED: waiting, "esquecidos": counts.esquecidos}
         plan.put_marker(connection, name, plan.STEP, counts.lidos, kept)
         return counts
 
@@ -111,20 +109,21 @@ def close(settings: Settings, number: int, show: pipeline.Show = lambda *_: None
     """
     target = postgres.of_process(settings)
 
-    def look(connection: Connection) -> tuple[plan.Plan, list[dict[str, Any]]] | None:
+    def look(connection: Connection) -> tuple[Days, list[str]] | None:
         schema.check(connection)
         if markers.done(connection, [plan.marker(number)]):
             return None
-        return plan.get(connection, number), plan.results(connection, number)
+        if missing := plan.missing(connection, number):
+            raise PartitionFailed(f"plan {number}: {len(missing)} of its shards are not done")
+        found = _days(plan.get(connection, number), plan.sums(connection, number))
+        return found, plan.listed(connection, number, pipeline.FREED)
 
     if (found := target.run(look)) is None:
         return None
-    ours, shards = found
-    waiting = list(dict.fromkeys(name for each in shards for name in each[WAITING]))
+    days, waiting = found
     for n in range(0, len(waiting), GROUP):
         show(f"looks again at documents whose code another had: {n:,} of {len(waiting):,}", 5)
         pipeline.migrate_ids(settings, waiting[n : n + GROUP])
-    days = _days(ours, shards)
     tripped = _tripped(settings, {day: [r.lidos, r.quarentena] for day, (r, _) in days.items()})
     good = [day for day in days if day not in tripped]
     for n in range(0, len(good), DATES_AT_ONCE):
@@ -172,41 +171,30 @@ def _proven(connection: Connection, batch: int, counts: Counts, what: str) -> di
     for found in connection.execute(text(_ROWS), {"lote": batch}):
         rows[found.particao][found.tabela] = found.linhas
     return {
-        day.isoformat(): {
-            "prova": {name: str(value) for name, value in asdict(result).items()},
-            "linhas": rows[day],
-        }
+        day.isoformat(): {name: str(value) for name, value in asdict(result).items()} | rows[day]
         for day, result in results.items()
     }
 
 
 Days = dict[str, tuple[Reconciliation, dict[str, int]]]
+"""Date → its proof, and its rows per table."""
 
 
-def _days(ours: plan.Plan, shards: Sequence[dict[str, Any]]) -> Days:
-    """Per date its proof and its rows, over all shards; of a plan with a first date also the empty ones."""
-    proofs: dict[str, list[Reconciliation]] = {}
-    rows: dict[str, dict[str, int]] = {}
+def _days(ours: plan.Plan, sums: dict[str, dict[str, Decimal]]) -> Days:
+    """What all shards together have of each date; of a plan with a first date also the empty ones."""
+    days: Days = {}
     if ours.desde:
-        for n in range(ours.desde.toordinal(), ours.ate.toordinal() + 1):
-            if (day := date.fromordinal(n)) in ours.covered:
-                proofs[day.isoformat()] = []
-    for shard in shards:
-        for name, found in shard["datas"].items():
-            proofs.setdefault(name, []).append(_proof(found["prova"]))
-            of_date = rows.setdefault(name, {})
-            for table, number in found["linhas"].items():
-                of_date[table] = of_date.get(table, 0) + number
-    nothing = Reconciliation(0, 0, 0, 0, 0)
-    return {day: (reconcile.total([nothing, *proofs[day]]), rows.get(day, {})) for day in sorted(proofs)}
-
-
-def _proof(found: dict[str, str]) -> Reconciliation:
-    values: dict[str, Any] = {
-        item.name: Decimal(found[item.name]) if item.name.startswith("soma_") else int(found[item.name])
-        for item in fields(Reconciliation)
-    }
-    return Reconciliation(**values)
+        every = map(date.fromordinal, range(ours.desde.toordinal(), ours.ate.toordinal() + 1))
+        nothing = Reconciliation(0, 0, 0, 0, 0)
+        days = {day.isoformat(): (nothing, {}) for day in every if day in ours.covered}
+    for day, found in sums.items():
+        proof: dict[str, Any] = {
+            item.name: found[item.name] if item.name.startswith("soma_") else int(found[item.name])
+            for item in fields(Reconciliation)
+        }
+        rows = {name: int(number) for name, number in found.items() if name in tables.BY_NAME}
+        days[day] = Reconciliation(**proof), rows
+    return days
 
 
 # Without a duration: a shard's is its own, and no date's.

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -166,11 +167,33 @@ def progress(connection: Connection, plan: int) -> Progress:
     return Progress(*map(int, row))
 
 
-def results(connection: Connection, plan: int) -> list[dict[str, Any]]:
-    """What the markers of its shards hold, in order."""
-    return list(
-        connection.execute(text(f"SELECT contagens {_DONE} ORDER BY numero"), {"plan": plan}).scalars()
+def sums(connection: Connection, plan: int) -> dict[str, dict[str, Decimal]]:
+    """Date → name → sum, over what the markers of its shards hold per date."""
+    found = connection.execute(
+        text(f"""
+            SELECT d.key AS day, n.key AS name, sum(CAST(n.value AS numeric)) AS number
+            FROM (SELECT contagens {_DONE}) marks,
+                 jsonb_each(contagens->'datas') d, jsonb_each_text(d.value) n
+            GROUP BY 1, 2 ORDER BY 1
+        """),
+        {"plan": plan},
     )
+    days: dict[str, dict[str, Decimal]] = {}
+    for row in found:
+        days.setdefault(row.day, {})[row.name] = row.number
+    return days
+
+
+def listed(connection: Connection, plan: int, name: str) -> list[str]:
+    """What the markers of its shards hold in the list of this name, together."""
+    found = connection.execute(
+        text(f"""
+            SELECT DISTINCT jsonb_array_elements_text(contagens->:name) FROM (SELECT contagens {_DONE}) marks
+            ORDER BY 1
+        """),
+        {"plan": plan, "name": name},
+    )
+    return list(found.scalars())
 
 
 def dates(connection: Connection, plan: int) -> list[date]:

@@ -11,6 +11,7 @@ import queue
 from typing import Any
 
 from luigi.interface import _WorkerSchedulerFactory
+from luigi.rpc import RemoteScheduler
 from luigi.worker import Worker as LuigiWorker
 
 LONGEST_EXPLANATION = 500
@@ -63,7 +64,17 @@ class Worker(LuigiWorker):
 
 
 class WorkerFactory(_WorkerSchedulerFactory):
-    """What ``luigi.build`` makes its worker with; schedulers as ever."""
+    """What ``luigi.build`` makes its worker with."""
+
+    def create_remote_scheduler(self, url: str) -> RemoteScheduler:
+        """luigid, asked again every 3 s for half a minute (Luigi: every 30 s, three times).
+
+        A restart takes it seconds, and until it answers no worker begins anything. (As settings of ``[core]``
+        both would be called unknown, on stderr.)
+        """
+        scheduler = RemoteScheduler(url)
+        scheduler._rpc_retry_wait, scheduler._rpc_retry_attempts = 3, 10
+        return scheduler
 
     def create_worker(self, scheduler: Any, worker_processes: int, assistant: bool = False) -> Worker:
         """One worker of ``worker_processes`` processes."""

@@ -21,7 +21,7 @@ from oracle import DAY_ZERO, Version
 from world import D1, D2, D3, D4, STEPS, World, at, at_once, document, rejected
 
 from ccb_luigi import bulk, plan, postgres, source
-from ccb_luigi.errors import CircuitBroken, SourceError
+from ccb_luigi.errors import CircuitBroken, PartitionFailed, SourceError
 from ccb_luigi.plan import Plan
 from ccb_luigi.queries import EVERYTHING
 from ccb_luigi.settings import Settings
@@ -220,6 +220,15 @@ def test_asked_for_again_it_is_the_same_plan_until_it_has_ended(world: World, sm
     carried_out(small, D1, D2)
     assert plan.ensure(small, D1, D2) is None
     assert world.one("SELECT count(*) FROM operacoes") == 20
+
+
+def test_no_date_is_marked_before_all_shards_are_done(world: World, small: Settings) -> None:
+    world.put(*(document(f"d{n}", f"C{n}", at(D1, 12, n)) for n in range(20)))
+    found = made(small, D1, D1)
+    bulk.migrate_shard(small, found.id, 1)
+    with pytest.raises(PartitionFailed, match=f"plan {found.id}: {found.fatias - 1} of its shards"):
+        bulk.close(small, found.id)
+    assert world.markers(D1) == {}
 
 
 def test_few_documents_need_no_plan(world: World, small: Settings) -> None:
