@@ -264,21 +264,21 @@ MUTATIONS = (
         "cluster.py",
         "!= order.rules:",
         "!= order.rules and False:",
-        "db/test_dask.py",
+        ("db/test_dask.py",),
     ),
     Mutation(
         "migrations queue for no table",
         "schema.py",
         "        postgres.wait_briefly(connection)\n",
         "",
-        "db/test_gentle_upgrades.py",
+        ("db/test_gentle_upgrades.py",),
     ),
     Mutation(
         "exchanging parcelas queues for nobody",
         "partitioning.py",
         "                postgres.wait_briefly(connection)\n",
         "",
-        "db/test_partitioning.py",
+        ("db/test_partitioning.py",),
     ),
 )
 

@@ -65,7 +65,7 @@ class Visualizer:
         return self.browser.find_elements(By.CSS_SELECTOR, css)
 
     def awaited(self, css: str, number: int) -> list[WebElement]:
-        wait_until(lambda: len(self.all(css)) == number)
+        wait_until(lambda: len(self.all(css)) == number, seconds=100)  # a browser on a busy machine
         return self.all(css)
 
     def shown(self, css: str) -> str:

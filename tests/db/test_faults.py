@@ -508,18 +508,23 @@ def test_a_transaction_may_take_as_long_as_it_takes_whatever_the_server_thinks_o
 def test_a_session_that_was_ended_while_the_source_was_slow_is_opened_again(
     world: World, versions: list[Version], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"{world.settings.postgres_url}%20-cidle_in_transaction_session_timeout%3D300ms"
-    idle = World(replace(world.settings, postgres_url=url))
+    timeout = (
+        f"ALTER DATABASE {world.one('SELECT current_database()')} SET idle_in_transaction_session_timeout"
+    )
+    idle = World(replace(world.settings, postgres_url=f"{world.settings.postgres_url}%20-cwork_mem%3D4MB"))
     real, calls = source.split, []
 
     def slow(batch: bytes) -> Iterator[bytes]:
         calls.append(1)
         if len(calls) == 1:
             wait_until(lambda: not world.column("SELECT 1 FROM pg_stat_activity WHERE state LIKE 'idle in%'"))
+            world.query(f"{timeout} = 0")  # a busy machine pauses as long anywhere
         return real(batch)
 
     monkeypatch.setattr(source, "split", slow)
+    world.query(f"{timeout} = '500ms'")
     idle.migrate(D1)
+    assert len(calls) > 1
     assert_right(world, versions)
 
 
