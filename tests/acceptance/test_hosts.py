@@ -33,8 +33,8 @@ from ccb_luigi.demo.servers import delete
 
 CONTRACTS = int(os.environ.get("CCB_TEST_HOSTS_CONTRACTS", "0"))
 FULL = CONTRACTS > 0
-NUMBER = CONTRACTS or 480
-SHARD = 2000 if FULL else 30
+NUMBER = CONTRACTS or 360
+SHARD = max(30, NUMBER // 25)
 DAYS = [DAY_ZERO + timedelta(days=n) for n in range(1, 9)]
 NETWORK, BANK, AGENDA, ONE, TWO, HERE = ("10.207.77.0/24", *(f"10.207.77.{n}" for n in (1, 2, 3, 4, 254)))
 SECONDS_AFTER_DETECTION = 60
