@@ -91,6 +91,10 @@ class Visualizer:
     def graph(self, root: str) -> dict[str, str]:
         """Task → colour in the drawn graph; every line of it is drawn."""
         self.open(f"tab=graph&taskId={root}")
+        return steady(self.drawn)
+
+    def drawn(self) -> dict[str, str]:
+        """The same, of the page as it is."""
         nodes = self.awaited("#graphPlaceholder svg g[transform]", len(NAMES))
         colour_of = {
             node.find_element(By.TAG_NAME, "text").text: node.find_element(By.TAG_NAME, "circle")
