@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import Connection, text
 from world import D1, D2, World, at, document, unfounded
 
 from ccb_luigi import markers, versions
@@ -183,3 +184,22 @@ def test_a_rerun_of_one_table_vouches_for_no_other(loaded: World) -> None:
     assert loaded.one("SELECT cidade FROM enderecos WHERE client_id = 'c1'") is not None
     loaded.again(D1)
     assert intact(loaded) == 3
+
+
+@pytest.mark.parametrize(("contracts", "seq_scans"), [(10, "on"), (1_000_000, "off")])
+def test_a_date_that_is_small_beside_the_tables_is_looked_up_by_keys(
+    loaded: World, monkeypatch: pytest.MonkeyPatch, contracts: int, seq_scans: str
+) -> None:
+    seen: list[str] = []
+    remember = versions.remember
+
+    def look(connection: Connection, batch: int) -> None:
+        seen.append(connection.execute(text("SHOW enable_seqscan")).scalar_one())
+        remember(connection, batch)
+
+    monkeypatch.setattr(versions, "remember", look)
+    loaded.query(f"UPDATE pg_class SET reltuples = {contracts} WHERE oid = 'operacoes'::regclass")
+    loaded.put(document("d", "D", at(D2), client="c4"))
+    loaded.migrate(D2)
+    assert seen == [seq_scans]
+    assert loaded.contracts() == {"A": "a", "B": "b", "C": "c", "D": "d"}
