@@ -54,9 +54,9 @@ class Reconciliation:
 SMALL = 20
 """A batch is small beside tables that hold so many times its contracts."""
 
-# By the planner's estimates it would read all of operacoes for a few thousand contracts, up to a million and
-# a half of them: each shard then takes the longer the more there is (seen at 700,000: three times as long).
-# Before PostgreSQL 18 what is switched off only costs a lot, and what costs a lot is compiled.
+# Left to its estimates PostgreSQL took seconds for a shard's sums and marks once the tables held several
+# hundred thousand contracts. Before PostgreSQL 18 what is switched off only counts as costly, and what is
+# costly is compiled.
 _LOOK_UP_BY_KEYS = f"""
     SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)
     FROM pg_class

@@ -102,13 +102,19 @@ def test_in_a_thread_nothing_is_promised_and_nothing_breaks() -> None:
     assert done.is_set()
 
 
+def sleeper() -> int:
+    """The number of a child that does nothing for half a minute."""
+    child = os.fork()
+    if not child:
+        clocks.sleep(30)
+        os._exit(0)
+    return child
+
+
 def test_a_worker_ends_by_sigterm_at_once_however_young_it_is_and_its_parent_does_not() -> None:
     with stopping.stoppable():
         for _ in range(50):
-            child = os.fork()
-            if not child:
-                clocks.sleep(30)
-                os._exit(0)
+            child = sleeper()
             os.kill(child, signal.SIGTERM)
             _, status = os.waitpid(child, 0)
             assert os.WIFSIGNALED(status)
@@ -167,10 +173,7 @@ def test_what_arrives_within_an_event_handler_of_luigi_is_heard() -> None:
 def test_a_worker_ends_by_ctrl_c_without_a_word_however_young_it_is() -> None:
     with stopping.stoppable():
         for _ in range(50):
-            child = os.fork()
-            if not child:
-                clocks.sleep(30)
-                os._exit(0)
+            child = sleeper()
             os.kill(child, signal.SIGINT)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGINT
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
