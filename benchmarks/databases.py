@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import psycopg2
 
-from ccb_luigi import postgres, schema, tables
+from ccb_luigi import tables
+from ccb_luigi.database import postgres, schema
 from ccb_luigi.demo.servers import Postgres
 from ccb_luigi.settings import Settings
 

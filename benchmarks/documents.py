@@ -15,8 +15,8 @@ import pymongo
 from bson import decode_file_iter
 
 from ccb_luigi.demo import synth
+from ccb_luigi.documents.transform import CODEC
 from ccb_luigi.settings import Settings
-from ccb_luigi.transform import CODEC
 
 Document = dict[str, Any]
 Progress = Callable[[int], None]

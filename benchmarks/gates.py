@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import documents
-from ccb_luigi import gate
-from ccb_luigi.contract import SCHEMA, Contract, Rejected
+from ccb_luigi.documents import gate
+from ccb_luigi.documents.contract import SCHEMA, Contract, Rejected
+from ccb_luigi.documents.transform import decode
 from ccb_luigi.settings import Settings
-from ccb_luigi.transform import decode
 
 Document = dict[str, Any]
 Rules = dict[str, Any]

@@ -15,9 +15,11 @@ import psycopg2
 from sqlalchemy import Table
 
 from benchmarks.documents import DAY, Progress
-from ccb_luigi import block, postgres, tables
-from ccb_luigi.dump import DumpSource
+from ccb_luigi import tables
+from ccb_luigi.database import postgres
+from ccb_luigi.documents import block
 from ccb_luigi.settings import Settings
+from ccb_luigi.sources.dump import DumpSource
 
 _COPIED = (tables.staged_contratos, *tables.STAGED.values())
 _OF_DOCUMENT = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em"})

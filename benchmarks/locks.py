@@ -23,7 +23,8 @@ from rich.table import Table
 from benchmarks import measure, shown
 from benchmarks.compare import RESULTS, own_servers
 from benchmarks.databases import execute
-from ccb_luigi import __version__, partitioning, schema
+from ccb_luigi import __version__
+from ccb_luigi.database import partitioning, schema
 from ccb_luigi.settings import Settings
 
 NAME = "bench_travas"

@@ -18,10 +18,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import documents
-from ccb_luigi import fingerprint, rawbson
-from ccb_luigi.block import Task, blocks, no_garbage_collection, render, transform_of
-from ccb_luigi.findings import findings
-from ccb_luigi.rows import rows_of
+from ccb_luigi.documents import fingerprint, rawbson
+from ccb_luigi.documents.block import Task, blocks, no_garbage_collection, render, transform_of
+from ccb_luigi.documents.findings import findings
+from ccb_luigi.documents.rows import rows_of
 from ccb_luigi.settings import Settings
 
 WHOLE = "the whole road"

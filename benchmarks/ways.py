@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks import databases, limit, measure
 from benchmarks.documents import DAY
 from benchmarks.measure import Measured
-from ccb_luigi import markers
+from ccb_luigi.load import markers
 
 MONGO_DATABASE = "ccb_bench"
 ALL, SOME = "contratos", "alguns"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ccb_luigi import __version__, logs
+from ccb_luigi import __version__
 from ccb_luigi import settings as settings_module
 from ccb_luigi.commands import (
     alert,
@@ -19,6 +19,7 @@ from ccb_luigi.commands import (
     trial,
 )
 from ccb_luigi.errors import CcbError
+from ccb_luigi.watch import logs
 
 
 @click.group(

@@ -15,13 +15,15 @@ from typing import Any, ClassVar
 
 import luigi
 
-from ccb_luigi import events, markers, pipeline, tables
 from ccb_luigi import settings as settings_module
+from ccb_luigi import tables
 from ccb_luigi.errors import CcbError
-from ccb_luigi.events import Event
-from ccb_luigi.plan_tasks import FullCCB
-from ccb_luigi.targets import MarkerTarget, all_done
-from ccb_luigi.visible import Shown, without_data
+from ccb_luigi.load import markers, pipeline
+from ccb_luigi.orchestration.plan_tasks import FullCCB
+from ccb_luigi.orchestration.targets import MarkerTarget, all_done
+from ccb_luigi.orchestration.visible import Shown, without_data
+from ccb_luigi.process import events
+from ccb_luigi.process.events import Event
 
 
 class Step(Shown):

@@ -84,7 +84,7 @@ def mongo(mongo_server: Mongo) -> Iterator[MongoDatabase]:
 
 def prepare_template(url: str) -> None:
     """Makes the tables in an empty database."""
-    from ccb_luigi import postgres, schema
+    from ccb_luigi.database import postgres, schema
     from ccb_luigi.settings import Settings
 
     settings = Settings(postgres_url=url)

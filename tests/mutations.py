@@ -42,7 +42,7 @@ def sweep(*names: str) -> tuple[str, ...]:
 MUTATIONS = (
     Mutation(
         "newest wins: clients",
-        "loading.py",
+        "load/loading.py",
         'not_older = "(n.atualizado_em, n.mongo_id) >= (t.atualizado_em, t.mongo_id)"',
         'not_older = "true"',
         rules(
@@ -53,7 +53,7 @@ MUTATIONS = (
     ),
     Mutation(
         "newest wins: contracts",
-        "loading.py",
+        "load/loading.py",
         "WHERE k.lote = :lote AND o.mongo_id = k.mongo_id AND o.atualizado_em > k.atualizado_em",
         "WHERE k.lote = :lote AND o.mongo_id = k.mongo_id AND false",
         rules(
@@ -63,7 +63,7 @@ MUTATIONS = (
     ),
     Mutation(
         "one ccbCode, two documents",
-        "loading.py",
+        "load/loading.py",
         "AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id) AND o.excluido_em IS NULL\n",
         "AND false\n",
         rules(
@@ -73,14 +73,14 @@ MUTATIONS = (
     ),
     Mutation(
         "a contract that is gone holds no code",
-        "loading.py",
+        "load/loading.py",
         " AND o.excluido_em IS NULL\n",
         "\n",
         sweep("the_loser_of_a_code_has_it_when_the_winner_is_gone_and_as_long_as_it_is"),
     ),
     Mutation(
         "children are replaced",
-        "loading.py",
+        "load/loading.py",
         "n.acao = 'D' AND",
         "n.acao = 'X' AND",
         rules(
@@ -91,14 +91,14 @@ MUTATIONS = (
     ),
     Mutation(
         "staged rows are counted",
-        "pipeline.py",
+        "load/pipeline.py",
         "if found != expected.get(name, 0):",
         "if False:",
         rules("a_step_whose_staging_lost_rows_loads_nothing"),
     ),
     Mutation(
         "the marker is in the transaction",
-        "pipeline.py",
+        "load/pipeline.py",
         "markers.put(connection, table.name, day, rows, counts)",
         "postgres.Postgres(settings).run(lambda c: markers.put(c, table.name, day, rows, counts))\n"
         "            connection.execute(text('SELECT pg_sleep(0)'))",
@@ -112,7 +112,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a step is done by one (advisory lock)",
-        "pipeline.py",
+        "load/pipeline.py",
         "postgres.lock(connection, markers.update_id(step, day))",
         "pass",
         (
@@ -122,14 +122,14 @@ MUTATIONS = (
     ),
     Mutation(
         "a proof that fails leaves no marker",
-        "reconcile.py",
+        "load/reconcile.py",
         "return not self.differences",
         "return True",
         rules("a_target_that_differs_by_a_cent_is_not_marked_as_proven"),
     ),
     Mutation(
         "too many rejections (circuit breaker)",
-        "pipeline.py",
+        "load/pipeline.py",
         "return share < 1 and",
         "return False and",
         (
@@ -137,31 +137,31 @@ MUTATIONS = (
             "db/test_quarantine.py::test_a_promoted_finding_counts_for_the_breaker_and_closes_without_the_promotion",
         ),
     ),
-    Mutation("NUL", "values.py", 'if "\\0" in stripped:', "if False:", ("unit/test_values.py",)),
+    Mutation("NUL", "documents/values.py", 'if "\\0" in stripped:', "if False:", ("unit/test_values.py",)),
     Mutation(
         "keys that occur twice",
-        "transform.py",
+        "documents/transform.py",
         "if opened.rows is None and (path := rawbson.repeated_key(raw, opened.document)) is not None:",
         "if False:",
         ("db/test_hostile.py::test_any_document_loads_faithfully_or_is_kept_and_harms_no_neighbour",),
     ),
     Mutation(
         "keys that occur twice beside the schedule",
-        "transform.py",
+        "documents/transform.py",
         "if opened.rows is not None and not rawbson.written_the_same(opened.bytes, opened.document):",
         "if False:",
         ("unit/test_uniform.py",),
     ),
     Mutation(
         "lengths inside a schedule",
-        "uniform.py",
+        "documents/uniform.py",
         "(?=[^\\0]{{{length}}}\\0)",
         "",
         ("unit/test_uniform.py",),
     ),
     Mutation(
         "a read that ends early",
-        "source.py",
+        "sources/source.py",
         "if found < expected:\n            raise",
         "if False:\n            raise",
         (
@@ -171,42 +171,42 @@ MUTATIONS = (
     ),
     Mutation(
         "what no retry mends is told at once",
-        "retry.py",
+        "process/retry.py",
         "if not error.transient:\n            raise",
         "if False:\n            raise",
         ("unit/test_retry.py", "db/test_faults.py::test_a_refusal_that_no_retry_mends_is_told_at_once"),
     ),
     Mutation(
         "a hand at the tables is noticed",
-        "versions.py",
+        "load/versions.py",
         "USING (mongo_id, linhas, escritas)",
         "USING (mongo_id)",
         ("db/test_versions.py::test_a_hand_at_the_tables_is_noticed_and_undone",),
     ),
     Mutation(
         "other rules read anew",
-        "fingerprint.py",
+        "documents/fingerprint.py",
         "digest = hashlib.sha256(rules)",
         "digest = hashlib.sha256()",
         ("db/test_versions.py::test_other_rules_read_every_document_anew",),
     ),
     Mutation(
         "sweep: an empty source",
-        "sweep.py",
+        "proof/sweep.py",
         "if not swept.lidos_origem and",
         "if False and",
         sweep("an_empty_source_is_never_believed"),
     ),
     Mutation(
         "sweep: an incomplete reading",
-        "sweep.py",
+        "proof/sweep.py",
         "if swept.lidos_origem < counted and",
         "if False and",
         sweep("fewer_documents_than_mongodb_counts_are_no_reading"),
     ),
     Mutation(
         "sweep: too many vanished",
-        "sweep.py",
+        "proof/sweep.py",
         "if swept.sumidos > max(FEW, SMALL_SHARE * swept.contratos_destino) and not this.confirmed:",
         "if False:",
         sweep(
@@ -216,42 +216,42 @@ MUTATIONS = (
     ),
     Mutation(
         "sweep: looked up again",
-        "sweep.py",
+        "proof/sweep.py",
         "there = this.origin.still_there(group)",
         "there = set()",
         sweep("what_is_back_by_the_time_that_it_would_be_marked_is_not_marked"),
     ),
     Mutation(
         "sweep: what is loaded meanwhile",
-        "sweep.py",
+        "proof/sweep.py",
         "carregado_em < :started\n",
         "carregado_em < now() + interval '1 day' AND :started IS NOT NULL\n",
         sweep("what_was_loaded_while_the_sweep_ran_is_never_marked"),
     ),
     Mutation(
         "erased clients stay away",
-        "block.py",
+        "documents/block.py",
         "if task.forgotten and task.forgotten.drops(judged):",
         "if False:",
         ("db/test_forget.py::test_no_run_brings_the_client_back_and_each_proof_is_exact",),
     ),
     Mutation(
         "older tables are refused",
-        "schema.py",
+        "database/schema.py",
         "if found < REVISION:",
         "if False:",
         ("db/test_upgrade.py::test_new_code_refuses_old_tables",),
     ),
     Mutation(
         "newer tables are refused",
-        "schema.py",
+        "database/schema.py",
         "if found > REVISION:",
         "if False:",
         ("db/test_upgrade.py::test_old_code_refuses_new_tables",),
     ),
     Mutation(
         "Ctrl-C within a fork",
-        "stopping.py",
+        "process/stopping.py",
         'if getattr(_forking, "now", False) or _is_deaf(frame):',
         "if False:",
         (
@@ -261,21 +261,21 @@ MUTATIONS = (
     ),
     Mutation(
         "a cluster's worker with other rules",
-        "cluster.py",
+        "load/cluster.py",
         "!= order.rules:",
         "!= order.rules and False:",
         ("db/test_dask.py",),
     ),
     Mutation(
         "migrations queue for no table",
-        "schema.py",
+        "database/schema.py",
         "        postgres.wait_briefly(connection)\n",
         "",
         ("db/test_gentle_upgrades.py",),
     ),
     Mutation(
         "exchanging parcelas queues for nobody",
-        "partitioning.py",
+        "database/partitioning.py",
         "                postgres.wait_briefly(connection)\n",
         "",
         ("db/test_partitioning.py",),

@@ -309,7 +309,8 @@ def run(seed: int, numbers: Iterable[int], *, small: bool, chatty: bool) -> Tall
         config = config.replace(f"{name} = 1", f"{name} = 0.1")
     (directory / "luigi.cfg").write_text(config)
     os.environ["LUIGI_CONFIG_PATH"] = str(directory / "luigi.cfg")
-    importlib.import_module("ccb_luigi.runner")  # once, and not in each fork; Luigi reads its settings now
+    # Once, and not in each fork; Luigi reads its settings now.
+    importlib.import_module("ccb_luigi.orchestration.runner")
     torture = Torture(directory, seed, small)
     try:
         torture.begin()

@@ -25,7 +25,10 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 
-from ccb_luigi import block, cli, postgres, source
+from ccb_luigi import cli
+from ccb_luigi.database import postgres
+from ccb_luigi.documents import block
+from ccb_luigi.sources import source
 
 RECORD = 96
 SMALL_BLOCK = 16

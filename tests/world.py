@@ -19,7 +19,8 @@ import bson
 import psycopg2
 import pymongo
 
-from ccb_luigi import markers, pipeline, postgres
+from ccb_luigi.database import postgres
+from ccb_luigi.load import markers, pipeline
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME, LOADED
 

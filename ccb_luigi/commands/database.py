@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ccb_luigi import partitioning, schema
 from ccb_luigi.commands.frame import clean, with_settings
+from ccb_luigi.database import partitioning, schema
 from ccb_luigi.settings import Settings
 
 

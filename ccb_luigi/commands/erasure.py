@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from ccb_luigi import erasure
 from ccb_luigi.commands.frame import clean, with_settings
+from ccb_luigi.documents.values import key
 from ccb_luigi.errors import CcbError
+from ccb_luigi.proof import erasure
 from ccb_luigi.settings import Settings
-from ccb_luigi.values import key
 
 
 @click.command()

@@ -18,11 +18,11 @@ import click
 from click.shell_completion import CompletionItem
 from rich.console import Console
 
-from ccb_luigi import logs
 from ccb_luigi import settings as settings_module
 from ccb_luigi.errors import CcbError
+from ccb_luigi.process.stopping import Stopped, stoppable
 from ccb_luigi.settings import Settings
-from ccb_luigi.stopping import Stopped, stoppable
+from ccb_luigi.watch import logs
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 import click
 from sqlalchemy import Connection
 
-from ccb_luigi import block, display, logs, markers, postgres, schema, source, stopping, versions
 from ccb_luigi.commands import planned, sweep
 from ccb_luigi.commands.frame import (
     DAY,
@@ -20,12 +19,18 @@ from ccb_luigi.commands.frame import (
     workers_option,
 )
 from ccb_luigi.commands.record import recorded
+from ccb_luigi.database import postgres, schema
+from ccb_luigi.documents import block
 from ccb_luigi.errors import CcbError
-from ccb_luigi.events import Event
-from ccb_luigi.runs import Recorder
+from ccb_luigi.load import markers, versions
+from ccb_luigi.process import stopping
+from ccb_luigi.process.events import Event
+from ccb_luigi.process.stopping import DeadlinePassed, Stopped
 from ccb_luigi.settings import Settings
-from ccb_luigi.stopping import DeadlinePassed, Stopped
+from ccb_luigi.sources import source
 from ccb_luigi.tables import BY_NAME, varreduras
+from ccb_luigi.watch import display, logs
+from ccb_luigi.watch.runs import Recorder
 
 
 @click.command()
@@ -132,7 +137,7 @@ def _stopped(days: list[date], stopped: Stopped, recorder: Recorder, failures: l
 
     As always the first failure gives the number, but a signal's is its own.
     """
-    from ccb_luigi.targets import all_done
+    from ccb_luigi.orchestration.targets import all_done
 
     stopping.heard()
     complete = set(all_done(markers.STEPS, days))
@@ -187,7 +192,7 @@ def _migrate(
     failures: list[Event] | None = None,
 ) -> int:
     """Runs the dates with a progress display, and sums up in one line; ``failures`` is added to."""
-    from ccb_luigi import runner  # Luigi takes a while to import: only where it is needed
+    from ccb_luigi.orchestration import runner  # Luigi takes a while to import: only where it is needed
 
     screen = progress_console()
     with display.RunDisplay(screen, days) as shown:

@@ -7,9 +7,11 @@ from datetime import date
 
 import click
 
-from ccb_luigi import display, postgres, status
 from ccb_luigi.commands.frame import DAY, clean, console, json_option, say_json, with_settings
+from ccb_luigi.database import postgres
+from ccb_luigi.load import status
 from ccb_luigi.settings import Settings
+from ccb_luigi.watch import display
 
 
 @click.command("status", short_help="Dates × tables, done or missing; the last sweep.")

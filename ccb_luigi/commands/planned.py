@@ -7,13 +7,15 @@ from datetime import date
 
 from sqlalchemy import Connection
 
-from ccb_luigi import display, plan, postgres
 from ccb_luigi.commands.frame import complain, progress_console
+from ccb_luigi.database import postgres
 from ccb_luigi.errors import CcbError
-from ccb_luigi.events import Event
-from ccb_luigi.plan import Plan, Progress
-from ccb_luigi.runs import Recorder
+from ccb_luigi.load import plan
+from ccb_luigi.load.plan import Plan, Progress
+from ccb_luigi.process.events import Event
 from ccb_luigi.settings import Settings
+from ccb_luigi.watch import display
+from ccb_luigi.watch.runs import Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def migrate(
 
 
 def _run(settings: Settings, found: Plan, workers: int | None, recorder: Recorder) -> Planned:
-    from ccb_luigi import runner  # Luigi takes a while to import: only where it is needed
+    from ccb_luigi.orchestration import runner  # Luigi takes a while to import: only where it is needed
 
     target, screen = postgres.of_process(settings), progress_console()
 

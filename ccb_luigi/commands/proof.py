@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ccb_luigi import verify
 from ccb_luigi.commands.frame import (
     DAY,
     clean,
@@ -24,11 +23,12 @@ from ccb_luigi.commands.frame import (
     source_option,
     with_settings,
 )
-from ccb_luigi.comparison import Difference, Proof
-from ccb_luigi.display import counted, printable
 from ccb_luigi.errors import NotProven
+from ccb_luigi.proof import verify
+from ccb_luigi.proof.comparison import Difference, Proof
+from ccb_luigi.proof.verify import Scope
 from ccb_luigi.settings import Settings
-from ccb_luigi.verify import Scope
+from ccb_luigi.watch.display import counted, printable
 
 SHOWN = 50
 """Differences that a person wants to see one by one; --json has more."""

@@ -9,10 +9,13 @@ from typing import Any
 
 import click
 
-from ccb_luigi import codes, display, pipeline, postgres, quarantine, schema
+from ccb_luigi import codes
 from ccb_luigi.commands.frame import DAY, clean, console, json_option, say_json, with_settings
+from ccb_luigi.database import postgres, schema
 from ccb_luigi.errors import CcbError
+from ccb_luigi.load import pipeline, quarantine
 from ccb_luigi.settings import Settings
+from ccb_luigi.watch import display
 
 MOST_PLACES = 10
 """So many fields are told for each code."""

@@ -7,13 +7,13 @@ from dataclasses import asdict
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ccb_luigi import sweep
 from ccb_luigi.commands.frame import clean, json_option, progress_console, say_json, with_settings
 from ccb_luigi.commands.record import recorded
 from ccb_luigi.errors import CcbError
-from ccb_luigi.events import Event
-from ccb_luigi.runs import SWEEP, Recorder
+from ccb_luigi.process.events import Event
+from ccb_luigi.proof import sweep
 from ccb_luigi.settings import Settings
+from ccb_luigi.watch.runs import SWEEP, Recorder
 
 
 @click.command("sweep", short_help="Compare both sides; load what is missing, mark what is gone.")

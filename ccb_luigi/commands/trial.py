@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from ccb_luigi import source
 from ccb_luigi.commands.frame import DAY, clean, console, with_settings
 from ccb_luigi.settings import Settings
+from ccb_luigi.sources import source
 
 
 @click.command()

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from faker import Faker
 
-from ccb_luigi.identifiers import cnpj_digits, cpf_digits
+from ccb_luigi.documents.identifiers import cnpj_digits, cpf_digits
 
 Client = dict[str, Any]
 T = TypeVar("T")

@@ -14,11 +14,16 @@ from pymongo.collection import Collection
 from rich.console import Console
 from rich.panel import Panel
 
-from ccb_luigi import display, markers, postgres, quarantine, runner, schema, source, status, tables
 from ccb_luigi import settings as settings_module
+from ccb_luigi import tables
+from ccb_luigi.database import postgres, schema
 from ccb_luigi.demo import synth
 from ccb_luigi.demo.servers import delete, servers
+from ccb_luigi.load import markers, quarantine, status
+from ccb_luigi.orchestration import runner
 from ccb_luigi.settings import Settings
+from ccb_luigi.sources import source
+from ccb_luigi.watch import display
 
 DEFAULT = Path(".demo")
 """Where the other commands find a demo's data, in the directory that they are started in."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from bson import Decimal128
 
-from ccb_luigi.identifiers import cnpj_digits, cpf_digits
+from ccb_luigi.documents.identifiers import cnpj_digits, cpf_digits
 
 Document = dict[str, Any]
 Change = Callable[[Document], None]

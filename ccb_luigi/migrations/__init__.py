@@ -1,0 +1,1 @@
+"""The revisions of the schema, oldest first. Alembic runs them; no module imports one."""

@@ -10,10 +10,11 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from ccb_luigi import quarantine, schema, status
-from ccb_luigi.quarantine import Entry
-from ccb_luigi.reconcile import Reconciliation
-from ccb_luigi.status import Day
+from ccb_luigi.database import schema
+from ccb_luigi.load import quarantine, status
+from ccb_luigi.load.quarantine import Entry
+from ccb_luigi.load.reconcile import Reconciliation
+from ccb_luigi.load.status import Day
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from ccb_luigi import postgres
+from ccb_luigi.database import postgres
 from ccb_luigi.errors import CcbError
-from ccb_luigi.events import Event
+from ccb_luigi.process.events import Event
 from ccb_luigi.report import page
 from ccb_luigi.report.facts import Facts, Failure, gather
 from ccb_luigi.settings import Settings

@@ -19,13 +19,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from ccb_luigi import __version__, codes, markers, quarantine
+from ccb_luigi import __version__, codes
 from ccb_luigi.advice import ADVICE
-from ccb_luigi.reconcile import Reconciliation
+from ccb_luigi.load import markers, quarantine
+from ccb_luigi.load.reconcile import Reconciliation
+from ccb_luigi.load.status import Day
 from ccb_luigi.report import charts, verdict, words
 from ccb_luigi.report.facts import Facts, Failure, window_start
 from ccb_luigi.report.verdict import Level, Point, Verdict
-from ccb_luigi.status import Day
 from ccb_luigi.tables import BY_NAME
 
 MOST_DOCUMENTS = 20

@@ -10,10 +10,10 @@ from typing import Any
 
 from ccb_luigi import tables
 from ccb_luigi.errors import CircuitBroken
-from ccb_luigi.pipeline import BREAKER_MINIMUM
+from ccb_luigi.load.pipeline import BREAKER_MINIMUM
+from ccb_luigi.load.status import Day
 from ccb_luigi.report.facts import Facts, window_start
 from ccb_luigi.report.words import say
-from ccb_luigi.status import Day
 
 SWEEP = tables.varreduras.name
 """The step that a failed sweep is told as."""

@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from ccb_luigi import schema
+from ccb_luigi.database import schema
 from ccb_luigi.demo.servers import servers
 from ccb_luigi.settings import Settings
 

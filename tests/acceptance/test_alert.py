@@ -116,7 +116,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith(("CCB_", "MONITOR_", "LUIGI_"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr("ccb_luigi.retry.LONGEST_WAIT", 0.01)
+    monkeypatch.setattr("ccb_luigi.process.retry.LONGEST_WAIT", 0.01)
 
 
 def alert(*words: object, status: int = 0, **environment: str) -> Result:
@@ -261,7 +261,7 @@ def test_a_mail_that_is_refused_for_good_is_not_tried_again(mailbox: Mailbox, sm
 
 
 def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ccb_luigi.alerts.SECONDS_OF_A_REPLY", 0.2)
+    monkeypatch.setattr("ccb_luigi.watch.alerts.SECONDS_OF_A_REPLY", 0.2)
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as silent:  # it never accepts
         where = f"127.0.0.1:{silent.server_port}"
         ways = {"CCB_ALERT_SMTP": f"smtp://{where}", "CCB_ALERT_WEBHOOK": f"http://{where}"}

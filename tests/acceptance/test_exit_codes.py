@@ -11,8 +11,9 @@ import pytest
 from conftest import REPOSITORY, Program
 from world import D1, at, document
 
-from ccb_luigi import errors, stopping
+from ccb_luigi import errors
 from ccb_luigi.errors import MEANINGS, CcbError
+from ccb_luigi.process import stopping
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 

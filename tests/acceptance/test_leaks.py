@@ -54,7 +54,7 @@ INJECTED = """
 # Imported by Python when it starts.
 BUG = f"""
 import os
-from ccb_luigi import pipeline
+from ccb_luigi.load import pipeline
 load = pipeline.load
 def buggy(settings, table, day, *show):
     if str(day) == "{DAY["bug"]}" and table.name == "parcelas":

@@ -21,7 +21,7 @@ from conftest import REPOSITORY, Program, free_port, kill, luigid, yesterday
 from tools import needs
 from world import at, document, rejected
 
-from ccb_luigi import loglines
+from ccb_luigi.watch import loglines
 
 MONITORING = REPOSITORY / "monitoring"
 RULES = MONITORING / "prometheus" / "alerts.yml"

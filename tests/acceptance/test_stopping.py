@@ -19,7 +19,7 @@ CLOCK = """
 import os
 from datetime import datetime
 from zoneinfo import ZoneInfo
-from ccb_luigi import stopping
+from ccb_luigi.process import stopping
 SIX = datetime(2026, 3, 10, 6, tzinfo=ZoneInfo("America/Sao_Paulo")).timestamp()
 stopping.clock = lambda: SIX + (0 if os.path.exists("six") else -0.1)
 """

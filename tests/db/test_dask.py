@@ -16,11 +16,13 @@ from distributed import Client
 from oracle import Source, Version, belongs
 from world import D1, World
 
-from ccb_luigi import block, cluster, fingerprint, parallel, postgres
+from ccb_luigi.database import postgres
+from ccb_luigi.documents import block, fingerprint
 from ccb_luigi.errors import ConfigurationError, PartitionFailed
+from ccb_luigi.load import cluster, parallel
 
 BLOCK = 6
-JUDGED = "__import__('ccb_luigi.block').block.transform_of.cache_info().currsize"
+JUDGED = "__import__('ccb_luigi.documents.block').documents.block.transform_of.cache_info().currsize"
 
 
 @pytest.fixture(scope="module")

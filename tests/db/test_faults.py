@@ -27,12 +27,16 @@ from oracle import Source, Version, belongs
 from sqlalchemy import Connection, text
 from world import D1, D2, STEPS, World, at, document
 
-from ccb_luigi import block, heartbeat, markers, parallel, pipeline, postgres, source
+from ccb_luigi.database import postgres
+from ccb_luigi.database.postgres import Postgres
 from ccb_luigi.demo.servers import Mongo
 from ccb_luigi.demo.servers import Postgres as Server
+from ccb_luigi.documents import block
 from ccb_luigi.errors import CcbError, PartitionFailed, SourceError, TargetError
-from ccb_luigi.postgres import Postgres
+from ccb_luigi.load import markers, parallel, pipeline
+from ccb_luigi.process import heartbeat
 from ccb_luigi.settings import Settings
+from ccb_luigi.sources import source
 
 BATCH = 6
 
@@ -551,8 +555,8 @@ def test_a_server_without_a_free_connection_is_told_and_awaited(world: World) ->
             other.close()
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("ccb_luigi.retry._tell", leave)
-            patch.setattr("ccb_luigi.retry.log.warning", leave)
+            patch.setattr("ccb_luigi.process.retry._tell", leave)
+            patch.setattr("ccb_luigi.process.retry.log.warning", leave)
             assert Postgres(crowded).run(lambda c: c.execute(text("SELECT 1")).scalar()) == 1
         assert tries
     finally:

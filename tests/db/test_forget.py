@@ -12,8 +12,10 @@ import psycopg2.errors
 import pytest
 from world import D1, D2, D3, EIGHT, STEPS, World, at, at_once, document, rejected, unfounded
 
-from ccb_luigi import erasure, pipeline, postgres, quarantine, sweep
+from ccb_luigi.database import postgres
 from ccb_luigi.errors import Busy, ConfigurationError
+from ccb_luigi.load import pipeline, quarantine
+from ccb_luigi.proof import erasure, sweep
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import LOADED
 

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from world import D1, World, at, document
 
 from benchmarks import locks
-from ccb_luigi import partitioning, postgres, schema
+from ccb_luigi.database import partitioning, postgres, schema
 from ccb_luigi.errors import Busy
 from ccb_luigi.settings import Settings
 

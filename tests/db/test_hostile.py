@@ -19,7 +19,7 @@ from psycopg2.extras import RealDictCursor
 from pymongo.errors import BulkWriteError, OperationFailure
 from world import D1, EIGHT, World, at, document
 
-from ccb_luigi import block
+from ccb_luigi.documents import block
 
 PLACES = ("first", "middle", "last")
 Contents = dict[str, list[str]]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from world import D1, World, at, document
 
-from ccb_luigi.verify import Scope, verify
+from ccb_luigi.proof.verify import Scope, verify
 
 PATHS = sorted(set(field_paths(document("m", "M", at(D1)))) - {"_id"})
 MUTANTS = 300

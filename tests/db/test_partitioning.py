@@ -14,10 +14,11 @@ import pytest
 from click.testing import CliRunner
 from world import D1, D2, World, at, document
 
-from ccb_luigi import partitioning, schema, verify
 from ccb_luigi.commands.database import db
+from ccb_luigi.database import partitioning, schema
 from ccb_luigi.errors import Busy, TargetError
-from ccb_luigi.verify import Scope
+from ccb_luigi.proof import verify
+from ccb_luigi.proof.verify import Scope
 
 PARTS = 4
 SHAPE = "SELECT relkind::text FROM pg_class WHERE oid = 'public.parcelas'::regclass"

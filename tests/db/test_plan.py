@@ -20,13 +20,15 @@ from bson import Int64, ObjectId
 from oracle import DAY_ZERO, Version
 from world import D1, D2, D3, D4, STEPS, World, at, at_once, document, rejected
 
-from ccb_luigi import bulk, plan, postgres, source
+from ccb_luigi.database import postgres
+from ccb_luigi.documents.shard import owns
+from ccb_luigi.documents.transform import decode
 from ccb_luigi.errors import CircuitBroken, PartitionFailed, SourceError
-from ccb_luigi.plan import Plan
-from ccb_luigi.queries import EVERYTHING
+from ccb_luigi.load import bulk, plan
+from ccb_luigi.load.plan import Plan
 from ccb_luigi.settings import Settings
-from ccb_luigi.shard import owns
-from ccb_luigi.transform import decode
+from ccb_luigi.sources import source
+from ccb_luigi.sources.queries import EVERYTHING
 
 BEFORE_ALL = date(1969, 12, 31)
 """The beginning of 1970 in UTC, as a date of São Paulo."""
@@ -196,7 +198,7 @@ def test_dates_that_are_complete_are_left_out_and_stay_as_they_are(world: World,
 
 
 def test_a_date_that_was_left_half_way_is_whole_afterwards(world: World, small: Settings) -> None:
-    from ccb_luigi import pipeline
+    from ccb_luigi.load import pipeline
 
     world.put(document("a", "A", at(D1)))
     pipeline.extract(small, D1)

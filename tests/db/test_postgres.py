@@ -17,9 +17,11 @@ import pytest
 from sqlalchemy import Connection, text
 from world import D1, EIGHT, World, at, document
 
-from ccb_luigi import pipeline, postgres, tables
+from ccb_luigi import tables
+from ccb_luigi.database import postgres
+from ccb_luigi.database.postgres import Postgres
 from ccb_luigi.errors import Busy, CcbError, ConfigurationError, SchemaOutdated, TargetError
-from ccb_luigi.postgres import Postgres
+from ccb_luigi.load import pipeline
 from ccb_luigi.settings import Settings
 
 CANARY = "Canário-39825979194"

@@ -13,10 +13,12 @@ from luigi.rpc import RPCError
 from luigi.task_register import Register
 from world import D1, World, at, document, rejected
 
-from ccb_luigi import pipeline, tasks, visible
-from ccb_luigi import source as mongo
+from ccb_luigi import tasks
 from ccb_luigi.errors import CircuitBroken
+from ccb_luigi.load import pipeline
+from ccb_luigi.orchestration import visible
 from ccb_luigi.settings import Settings
+from ccb_luigi.sources import source as mongo
 
 NUMBER = 2500  # several blocks
 

@@ -13,8 +13,8 @@ from bson import ObjectId
 from contracts import MISSING, contract
 from world import D1, D2, D3, STEPS, World, at, document, rejected, unfounded
 
-from ccb_luigi import pipeline
 from ccb_luigi.errors import CircuitBroken
+from ccb_luigi.load import pipeline
 
 Rows = Callable[..., list[dict[str, Any]]]
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from world import D1, D2, D3, World, at, document, operation, rejected, unfounded
 
-from ccb_luigi import markers, pipeline, postgres
+from ccb_luigi.database import postgres
 from ccb_luigi.errors import SchemaOutdated, TargetError
+from ccb_luigi.load import markers, pipeline
 from ccb_luigi.report import morning, page, verdict
 from ccb_luigi.report.facts import CodeCount, Facts, gather
 from ccb_luigi.settings import Settings

@@ -15,7 +15,7 @@ from contracts import contract
 from psycopg2 import sql
 from world import D1, EIGHT, World, at, document, rejected, unfounded
 
-from ccb_luigi import postgres, schema
+from ccb_luigi.database import postgres, schema
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME
 

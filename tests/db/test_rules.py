@@ -31,8 +31,9 @@ from world import (
     unfounded,
 )
 
-from ccb_luigi import markers, pipeline, postgres
+from ccb_luigi.database import postgres
 from ccb_luigi.errors import NotReconciled, StagingIncomplete
+from ccb_luigi.load import markers, pipeline
 from ccb_luigi.settings import Settings
 
 CLIENT_TABLES = ("identidades", "enderecos", "contatos", "dados_bancarios")

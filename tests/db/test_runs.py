@@ -9,10 +9,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 from world import D1, D2, D3, World, at, document, rejected
 
-from ccb_luigi import metrics, pipeline, postgres, runs, standing, sweep, tables
+from ccb_luigi import tables
+from ccb_luigi.database import postgres
 from ccb_luigi.errors import CircuitBroken
-from ccb_luigi.events import Event
-from ccb_luigi.runs import History, Recorder, Run
+from ccb_luigi.load import pipeline
+from ccb_luigi.process.events import Event
+from ccb_luigi.proof import sweep
+from ccb_luigi.watch import metrics, runs, standing
+from ccb_luigi.watch.runs import History, Recorder, Run
 
 ZONE = "America/Sao_Paulo"
 

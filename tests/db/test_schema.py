@@ -21,10 +21,13 @@ from sqlalchemy import Numeric, create_engine
 from world import D1, D2, EIGHT, STEPS, World, at, document, rejected, unfounded
 
 import ccb_luigi
-from ccb_luigi import bulk, pipeline, plan, postgres, runs, schema, sweep
+from ccb_luigi.database import postgres, schema
 from ccb_luigi.errors import SchemaOutdated, TargetError
+from ccb_luigi.load import bulk, pipeline, plan
+from ccb_luigi.proof import sweep
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME, metadata
+from ccb_luigi.watch import runs
 
 Rows = Callable[..., list[dict[str, Any]]]
 LOADER = "ccb_loader"

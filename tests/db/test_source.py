@@ -19,11 +19,13 @@ from bson.datetime_ms import DatetimeMS
 from contracts import MISSING, contract
 from world import World
 
-from ccb_luigi import pipeline, postgres, source
-from ccb_luigi.block import Task
+from ccb_luigi.database import postgres
+from ccb_luigi.documents.block import Task
 from ccb_luigi.errors import SourceError
+from ccb_luigi.load import pipeline
+from ccb_luigi.load.staging import stage
 from ccb_luigi.settings import Settings
-from ccb_luigi.staging import stage
+from ccb_luigi.sources import source
 
 Rows = Callable[..., list[dict[str, Any]]]
 Document = dict[str, Any]

@@ -20,7 +20,8 @@ import pytest
 from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 from world import D1, D2, D3, D4, DAYS, Document, World, at, at_once, document, rejected
 
-from ccb_luigi import pipeline, postgres, seen, source, sweep, verify
+from ccb_luigi.database import postgres
+from ccb_luigi.documents.transform import Transform
 from ccb_luigi.errors import (
     CircuitBroken,
     ConfigurationError,
@@ -29,8 +30,10 @@ from ccb_luigi.errors import (
     SweepRefused,
     TargetError,
 )
-from ccb_luigi.source import MongoSource
-from ccb_luigi.transform import Transform
+from ccb_luigi.load import pipeline, seen
+from ccb_luigi.proof import sweep, verify
+from ccb_luigi.sources import source
+from ccb_luigi.sources.source import MongoSource
 
 HEX = "65f04a2b9d1c8e0012ab34cd"
 
@@ -584,7 +587,7 @@ def test_a_cursor_that_is_lost_once_is_read_again_from_the_beginning(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source, "BATCH_VERSIONS", 2)
-    monkeypatch.setattr("ccb_luigi.retry.LONGEST_WAIT", 0.01)
+    monkeypatch.setattr("ccb_luigi.process.retry.LONGEST_WAIT", 0.01)
     world.put(*(document(f"d{n}", f"D{n}", at(D1)) for n in range(7)))
     world.migrate(D1)
     remove(world, "d6")

@@ -21,9 +21,10 @@ from pymongo import MongoClient
 from sqlalchemy import text
 from world import D1, World, at, document
 
-from ccb_luigi import postgres, source
+from ccb_luigi.database import postgres
 from ccb_luigi.errors import CcbError, SourceError, TargetError
 from ccb_luigi.settings import Settings
+from ccb_luigi.sources import source
 
 HOST = "127.0.0.1"
 

@@ -14,8 +14,9 @@ import psycopg2
 import pytest
 from world import D1, World, at, at_once, document
 
-from ccb_luigi import pipeline, postgres, schema
+from ccb_luigi.database import postgres, schema
 from ccb_luigi.errors import Busy, SchemaOutdated, TargetError
+from ccb_luigi.load import pipeline
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME
 

@@ -19,14 +19,14 @@ from contracts import contract
 from sqlalchemy import Boolean, Column, Date, DateTime, Integer, Numeric, Text
 from world import D1, D2, D3, D4, EIGHT, World, at, at_once, document, operation, rejected, unfounded
 
-from ccb_luigi import verify
 from ccb_luigi.cli import main
 from ccb_luigi.commands.migrate import all_days
-from ccb_luigi.comparison import Proof, same
 from ccb_luigi.demo import synth
+from ccb_luigi.proof import verify
+from ccb_luigi.proof.comparison import Proof, same
+from ccb_luigi.proof.verify import Scope
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME, LOADED
-from ccb_luigi.verify import Scope
 
 NOT_PROVEN = 20
 FULL = Scope()
@@ -619,7 +619,7 @@ def test_one_of_a_kind_is_told_as_one(world: World) -> None:
 def test_of_very_many_differences_the_first_are_told_and_all_are_counted(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ccb_luigi.comparison.MOST_TOLD", 3)
+    monkeypatch.setattr("ccb_luigi.proof.comparison.MOST_TOLD", 3)
     monkeypatch.setattr("ccb_luigi.commands.proof.SHOWN", 2)
     world.put(document("a", "A", at(D1), rows=9))
     world.migrate(D1)

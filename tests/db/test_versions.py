@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Connection, text
 from world import D1, D2, World, at, document, unfounded
 
-from ccb_luigi import markers, versions
-from ccb_luigi.postgres import of_process
+from ccb_luigi.database.postgres import of_process
+from ccb_luigi.load import markers, versions
 
 # One tampering per way: what a hand at the database can do to what document "a" became.
 TAMPERED = {

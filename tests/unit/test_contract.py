@@ -12,8 +12,8 @@ from bson import Decimal128, Int64, ObjectId
 from contracts import MISSING, SCHEDULE, Document, changed, contract, field_paths, parcela, schedule
 
 from ccb_luigi.codes import REJECTIONS
-from ccb_luigi.contract import Contract, Rejected, extras
-from ccb_luigi.uniform import Uniform
+from ccb_luigi.documents.contract import Contract, Rejected, extras
+from ccb_luigi.documents.uniform import Uniform
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 CHECKER = Contract(SAO_PAULO)

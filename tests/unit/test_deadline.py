@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 import luigi
 import pytest
 
-from ccb_luigi import stopping, tasks
+from ccb_luigi import tasks
+from ccb_luigi.process import stopping
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 
@@ -129,7 +130,7 @@ place, number = sys.argv[1], int(sys.argv[2])
 def strike():
     os.kill(os.getpid(), number)
 os.register_at_fork(**{place: strike})
-from ccb_luigi import stopping
+from ccb_luigi.process import stopping
 try:
     with stopping.stoppable(), stopping.until(datetime.fromtimestamp(time.time() + 3600)):
         child = os.fork()

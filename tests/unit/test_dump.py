@@ -13,8 +13,8 @@ import pytest
 from bson import ObjectId
 from contracts import contract
 
-from ccb_luigi.dump import DumpSource
 from ccb_luigi.errors import ConfigurationError, SourceError
+from ccb_luigi.sources.dump import DumpSource
 
 START, END = datetime(2026, 3, 3, tzinfo=UTC), datetime(2026, 3, 4, tzinfo=UTC)
 ZONE = ZoneInfo("America/Sao_Paulo")

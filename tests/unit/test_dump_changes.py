@@ -8,8 +8,8 @@ from pathlib import Path
 import bson
 import pytest
 
-from ccb_luigi.dump import DumpSource
 from ccb_luigi.errors import SourceError
+from ccb_luigi.sources.dump import DumpSource
 
 MOMENT = datetime(2026, 3, 2, tzinfo=UTC)
 

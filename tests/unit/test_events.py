@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ccb_luigi import events
-from ccb_luigi.events import IDLE, Event
+from ccb_luigi.process import events
+from ccb_luigi.process.events import IDLE, Event
 
 MANY = 5_000
 """Events that a pipe nobody reads doesn't hold."""

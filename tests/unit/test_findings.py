@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccb_luigi.codes import FINDINGS
-from ccb_luigi.transform import Accepted, Transform
+from ccb_luigi.documents.transform import Accepted, Transform
 
 TRANSFORM = Transform(ZoneInfo("America/Sao_Paulo"))
 PJ = {"type": "PJ", "taxId": "12ABC34501DE35"}

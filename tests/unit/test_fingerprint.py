@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import ccb_luigi
-from ccb_luigi import fingerprint
+from ccb_luigi.documents import fingerprint
 
 PACKAGE = Path(ccb_luigi.__file__).parent
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 
 
 def reached_from(module: str) -> set[str]:
-    """The modules of the package that importing ``module`` runs, itself included."""
+    """The modules of the package that importing ``module`` runs, itself included; as paths."""
     found: set[str] = set()
     todo = [module]
     while todo:
@@ -26,14 +26,19 @@ def reached_from(module: str) -> set[str]:
         found.add(name)
         for node in ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ccb_luigi":
-                inner = (node.module or "").partition(".")[2]
-                names = [inner] if inner else [alias.name for alias in node.names]
+                inner = Path(*(node.module or "").split(".")[1:])
+                names = [str(inner), *(str(inner / alias.name) for alias in node.names)]
                 todo += [name for name in names if (PACKAGE / f"{name}.py").exists()]
     return found
 
 
 def test_all_code_that_makes_rows_is_part_of_the_key() -> None:
-    assert set(fingerprint.RULES) == reached_from("block")
+    assert set(fingerprint.RULES) == reached_from("documents/block")
+
+
+def test_of_the_documents_room_only_what_makes_no_rows_is_left_out() -> None:
+    room = {f"documents/{path.stem}" for path in PACKAGE.joinpath("documents").glob("*.py")}
+    assert room - set(fingerprint.RULES) == {"documents/__init__", "documents/forgotten"}
 
 
 def test_the_settings_that_decide_are_part_of_the_key() -> None:
@@ -46,6 +51,7 @@ def test_the_settings_that_decide_are_part_of_the_key() -> None:
 
 
 def test_other_code_makes_other_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.joinpath("documents").mkdir()
     for module in fingerprint.RULES:
         (tmp_path / f"{module}.py").write_bytes((PACKAGE / f"{module}.py").read_bytes())
     monkeypatch.setattr(fingerprint, "files", lambda _: tmp_path)

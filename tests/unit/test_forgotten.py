@@ -13,11 +13,11 @@ from bson import ObjectId
 from contracts import MISSING, contract
 
 from ccb_luigi import settings
-from ccb_luigi.block import Task, render
+from ccb_luigi.documents.block import Task, render
+from ccb_luigi.documents.forgotten import Forgotten, clients_of, digest, tombstone
+from ccb_luigi.documents.transform import Transform
 from ccb_luigi.errors import ConfigurationError
-from ccb_luigi.forgotten import Forgotten, clients_of, digest, tombstone
 from ccb_luigi.settings import Settings
-from ccb_luigi.transform import Transform
 
 SECRET = b"a key of this test alone"
 ZONE = Settings().zone

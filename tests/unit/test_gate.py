@@ -11,9 +11,9 @@ from contracts import bson_values, changed, contract, field_paths
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ccb_luigi import gate
-from ccb_luigi.contract import SCHEMA, Contract, Document, Rejected
-from ccb_luigi.uniform import Uniform
+from ccb_luigi.documents import gate
+from ccb_luigi.documents.contract import SCHEMA, Contract, Document, Rejected
+from ccb_luigi.documents.uniform import Uniform
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 CONTRACT = Contract(ZONE)

@@ -11,7 +11,7 @@ from stdnum.br import cnpj as stdnum_cnpj
 from stdnum.br import cpf as stdnum_cpf
 from validate_docbr import CNPJ, CPF
 
-from ccb_luigi.identifiers import UFS, cnpj_digits, cpf_digits, valid_cnpj, valid_cpf
+from ccb_luigi.documents.identifiers import UFS, cnpj_digits, cpf_digits, valid_cnpj, valid_cpf
 
 digits = st.text(string.digits, min_size=9, max_size=9)
 cnpj_bases = st.text(string.digits + string.ascii_uppercase, min_size=12, max_size=12)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -15,24 +16,31 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "ccb_luigi"
 TESTS = PACKAGE.parent / "tests"
 
-# Each may import those of its own line and of the lines above it. What no line names belongs to the edge.
-PURE_GROUND = {
-    *("", "errors", "settings", "codes", "advice", "dictionary"),
-    *("values", "identifiers", "rawbson"),
+ROOMS = (
+    *("ground", "migrations", "process", "documents", "sources", "database", "load", "proof"),
+    *("orchestration", "report", "watch", "demo", "commands", "top"),
+)
+"""A module imports only from its own room and from those before it."""
+
+# Modules in no folder: what all others stand on, what stands on all others, and two that Luigi knows by name.
+AT_TOP_LEVEL = {
+    "ground": {"", "errors", "settings", "codes", "advice", "dictionary", "tables"},
+    "orchestration": {"tasks", "counters"},
+    "top": {"cli", "__main__"},
 }
-PURE_MIDDLE = {
-    *("tables", "uniform", "gate", "contract", "rows", "findings", "transform"),
-    *("shard", "queries", "quantiles"),
-}
-LUIGI_SIDE = {"counters", "targets", "visible", "plan_tasks", "tasks", "worker", "runner"}
-TOP = {"cli", "__main__"}
+PURE_SOURCES = {"sources.queries", "sources.quantiles"}
+MOST = 25
+"""Modules and folders in one folder: past this, think again."""
 
 OWNERS = {
-    "luigi": {"counters", "visible", "plan_tasks", "tasks", "targets", "worker", "runner"},
-    "pymongo": {"source"},
-    "psycopg2": {"postgres", "quarantine"},
-    "cerberus": {"contract"},
-    "distributed": {"cluster"},
+    "luigi": {
+        *("counters", "tasks"),
+        *(f"orchestration.{name}" for name in ("visible", "plan_tasks", "targets", "worker", "runner")),
+    },
+    "pymongo": {"sources.source"},
+    "psycopg2": {"database.postgres", "load.quarantine"},
+    "cerberus": {"documents.contract"},
+    "distributed": {"load.cluster"},
 }
 
 
@@ -71,59 +79,67 @@ def imports(module: str, at_top: bool = False) -> frozenset[str]:
 def own(module: str, at_top: bool = False) -> set[str]:
     """The modules of the package that ``module`` imports."""
     names = {name.removeprefix("ccb_luigi").lstrip(".") for name in imports(module, at_top) if is_ours(name)}
-    known = set(modules())
-    return {name if name in known else name.rpartition(".")[0] for name in names} - {module}
+    return {name if name in MODULES else name.rpartition(".")[0] for name in names} - {module}
 
 
 def is_ours(name: str) -> bool:
     return name.split(".")[0] == "ccb_luigi"
 
 
-def line(module: str) -> int:
-    if module in TOP:
-        return 5
-    if module.startswith("commands"):
-        return 4
-    if module in LUIGI_SIDE:
-        return 3
-    return 0 if module in PURE_GROUND else 1 if module in PURE_MIDDLE else 2
+def room(module: str) -> str:
+    """The name of its folder, or of the room that it is of at the top level."""
+    return next((name for name, those in AT_TOP_LEVEL.items() if module in those), module.split(".")[0])
 
 
-FLAT = [name for name in modules() if not name.startswith(("demo", "migrations"))]
+MODULES = modules()
+FOLDERS = [name for name in ROOMS if name not in ("ground", "top")]
+PURE = [name for name in MODULES if room(name) in ("ground", "documents") or name in PURE_SOURCES]
 
 
-def test_the_order_names_modules_that_there_are() -> None:
-    assert set(FLAT) >= PURE_GROUND | PURE_MIDDLE | LUIGI_SIDE | TOP
+def test_every_module_has_a_room() -> None:
+    assert {room(module) for module in MODULES} == set(ROOMS)
+    assert {name for names in AT_TOP_LEVEL.values() for name in names} | PURE_SOURCES <= set(MODULES)
 
 
-@pytest.mark.parametrize("module", FLAT)
-def test_a_module_imports_only_what_comes_before_it(module: str) -> None:
-    later = {name for name in own(module) if line(name) > line(module) and not name.startswith("demo")}
-    assert not later
+def test_a_folder_is_a_screen_of_files() -> None:
+    held = Counter(module.rpartition(".")[0] for module in MODULES)
+    assert max(held.values()) <= MOST
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_room_says_what_it_is_for_and_entering_it_does_nothing(folder: str) -> None:
+    tree = ast.parse(path_of(folder).read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    assert len(tree.body) == 1
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_from_its_room_and_from_those_before_it(module: str) -> None:
+    assert not {name for name in own(module) if ROOMS.index(room(name)) > ROOMS.index(room(module))}
 
 
 def test_no_two_modules_import_each_other() -> None:
-    graph = {name: own(name, at_top=True) for name in modules()}
+    graph = {name: own(name, at_top=True) for name in MODULES}
     assert list(TopologicalSorter(graph).static_order())
 
 
-@pytest.mark.parametrize("module", [name for name in modules() if not name.startswith("demo")])
+@pytest.mark.parametrize("module", [name for name in MODULES if room(name) != "demo"])
 def test_only_the_command_line_knows_the_demo_and_only_inside_a_command(module: str) -> None:
-    assert not [name for name in own(module, at_top=True) if name.startswith("demo")]
-    if not module.startswith("commands."):
-        assert not [name for name in own(module) if name.startswith("demo")]
+    assert not [name for name in own(module, at_top=True) if room(name) == "demo"]
+    if room(module) != "commands":
+        assert not [name for name in own(module) if room(name) == "demo"]
 
 
 @pytest.mark.parametrize("library", OWNERS)
 def test_a_library_has_one_owner(library: str) -> None:
-    users = {m for m in modules() if any(name.split(".")[0] == library for name in imports(m))}
-    strangers = {m for m in users - OWNERS[library] if not m.startswith("demo")}
+    users = {m for m in MODULES if any(name.split(".")[0] == library for name in imports(m))}
+    strangers = {m for m in users - OWNERS[library] if room(m) != "demo"}
     assert not strangers
     if library in ("luigi", "cerberus"):
         assert users == OWNERS[library], "not even the demo"
 
 
-@pytest.mark.parametrize("module", sorted(PURE_GROUND | PURE_MIDDLE))
+@pytest.mark.parametrize("module", PURE)
 def test_the_pure_modules_know_no_network_and_no_database(module: str) -> None:
     effects = {
         "socket",
@@ -139,7 +155,7 @@ def test_the_pure_modules_know_no_network_and_no_database(module: str) -> None:
 
 
 def test_the_package_never_imports_the_tests() -> None:
-    for module in modules():
+    for module in MODULES:
         assert not {"tests", "contracts", "pytest", "hypothesis"} & {n.split(".")[0] for n in imports(module)}
 
 
@@ -183,7 +199,8 @@ print("; ".join(told))
 
 
 def test_importing_opens_nothing_and_reads_no_environment(tmp_path: Path) -> None:
-    names = [f"ccb_luigi.{name}".rstrip(".") for name in FLAT if name != "__main__"]
+    silent = [name for name in MODULES if room(name) not in ("demo", "migrations") and name != "__main__"]
+    names = [f"ccb_luigi.{name}".rstrip(".") for name in silent]
     done = subprocess.run(
         [sys.executable, "-B", "-c", _PROBE, *names],
         capture_output=True,

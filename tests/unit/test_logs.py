@@ -14,11 +14,11 @@ from typing import IO, Any
 
 import pytest
 
-from ccb_luigi import logs
 from ccb_luigi.errors import SourceError
-from ccb_luigi.events import Event
-from ccb_luigi.loglines import FIELDS
-from ccb_luigi.runs import Recorder
+from ccb_luigi.process.events import Event
+from ccb_luigi.watch import logs
+from ccb_luigi.watch.loglines import FIELDS
+from ccb_luigi.watch.runs import Recorder
 
 DAY = date(2026, 11, 22)
 QUIETED = ("", "ccb_luigi", "ccb_luigi.run", "luigi", "luigi-interface", "luigi.scheduler", "alembic",
@@ -83,7 +83,7 @@ def test_a_line_is_one_json_object_with_the_promised_fields_in_order(stream: io.
 def test_people_see_what_they_always_saw_and_with_verbose_the_steps_too(stream: io.StringIO) -> None:
     configure("text", verbose=False, stream=stream)
     Recorder("run", [DAY]).handle(Event("failed", "parcelas", DAY, message="no"))  # the display says it
-    logging.getLogger("ccb_luigi.retry").warning("gone; trying again")
+    logging.getLogger("ccb_luigi.process.retry").warning("gone; trying again")
     assert stream.getvalue().endswith(" WARNING gone; trying again\n")
     assert stream.getvalue().count("\n") == 1
     configure("text", verbose=True, stream=stream)

@@ -15,9 +15,9 @@ import pytest
 from exposed import RUN, everything
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from ccb_luigi import exposition, metrics
 from ccb_luigi.errors import CcbError
-from ccb_luigi.runs import History, Run
+from ccb_luigi.watch import exposition, metrics
+from ccb_luigi.watch.runs import History, Run
 
 NOW = datetime(2026, 11, 23, 5, 2, tzinfo=UTC)
 DAY = date(2026, 11, 22)

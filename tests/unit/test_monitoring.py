@@ -16,8 +16,9 @@ import yaml
 from exposed import names
 from luigi.contrib import prometheus_metric
 
-from ccb_luigi import errors, loglines
+from ccb_luigi import errors
 from ccb_luigi.cli import main
+from ccb_luigi.watch import loglines
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "monitoring"

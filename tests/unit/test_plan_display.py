@@ -8,10 +8,10 @@ from datetime import date
 import pytest
 from rich.console import Console
 
-from ccb_luigi import display
-from ccb_luigi.display import PlanDisplay, lasting
-from ccb_luigi.events import Event
-from ccb_luigi.plan import Plan, Progress
+from ccb_luigi.load.plan import Plan, Progress
+from ccb_luigi.process.events import Event
+from ccb_luigi.watch import display
+from ccb_luigi.watch.display import PlanDisplay, lasting
 
 PLAN = Plan(7, "mongodb ccb.contratos", "America/Sao_Paulo", None, date(2026, 11, 22), [], 1000, 10)
 

@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from ccb_luigi import markers, quarantine
 from ccb_luigi.errors import CcbError, TargetError
-from ccb_luigi.events import Event
-from ccb_luigi.quarantine import Entry
-from ccb_luigi.reconcile import Reconciliation
+from ccb_luigi.load import markers, quarantine
+from ccb_luigi.load.quarantine import Entry
+from ccb_luigi.load.reconcile import Reconciliation
+from ccb_luigi.load.status import Day
+from ccb_luigi.process.events import Event
 from ccb_luigi.report import charts, morning, page, verdict, words
 from ccb_luigi.report.charts import Bar
 from ccb_luigi.report.facts import CodeCount, Facts, Failure
 from ccb_luigi.settings import Settings
-from ccb_luigi.status import Day
 
 D = date(2026, 11, 22)
 NOW = datetime(2026, 11, 23, 2, 5, tzinfo=UTC)

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from ccb_luigi import retry
 from ccb_luigi.errors import SourceError, TargetError
+from ccb_luigi.process import retry
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from bson import Decimal128, Int64, ObjectId
 from contracts import MISSING, SCHEDULE, Document, contract, parcela, schedule
 
-from ccb_luigi.contract import Contract
-from ccb_luigi.rows import Rows, rows_of
+from ccb_luigi.documents.contract import Contract
+from ccb_luigi.documents.rows import Rows, rows_of
 
 CHECKER = Contract(ZoneInfo("America/Sao_Paulo"))
 PJ = {"type": "PJ", "taxId": "12.ABC.345/01DE-35"}

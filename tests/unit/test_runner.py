@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from ccb_luigi.events import Event
-from ccb_luigi.runner import Outcome
+from ccb_luigi.orchestration.runner import Outcome
+from ccb_luigi.process.events import Event
 
 D1, D2 = date(2026, 3, 2), date(2026, 3, 3)
 BUSY, BROKEN = Event("failed", "parcelas", D1, exit_code=16), Event("failed", "contratos", D2, exit_code=11)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ccb_luigi.contract import SCHEMA
+from ccb_luigi.documents.contract import SCHEMA
 
 TYPES = {"money": "decimal", "rate": "decimal", "moment": "datetime", "document": "dict", "items": "list"}
 WORDS = {"key", "text", "mongo_id", "person_type", "tax_id", "zip_code"}

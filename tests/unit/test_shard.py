@@ -11,8 +11,8 @@ from bson import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccb_luigi.queries import of_ids
-from ccb_luigi.shard import Covered, Shard, cut, cut_ids, owns
+from ccb_luigi.documents.shard import Covered, Shard, cut, cut_ids, owns
+from ccb_luigi.sources.queries import of_ids
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 START, END = datetime(2026, 3, 2, 3, tzinfo=UTC), datetime(2026, 3, 5, 3, tzinfo=UTC)

@@ -21,9 +21,10 @@ import bson
 import pytest
 from bson import ObjectId
 
-from ccb_luigi import codes, identifiers
+from ccb_luigi import codes
 from ccb_luigi.demo import synth
-from ccb_luigi.transform import Accepted, Refused, Transform
+from ccb_luigi.documents import identifiers
+from ccb_luigi.documents.transform import Accepted, Refused, Transform
 
 Document = dict[str, Any]
 

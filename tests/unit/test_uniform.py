@@ -17,11 +17,11 @@ from hostile import KINDS, Pairs, Raw, encode, string
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ccb_luigi import gate
-from ccb_luigi.contract import PARCELA, SCHEMA, Contract, Document
-from ccb_luigi.rawbson import set_aside
-from ccb_luigi.transform import Opened, Transform, decode
-from ccb_luigi.uniform import Uniform
+from ccb_luigi.documents import gate
+from ccb_luigi.documents.contract import PARCELA, SCHEMA, Contract, Document
+from ccb_luigi.documents.rawbson import set_aside
+from ccb_luigi.documents.transform import Opened, Transform, decode
+from ccb_luigi.documents.uniform import Uniform
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 TRANSFORM = Transform(ZONE)

@@ -16,9 +16,9 @@ from contracts import bson_values
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ccb_luigi import values
 from ccb_luigi.codes import REJECTIONS
-from ccb_luigi.values import Unreadable
+from ccb_luigi.documents import values
+from ccb_luigi.documents.values import Unreadable
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 D = Decimal

@@ -14,7 +14,7 @@ import pytest
 from luigi.scheduler import Scheduler
 from luigi.worker import DONE, FAILED
 
-from ccb_luigi.worker import LONGEST_EXPLANATION, MOST_MISSING, Result, Results, WorkerFactory
+from ccb_luigi.orchestration.worker import LONGEST_EXPLANATION, MOST_MISSING, Result, Results, WorkerFactory
 
 RESULT: Result = ("ccb.LoadParcelas_2026_11_22_0123456789", DONE, None, [], [])
 KILLS = 60

@@ -1,0 +1,128 @@
+"""The database's schema: created and migrated by Alembic, and checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from ccb_luigi.database import postgres, settle
+from ccb_luigi.errors import Busy, SchemaOutdated
+from ccb_luigi.settings import Settings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+REVISION = "0007"
+"""What this version of the code was written for: the newest file of ``migrations/versions``."""
+
+_PACKAGE = Path(__file__).parents[1]
+MIGRATIONS = _PACKAGE / "migrations"
+GRANTS = _PACKAGE / "grants.sql"
+LOCK = "schema"
+
+
+def upgrade(settings: Settings, waiting: Callable[[str], None] = lambda _: None) -> tuple[str | None, str]:
+    """Brings the schema to ``REVISION``; returns the revisions before and after.
+
+    Waits for the steps that are running (they hold ``LOCK`` shared), and they for it. Nobody else waits
+    longer than a moment: the transaction of the migrations changes catalogues only and gives up rather
+    than queue for a table that is in use, and what takes its time is done after it (``settle``).
+
+    Raises:
+        Busy: a step did not end within ``lock_seconds``, or a session kept a table for ``retry_seconds``;
+            nothing was changed.
+    """
+
+    from alembic import command  # takes a fifth of a second to import: not before every run
+
+    def work(connection: Connection) -> tuple[str | None, str]:
+        alone(connection, waiting)
+        before = current(connection)
+        _refuse_newer(before or "")
+        postgres.wait_briefly(connection)
+        try:
+            connection.execute(text("CREATE SCHEMA IF NOT EXISTS controle"))
+            command.upgrade(alembic_config(connection), REVISION)
+        except DBAPIError as error:
+            if isinstance(postgres.translated(error), Busy):
+                raise _in_use() from None
+            raise
+        return before, REVISION
+
+    done = postgres.of_process(settings).run(work)
+    settle.settle(settings, waiting)
+    return done
+
+
+def _in_use() -> Busy:
+    return Busy(
+        "nothing was changed: a session uses a table that has to be altered (a long query? pg_stat_activity"
+        " shows it); end it, or run this again when it has ended",
+        transient=True,
+    )
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Alembic's configuration, without a file: the connection is the caller's."""
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+def current(connection: Connection) -> str | None:
+    """The database's revision; ``None`` before the first ``upgrade``."""
+    if connection.execute(text("SELECT to_regclass('controle.alembic_version')")).scalar() is None:
+        return None
+    found: Any = connection.execute(text("SELECT version_num FROM controle.alembic_version")).scalar()
+    return None if found is None else str(found)
+
+
+def grant(settings: Settings) -> None:
+    """Makes the roles of ``grants.sql`` and gives them what it says, in one transaction."""
+
+    def work(connection: Connection) -> None:
+        check(connection)
+        # Without parameters: its % signs are format()'s.
+        plain = connection.execution_options(no_parameters=True)
+        plain.exec_driver_sql(GRANTS.read_text(encoding="utf-8"))
+
+    postgres.of_process(settings).run(work)
+
+
+def alone(connection: Connection, waiting: Callable[[str], None]) -> None:
+    """Keeps every step of every run out until the transaction ends; waits for those under way.
+
+    Raises:
+        Busy: one of them did not end within ``lock_seconds``.
+    """
+    postgres.lock_alone(connection, LOCK, waiting)
+
+
+def check(connection: Connection) -> None:
+    """Refuses another revision than ours, and keeps ``upgrade`` out until the transaction ends.
+
+    Raises:
+        SchemaOutdated: the code and the tables don't go together.
+    """
+    postgres.lock(connection, LOCK, shared=True)
+    found = current(connection)
+    if found is None:
+        raise SchemaOutdated("the tables have not been created: run `ccb-luigi db upgrade`")
+    if found < REVISION:
+        raise SchemaOutdated(
+            f"the tables are at revision {found}, not {REVISION}: run `ccb-luigi db upgrade`"
+        )
+    _refuse_newer(found)
+
+
+def _refuse_newer(found: str) -> None:
+    if found > REVISION:
+        raise SchemaOutdated(
+            f"the tables are at revision {found}, newer than this program ({REVISION}): install the newer one"
+        )

@@ -1,0 +1,215 @@
+"""A block of raw documents as lines for COPY: pure, so that any process can do it."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from operator import add
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from bson.errors import InvalidBSON
+
+from ccb_luigi import tables
+from ccb_luigi.documents import copytext, fingerprint, rawbson
+from ccb_luigi.documents.rows import Row
+from ccb_luigi.documents.shard import Covered, Shard, owns
+from ccb_luigi.documents.transform import Accepted, Refused, Transform
+from ccb_luigi.documents.uniform import Uniform
+
+if TYPE_CHECKING:
+    from ccb_luigi.documents.forgotten import Forgotten
+
+BYTES = 4 << 20
+"""A block ends here even if it has few documents: some have 15 MB."""
+
+DOCUMENTS = 1000
+"""A block has at most so many documents; they are numbered from its number times this on."""
+
+VERSION = (
+    "lote",
+    "doc",
+    "mongo_id",
+    "ccb_code",
+    "client_id",
+    "atualizado_em",
+    "particao",
+    "valor_bruto",
+    "soma_prestacoes",
+    "impressao",
+)
+"""The columns of staging.contratos that come from the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to do with every block of a batch.
+
+    Documents of the ``day`` count, or those that ``covered`` covers (of a ``shard``), or else all.
+    """
+
+    batch: int
+    day: date | None
+    zone: ZoneInfo
+    promoted: frozenset[str]
+    forgotten: Forgotten | None = None
+    covered: Covered | None = None
+    shard: Shard | None = None
+
+    def leaves_out(self, found: date | None, updated: Any) -> bool:
+        """Whether a document of this date (``None``: its time can't be read) is somebody else's."""
+        if self.day is not None:
+            return found is not None and found != self.day
+        if self.covered is None or self.shard is None:
+            return False
+        if found is not None:
+            return found not in self.covered
+        return not owns(self.shard, updated, self.covered, self.zone)
+
+    def partition(self, found: date | None, today: date) -> date:
+        """The date that a document counts with; one without a time with the last of a plan."""
+        if self.covered is None:
+            return self.day or found or today
+        return found if found is not None and found in self.covered else self.covered.until
+
+
+@dataclass(slots=True)
+class Rendered:
+    """One block: per staging table its lines and their number, and what goes to the quarantine.
+
+    ``forgotten``: documents of erased clients, which go nowhere. ``days``: documents read per date.
+    """
+
+    lines: dict[str, bytes]
+    counts: dict[str, int]
+    refused: list[tuple[date, Refused]]
+    forgotten: int
+    days: dict[date, int]
+
+    @property
+    def read(self) -> int:
+        """Documents of the batch in this block, without those of erased clients."""
+        return self.counts["contratos"] + len(self.refused)
+
+
+class _Rendering:
+    """A block on its way to ``Rendered``."""
+
+    def __init__(self) -> None:
+        self.refused: list[tuple[date, Refused]] = []
+        self.forgotten = 0
+        self.days: Counter[date] = Counter()
+        names = [table.name for table in tables.STAGING]
+        self._rows: dict[str, list[Row]] = {name: [] for name in names}
+        self._prefixes: dict[str, list[str]] = {name: [] for name in names}
+        self._lines: dict[str, list[str]] = {name: [] for name in names}
+        self._counts = dict.fromkeys(names, 0)
+
+    def done(self) -> Rendered:
+        """The whole block."""
+        for name, rows in self._rows.items():
+            self._lines[name] += map(add, self._prefixes[name], copytext.lines(rows))
+        texts = {name: "\n".join([*some, ""]).encode() for name, some in self._lines.items() if some}
+        return Rendered(texts, self._counts, self.refused, self.forgotten, self.days)
+
+    def add(self, judged: Accepted, partition: date, impressao: str, prefix: str) -> None:
+        """Takes in the rows of a document; ``prefix`` is what each of its lines begins with."""
+        version = (
+            judged.mongo_id,
+            judged.ccb_code,
+            judged.client_id,
+            judged.atualizado_em,
+            partition,
+            judged.valor_bruto,
+            judged.soma_prestacoes,
+            impressao,
+        )
+        self._take("contratos", [version], prefix)
+        for name, rows in judged.rows.items():
+            self._take(name, rows, prefix)
+        self._take("qualidade", judged.findings, prefix)
+
+    def _take(self, table: str, rows: Sequence[Row] | Uniform, prefix: str) -> None:
+        if not rows:
+            return
+        self._counts[table] += len(rows)
+        if type(rows) is Uniform:
+            self._lines[table].append(prefix + rows.text.replace("\n", "\n" + prefix))
+        else:
+            self._rows[table] += rows
+            self._prefixes[table] += [prefix] * len(rows)
+
+
+@lru_cache(maxsize=4)
+def transform_of(zone: ZoneInfo, promoted: frozenset[str]) -> Transform:
+    """The process' own transform: compiling the contract takes milliseconds."""
+    return Transform(zone, promoted)
+
+
+def blocks(documents: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
+    """(number, documents): the documents in blocks of bounded length and size."""
+    number, size = 0, 0
+    block: list[bytes] = []
+    for raw in documents:
+        block.append(raw)
+        size += len(raw)
+        if len(block) == DOCUMENTS or size >= BYTES:
+            yield number, block
+            number, size, block = number + 1, 0, []
+    if block:
+        yield number, block
+
+
+def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
+    """Judges the documents of a block, and renders what is accepted. Empty places are passed over.
+
+    A document whose time can't be read belongs to every date.
+    """
+    with no_garbage_collection():
+        return _render(task, number, documents)
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Of a block's hundred thousand objects hardly one is part of a cycle, and none outlives the block."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
+    transform = transform_of(task.zone, task.promoted)
+    rules = fingerprint.key(task.zone, task.promoted)
+    rendering = _Rendering()
+    for doc, raw in enumerate(documents, number * DOCUMENTS):
+        if not raw:  # it has been dealt with
+            continue
+        try:
+            opened = transform.open(raw)
+        except InvalidBSON:
+            opened = None
+        found = transform.partition(opened.document) if opened else None
+        # Of two updatedAt the server finds a document by one, and the other one is decoded.
+        elsewhere = opened is not None and task.leaves_out(found, opened.document.get("updatedAt"))
+        if elsewhere and not rawbson.occurs_twice(raw, b"updatedAt"):
+            continue
+        partition = task.partition(found, transform.today())
+        judged = transform.judge(raw, opened)
+        if task.forgotten and task.forgotten.drops(judged):
+            rendering.forgotten += 1
+            continue
+        rendering.days[partition] += 1
+        if isinstance(judged, Refused):
+            rendering.refused.append((partition, judged))
+        else:
+            rendering.add(judged, partition, fingerprint.of(raw, rules), f"{task.batch}\t{doc}\t")
+    return rendering.done()

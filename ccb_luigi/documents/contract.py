@@ -1,0 +1,373 @@
+"""The contract with the source: one Cerberus schema, and nobody else, says what a valid document is.
+
+``Contract.check`` takes a decoded document and answers with the normalised document, or raises
+``Rejected`` with every reason, per field path, without values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import filterfalse
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bson import ObjectId
+from cerberus import TypeDefinition, Validator, errors
+
+from ccb_luigi.codes import REJECTIONS, meaning
+from ccb_luigi.documents import gate, values
+
+Document = dict[str, Any]
+Rules = dict[str, Any]
+
+
+def _null(kind: str, coerce: str | None = None, **rules: Any) -> Rules:
+    return {"type": kind, "coerce": coerce or kind, "nullable": True, **rules}
+
+
+def _required(rules: Rules, **more: Any) -> Rules:
+    return {**rules, "nullable": False, "required": True, **more}
+
+
+def _object(schema: Rules) -> Rules:
+    return _null("dict", "document", schema=schema)
+
+
+def _one_or_many(item: Rules) -> Rules:
+    """A list, or the only item of one. Null items stay in place, so that error paths tell the index."""
+    return _null("list", "items", schema=item)
+
+
+TEXT = _null("string", "text")
+# Lengths keep every key, alone and together, below the 2,704 bytes that a B-tree entry can take.
+KEY = _null("string", "key", maxlength=255)
+ACCOUNT = _null("string", "text", maxlength=60)
+CONTACT = _null("string", "text", maxlength=320)
+MONEY = _null("decimal", "money")
+RATE = _null("decimal", "rate")
+INTEGER = _null("integer")
+BOOLEAN = _null("boolean")
+DATE = _null("date")
+MOMENT = _null("datetime", "moment")
+
+PARCELA: Rules = {
+    "NumeroDaParcela": _required(INTEGER, min=0),
+    "DataDeVencimento": _required(DATE),
+    "ValorDaAmortizacao": MONEY,
+    "ValorDaCorrecao": MONEY,
+    "ValorDoJuros": MONEY,
+    "ValorDoSeguro": MONEY,
+    "ValorTaxaBancaria": MONEY,
+    "ValorDaPrestacao": MONEY,
+    "ValorDoSaldoAnterior": MONEY,
+    "ValorDoJurosCapitalizados": MONEY,
+    "ValorDoSaldoAtual": MONEY,
+}
+
+OPERATION: Rules = {
+    "VencimentoPrimeiraParcela": _required(DATE),
+    "Carencia": INTEGER,
+    "FinanIOF": BOOLEAN,
+    "Conta": TEXT,
+    "ValorBruto": _required(MONEY),
+    "ValorDoSeguro": MONEY,
+    "ValorDaCAD": MONEY,
+    "ValorDoIOF": MONEY,
+    "ValorLiquido": _required(MONEY),
+    "TaxaDeJuros": RATE,
+    "TaxaDeJurosAnual": RATE,
+    "CET": RATE,
+    "CET_ANUAL": RATE,
+    "DataDeLiberacao": DATE,
+    "DataDeVencimentoInicial": DATE,
+    "DataDeVencimentoFinal": DATE,
+    "NumeroDeParcelas": INTEGER,
+    "parcelas": _object(
+        {
+            "PrevisaoDeParcela": {
+                **_one_or_many(_object(PARCELA)),
+                "check_with": "distinct_numbers",
+            }
+        }
+    ),
+    "TotalDeAmortizacao": MONEY,
+    "TotalDaTaxaDeServico": MONEY,
+    "TotalDoSeguro": MONEY,
+    "TotalDaTaxaDeCorrecao": MONEY,
+    "TotalDeJuros": MONEY,
+    "TotalDoValorDasParcelas": MONEY,
+    "detalhamentoDaCET": _object(
+        {
+            "PorcentagemDeJuros": RATE,
+            "PorcentagemDeImpostos": RATE,
+            "PorcentagemDeTarifas": RATE,
+            "PorcentagemDeServicos": RATE,
+        }
+    ),
+}
+
+SCHEMA: Rules = {
+    "_id": {"type": "string", "coerce": "mongo_id", "required": True, "maxlength": 255},
+    "clientId": _required(KEY),
+    "name": _required(TEXT),
+    "taxId": _required(_null("string", "tax_id")),
+    "type": _required(_null("string", "person_type")),
+    "birthDate": DATE,
+    "maritalStatus": TEXT,
+    "identity": _one_or_many(_object({"number": TEXT, "issuer": TEXT, "issuerState": TEXT})),
+    "birthPlace": TEXT,
+    "address": _one_or_many(
+        _object(
+            {
+                "type": TEXT,
+                "zipCode": _null("string", "zip_code"),
+                "state": TEXT,
+                "city": TEXT,
+                "address": TEXT,
+                "neighbourhood": TEXT,
+                "number": TEXT,
+                "complement": TEXT,
+            }
+        )
+    ),
+    "pep": BOOLEAN,
+    "structure": TEXT,
+    "state": TEXT,
+    "motherName": TEXT,
+    "gender": TEXT,
+    "contacts": _object({"email": _one_or_many(CONTACT), "phone": _one_or_many(CONTACT)}),
+    "averageMonthlyIncome": MONEY,
+    "bankData": _one_or_many(
+        _object({"bankNumber": ACCOUNT, "branchNumber": ACCOUNT, "accountNumber": ACCOUNT})
+    ),
+    "operation": _required(_object(OPERATION)),
+    "status": TEXT,
+    "ccbCode": _required(KEY),
+    "updatedAt": MOMENT,
+    "createdAt": MOMENT,
+    "emitedAt": MOMENT,
+}
+
+
+class Rejected(Exception):
+    """A document that can't be loaded; ``reasons`` maps each field path to its codes."""
+
+    def __init__(self, reasons: dict[str, list[str]]) -> None:
+        super().__init__(", ".join(f"{path}: {code}" for path, code in _flat(reasons)))
+        self.reasons = reasons
+
+    @property
+    def codes(self) -> list[str]:
+        """Every code once, sorted."""
+        return sorted({code for _, code in _flat(self.reasons)})
+
+    @property
+    def messages(self) -> dict[str, list[str]]:
+        """Field path → sentences, as the quarantine keeps them."""
+        return {path: [f"{code}: {meaning(code)}" for code in codes] for path, codes in self.reasons.items()}
+
+
+def _flat(reasons: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
+    return ((path, code) for path, codes in reasons.items() for code in codes)
+
+
+class Contract:
+    """The schema, ready to check documents; one per process, since making it costs milliseconds."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self.zone = zone
+        self.gate = gate.compiled(SCHEMA, zone)
+        self.by_bytes = gate.by_bytes(SCHEMA, zone)
+        self._validator = _Validator(SCHEMA, allow_unknown=True, zone=zone)
+
+    def check(self, document: Document) -> Document:
+        """The document with every known field in its normal form (see ``values``).
+
+        Raises:
+            Rejected: the document breaks a rule of contract §3.7.
+        """
+        passed = self.gate(document)
+        return self.judge(document) if passed is None else passed
+
+    def judge(self, document: Document) -> Document:
+        """``check`` by Cerberus alone, which is what ``check`` means."""
+        if not self._validator.validate(document):
+            raise Rejected(_reasons(self._validator._errors))
+        normalised: Document = self._validator.document
+        return normalised
+
+    def effective_time(self, document: Document) -> datetime | None:
+        """When this version was written, in UTC (contract §3.1), or ``None`` when nothing tells.
+
+        Raises:
+            Unreadable: the first of the fields that is there can't be read.
+        """
+        for field in ("updatedAt", "createdAt", "emitedAt"):
+            if (moment := values.moment(document.get(field), self.zone)) is not None:
+                return moment
+        own = document.get("_id")
+        return own.generation_time if isinstance(own, ObjectId) else None
+
+
+_NO_DOCUMENT = object()
+"""In the place of what should be a sub-document and isn't: it has no type that the schema knows."""
+
+_CODE_OF_RULE = {
+    "required": "ausente",
+    "nullable": "ausente",
+    "maxlength": "texto_longo",
+    "min": "parcela_negativa",
+}
+
+
+def _reasons(found: Iterable[Any]) -> dict[str, list[str]]:
+    """Cerberus' error tree as path → codes; what follows from a failed coercion isn't repeated."""
+    by_path: dict[str, list[str]] = {}
+    for error in sorted(_leaves(found), key=lambda e: e.code != errors.COERCION_FAILED.code):
+        path = ".".join(str(step) for step in error.document_path)
+        codes = by_path.setdefault(path, [])
+        if error.code == errors.COERCION_FAILED.code:
+            codes[:] = [error.info[0] if error.info[0] in REJECTIONS else "tipo_invalido"]
+        elif not codes:
+            custom = error.code == errors.CUSTOM.code
+            codes.append(error.info[0] if custom else _CODE_OF_RULE.get(error.rule, "tipo_invalido"))
+    return by_path
+
+
+def _leaves(found: Iterable[Any]) -> Iterator[Any]:
+    for error in found:
+        if error.is_group_error:
+            yield from _leaves(error.child_errors)
+        else:
+            yield error
+
+
+class _Validator(Validator):  # type: ignore[misc]  # Cerberus ships no types
+    """Cerberus with the readers of ``values`` as coercions; ``zone`` travels in the configuration."""
+
+    types_mapping = {
+        **Validator.types_mapping,
+        "decimal": TypeDefinition("decimal", (Decimal,), ()),
+        "date": TypeDefinition("date", (date,), (datetime,)),
+    }
+
+    def _normalize_coerce_text(self, value: Any) -> str | None:
+        return values.text(value)
+
+    def _normalize_coerce_key(self, value: Any) -> str | None:
+        return values.key(value)
+
+    def _normalize_coerce_mongo_id(self, value: Any) -> str | None:
+        return values.mongo_id(value)
+
+    def _normalize_coerce_person_type(self, value: Any) -> str | None:
+        return values.person_type(value)
+
+    def _normalize_coerce_tax_id(self, value: Any) -> str | None:
+        return values.tax_id(value, self.document.get("type"))
+
+    def _normalize_coerce_zip_code(self, value: Any) -> str | None:
+        return values.zip_code(value)
+
+    def _normalize_coerce_money(self, value: Any) -> Decimal | None:
+        return values.money(value)
+
+    def _normalize_coerce_rate(self, value: Any) -> Decimal | None:
+        return values.rate(value)
+
+    def _normalize_coerce_integer(self, value: Any) -> int | None:
+        return values.integer(value)
+
+    def _normalize_coerce_boolean(self, value: Any) -> bool | None:
+        return values.boolean(value)
+
+    def _normalize_coerce_date(self, value: Any) -> date | None:
+        return values.calendar_date(value, self._config["zone"])
+
+    def _normalize_coerce_moment(self, value: Any) -> datetime | None:
+        return values.moment(value, self._config["zone"])
+
+    def _normalize_coerce_document(self, value: Any) -> Any:
+        if values.is_null(value):
+            return None
+        # Cerberus would rebuild any other sequence (bytes are one) item by item, and stumble.
+        return value if isinstance(value, dict) else _NO_DOCUMENT
+
+    def _normalize_coerce_items(self, value: Any) -> Any:
+        if values.is_null(value):
+            return None
+        return value if isinstance(value, list) else [value]
+
+    def _check_with_distinct_numbers(self, field: str, rows: Any) -> None:
+        numbers = [row.get("NumeroDaParcela") for row in rows or () if isinstance(row, dict)]
+        whole = [number for number in numbers if isinstance(number, int)]
+        if len(whole) != len(set(whole)):
+            self._error(field, "parcela_repetida")
+
+
+Walk = Callable[[Any, str, dict[str, Any]], None]
+
+
+def _unknown(schema: Rules) -> Walk:
+    """A function that adds path → value of every field that ``schema`` doesn't know to a dictionary.
+
+    A dot or backslash inside a key is escaped with a backslash, so that no two paths are alike.
+    """
+    is_known = frozenset(schema).__contains__
+    inside = [(name, _unknown_inside(rules)) for name, rules in schema.items() if "schema" in rules]
+    nested = [(name, walk) for name, walk in inside if walk is not None]
+
+    def walk(document: Document, prefix: str, found: dict[str, Any]) -> None:
+        unknown = [*filterfalse(is_known, document)]
+        if unknown and values.is_null(document):
+            return
+        for key in unknown:
+            found[prefix + key.replace("\\", "\\\\").replace(".", "\\.")] = document[key]
+        for name, step in nested:
+            if value := document.get(name):
+                step(value, prefix + name, found)
+
+    return walk
+
+
+def _unknown_inside(rules: Rules) -> Walk | None:
+    """The same for the value of one field: a sub-document, or the sub-documents of a list."""
+    inner = rules["schema"]
+    if rules["type"] == "dict":
+        walk = _unknown(inner)
+
+        def walk_document(value: Any, path: str, found: dict[str, Any]) -> None:
+            if isinstance(value, dict):
+                walk(value, path + ".", found)
+
+        return walk_document
+    if "schema" not in inner:
+        return None
+    walk_item, known = _unknown(inner["schema"]), frozenset(inner["schema"])
+    flat = not any("schema" in field for field in inner["schema"].values())
+
+    def walk_items(value: Any, path: str, found: dict[str, Any]) -> None:
+        if not isinstance(value, (list, dict)):  # a Uniform has known fields only
+            return
+        items = value if isinstance(value, list) else [value]
+        with suppress(TypeError):  # some item can't be looked into
+            if flat and all(map(known.issuperset, items)):
+                return
+        for index, item in enumerate(items):
+            if isinstance(item, dict):
+                walk_item(item, f"{path}.{index}.", found)
+
+    return walk_items
+
+
+_extras = _unknown(SCHEMA)
+
+
+def extras(document: Document) -> dict[str, Any]:
+    """Dotted path → value of every field of a raw, valid document that has no place in the schema."""
+    found: dict[str, Any] = {}
+    _extras(document, "", found)
+    return found

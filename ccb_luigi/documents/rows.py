@@ -1,0 +1,217 @@
+"""A normalised document as rows of the eight tables: pure, and in the columns' order of ``tables``.
+
+Rows leave out what the load adds: the batch, the document's number and the keys of its owner.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any
+
+from bson import json_util
+from sqlalchemy import Table
+
+from ccb_luigi import tables
+from ccb_luigi.documents import values
+from ccb_luigi.documents.contract import PARCELA, Document, extras
+from ccb_luigi.documents.uniform import Uniform
+
+Row = tuple[Any, ...]
+
+_RELAXED = json_util.RELAXED_JSON_OPTIONS
+_PLAIN = frozenset({type(None), str, bool})
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+_ADDRESS_KINDS = {
+    "residencial": "residencial",
+    "residential": "residencial",
+    "comercial": "comercial",
+    "commercial": "comercial",
+}
+
+
+@dataclass(slots=True)
+class Rows:
+    """``tables``: table name → rows. ``left_out``: (path, finding or None) of what has no row, only extras.
+
+    Rows that came as a ``Uniform`` are one: their text for COPY is there already.
+    """
+
+    tables: dict[str, list[Row] | Uniform]
+    left_out: list[tuple[str, str | None]] = field(default_factory=list)
+    extras: str = "{}"
+
+
+def rows_of(document: Document, raw: Document) -> Rows:
+    """The rows of one contract; ``raw`` is the document as it was read, for what has no column."""
+    rows = Rows({})
+    operation = document["operation"]
+    rows.tables["clientes"] = [_client(document)]
+    rows.tables["identidades"] = _identities(document, rows)
+    rows.tables["enderecos"] = _addresses(document, rows)
+    rows.tables["contatos"] = _contacts(document)
+    rows.tables["dados_bancarios"] = _accounts(document, rows)
+    rows.tables["parcelas"] = _parcelas(document)
+    cet = operation.get("detalhamentoDaCET")
+    breakdown = _cet(cet) if cet else ()
+    rows.tables["detalhamento_cet"] = [breakdown] if any(p is not None for p in breakdown) else []
+    rows.extras = extras_json(raw, rows.left_out)
+    rows.tables["operacoes"] = [(*_operation(document), rows.extras)]
+    return rows
+
+
+def schedule(document: Document) -> list[Document] | Uniform:
+    """The rows of PrevisaoDeParcela, null items left out, in the document's order."""
+    container = document["operation"].get("parcelas")
+    listed = container.get("PrevisaoDeParcela") if container else None
+    if type(listed) is Uniform:
+        return listed
+    return [row for row in listed if row is not None] if listed else []
+
+
+def _parcelas(document: Document) -> list[Row] | Uniform:
+    rows = schedule(document)
+    if type(rows) is Uniform and _SCHEDULE_IS_THE_TABLE:
+        return rows.map(_parcela)
+    return [_parcela(row) for row in rows]
+
+
+def extras_json(raw: Document, left_out: list[tuple[str, str | None]]) -> str:
+    """The fields without a column as relaxed extended JSON, dotted path → value."""
+    found = extras(raw)
+    for path, _ in left_out:
+        found[path] = _at(raw, path)
+    if _PLAIN.issuperset(map(type, found.values())):
+        return _as_json(tuple(found.items()))
+    return json_util.dumps(found, json_options=_RELAXED, ensure_ascii=False)
+
+
+@lru_cache(maxsize=1024)
+def _as_json(items: tuple[tuple[str, Any], ...]) -> str:
+    """Remembered: what has no column is nearly the same in every document of a source."""
+    return _encode(dict(items))
+
+
+def _at(raw: Document, path: str) -> Any:
+    """What the raw document has at ``field.index[.field]``; an only item counts as index 0."""
+    name, index, *inner = path.split(".")
+    listed = raw[name] if isinstance(raw[name], list) else [raw[name]]
+    item = listed[int(index)]
+    return item[inner[0]] if inner else item
+
+
+def _getter(table: Table) -> Callable[[Document], Row]:
+    """A function from a normalised (sub-)document to the values of the columns that have a path."""
+    paths = [column.info["path"] for column in staged_columns(table) if "path" in column.info]
+    inner = [path.removeprefix("operation.") for path in paths if path.startswith("operation.")]
+    outer = [path for path in paths if not path.startswith("operation.")]
+    if not inner:
+        return _fields(outer)
+    get_outer, get_inner = _fields(outer), _fields(inner)
+    order = itemgetter(
+        *(
+            len(outer) + inner.index(path.removeprefix("operation."))
+            if path not in outer
+            else outer.index(path)
+            for path in paths
+        )
+    )
+    return lambda document: order(get_outer(document) + get_inner(document["operation"]))
+
+
+def _fields(names: list[str]) -> Callable[[Document], Row]:
+    all_of = itemgetter(*names)
+
+    def get(document: Document) -> Row:
+        try:
+            row: Row = all_of(document)
+        except KeyError:  # Cerberus leaves missing fields out
+            row = tuple([document.get(name) for name in names])
+        return row
+
+    return get
+
+
+def staged_columns(table: Table) -> Iterator[Any]:
+    """The columns of ``table`` that are staged with each row, in order."""
+    staged = tables.STAGED[table.name].columns
+    return (column for column in table.columns if column.name in staged)
+
+
+_parcela = _getter(tables.parcelas)
+_SCHEDULE_IS_THE_TABLE = [*PARCELA] == [column.info.get("path") for column in staged_columns(tables.parcelas)]
+_cet = _getter(tables.detalhamento_cet)
+_operation = _getter(tables.operacoes)
+_client_fields = _getter(tables.clientes)
+_identity = _getter(tables.identidades)
+_address = _getter(tables.enderecos)
+_account = _getter(tables.dados_bancarios)
+
+
+def _client(document: Document) -> Row:
+    name, person, *rest = _client_fields(document)
+    return (name, person, document["taxId"], *rest)
+
+
+def _identities(document: Document, rows: Rows) -> list[Row]:
+    tax_id = document["taxId"]
+    found: list[Row] = [("CPF" if len(tax_id) == 11 else "CNPJ", tax_id, None, None)]
+    for index, item in _items(document, "identity"):
+        if len(found) == 1 and item.get("number") is not None:
+            found.append(("RG", *_identity(item)))
+        elif any(_identity(item)):
+            rows.left_out.append((f"identity.{index}", None))
+    return found
+
+
+def _addresses(document: Document, rows: Rows) -> list[Row]:
+    usual = "residencial" if document["type"] == "PF" else "comercial"
+    found: dict[str, Row] = {}
+    for index, item in _items(document, "address"):
+        path = f"address.{index}"
+        said = item.get("type")
+        kind = _ADDRESS_KINDS.get((said or usual).lower(), usual)
+        zip_code, *rest = _address(item)
+        if zip_code is None and not any(rest):
+            continue
+        if kind in found:
+            rows.left_out.append((path, None))
+            continue
+        if said and said.lower() not in _ADDRESS_KINDS:
+            rows.left_out.append((f"{path}.type", None))
+        if zip_code is not None and not values.is_zip_code(zip_code):
+            rows.left_out.append((f"{path}.zipCode", "cep_invalido"))
+            zip_code = None
+        found[kind] = (kind, zip_code, *rest)
+    return list(found.values())
+
+
+def _contacts(document: Document) -> list[Row]:
+    contacts = document.get("contacts") or {}
+    found = [
+        (kind, value)
+        for kind, name in (("email", "email"), ("telefone", "phone"))
+        for value in contacts.get(name) or ()
+        if value is not None
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _accounts(document: Document, rows: Rows) -> list[Row]:
+    found: dict[Row, None] = {}
+    for index, item in _items(document, "bankData"):
+        account = _account(item)
+        if None not in account:
+            found[account] = None
+        elif any(account):
+            rows.left_out.append((f"bankData.{index}", "conta_incompleta"))
+    return list(found)
+
+
+def _items(document: Document, name: str) -> Iterator[tuple[int, Document]]:
+    """(index, item) of a list field, null items left out."""
+    listed = document.get(name) or ()
+    return ((index, item) for index, item in enumerate(listed) if item is not None)

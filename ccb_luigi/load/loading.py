@@ -1,0 +1,390 @@
+"""From staging into the eight tables: set-based SQL, derived from ``tables``.
+
+Every function works on one batch (``lote``) inside the caller's transaction. Loads of one table never
+run side by side (the caller holds the table's lock), so that looking and writing can be two steps.
+
+"Newest" is always (``atualizado_em``, ``mongo_id``), compared by bytes. A row that would stay as it is
+isn't touched: no dead row, no new ``xmin``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, text
+
+from ccb_luigi import tables
+from ccb_luigi.database.postgres import lock
+from ccb_luigi.load import situacao
+
+REMOVAL_LOCK = "remocao de operacoes"
+"""Held shared while children of contracts are written, alone while contracts are removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Rows that a load inserted, rewrote and removed."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    @property
+    def total(self) -> int:
+        """Rows that were touched at all."""
+        return self.inserted + self.updated + self.deleted
+
+
+def load(connection: Connection, table: Table, batch: int) -> Written:
+    """Brings the batch's rows of ``table`` from staging into it."""
+    if table is tables.clientes:
+        return _load_clients(connection, batch)
+    if table is tables.operacoes:
+        return _load_contracts(connection, batch)
+    if tables.operacoes in tables.parents(table):
+        lock(connection, REMOVAL_LOCK, shared=True)
+    return _replace(connection, table, tables.owner(table), batch)
+
+
+def intact_rows(connection: Connection, table: Table, batch: int) -> int:
+    """How many rows of ``table`` are of the batch's intact documents, of which nothing is staged.
+
+    A client's rows are of the newest document that names the client, and of no other.
+    """
+    owner = tables.owner(table)
+    found = connection.execute(
+        text(f"""
+            SELECT count(*) FROM ({_OWNERS[owner]} AND k.situacao = 'intacto') d
+            JOIN {table.fullname} t USING ({owner})
+        """),
+        {"lote": batch},
+    )
+    return int(found.scalar_one())
+
+
+def duplicates(connection: Connection, batch: int) -> list[str]:
+    """``mongo_id`` of the batch's documents whose ``ccbCode`` a newer document has."""
+    found = connection.execute(
+        text("SELECT mongo_id FROM staging.contratos WHERE lote = :lote AND situacao = 'duplicado'"),
+        {"lote": batch},
+    )
+    return list(found.scalars())
+
+
+def displaced(connection: Connection, batch: int) -> list[str]:
+    """``mongo_id`` of the documents that have a row now and lose it to one of the batch.
+
+    To be called after ``classify`` and before ``load``.
+    """
+    found = connection.execute(
+        text("""
+            SELECT o.mongo_id
+            FROM staging.contratos k JOIN operacoes o ON o.ccb_code = k.ccb_code
+            WHERE k.lote = :lote AND k.situacao IS NULL AND o.mongo_id <> k.mongo_id
+        """),
+        {"lote": batch},
+    )
+    return list(found.scalars())
+
+
+def classify(connection: Connection, batch: int) -> list[str]:
+    """Marks what will not be loaded, and takes away the rows of contracts whose code changed.
+
+    Returns the codes that were vacated so.
+
+    ``obsoleto``: a newer version of the same document is in the table. ``duplicado``: another, newer
+    document has the ``ccbCode``, and isn't gone from the source.
+    """
+    values = {"lote": batch}
+    connection.execute(text(_MARK_STALE), values)
+    vacated: list[str] = []
+    if connection.execute(text(_COUNT_OLD_CODES), values).scalar():
+        lock(connection, REMOVAL_LOCK)
+        vacated = list(connection.execute(text(_FORGET_OLD_CODES), values).scalars())
+    connection.execute(text(_MARK_DUPLICATES_HERE), values)
+    connection.execute(text(_MARK_DUPLICATES_THERE), values)
+    return vacated
+
+
+_MARK_STALE = """
+    UPDATE staging.contratos k SET situacao = 'obsoleto'
+    FROM operacoes o
+    WHERE k.lote = :lote AND o.mongo_id = k.mongo_id AND o.atualizado_em > k.atualizado_em
+"""
+
+_OLD_CODES = """
+    FROM staging.contratos k
+    WHERE k.lote = :lote AND k.situacao IS NULL
+      AND o.mongo_id = k.mongo_id AND o.ccb_code <> k.ccb_code
+"""
+
+# Counted, not EXISTS: that asks for a plan that is fast if there is one, and endless if there is none.
+_COUNT_OLD_CODES = f"SELECT count(*) FROM operacoes o WHERE EXISTS (SELECT {_OLD_CODES})"
+
+_FORGET_OLD_CODES = f"DELETE FROM operacoes o WHERE EXISTS (SELECT {_OLD_CODES}) RETURNING o.ccb_code"
+
+# Two statements, since an OR of two EXISTS can't be a join.
+_MARK_DUPLICATES_HERE = """
+    UPDATE staging.contratos k SET situacao = 'duplicado'
+    WHERE k.lote = :lote AND k.situacao IS NULL
+      AND EXISTS (SELECT FROM staging.contratos r
+                  WHERE r.lote = :lote AND r.situacao IS NULL AND r.ccb_code = k.ccb_code
+                    AND (r.atualizado_em, r.mongo_id) > (k.atualizado_em, k.mongo_id))
+"""
+
+_MARK_DUPLICATES_THERE = """
+    UPDATE staging.contratos k SET situacao = 'duplicado'
+    FROM operacoes o
+    WHERE k.lote = :lote AND k.situacao IS NULL AND o.ccb_code = k.ccb_code AND o.mongo_id <> k.mongo_id
+      AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id) AND o.excluido_em IS NULL
+"""
+
+# Documents whose version is the one that the table has now: only they may write its children.
+_OWNERS = {
+    "client_id": """
+        SELECT k.doc, c.client_id
+        FROM staging.contratos k JOIN clientes c
+          ON c.client_id = k.client_id AND c.mongo_id = k.mongo_id AND c.atualizado_em = k.atualizado_em
+        WHERE k.lote = :lote
+    """,
+    "ccb_code": """
+        SELECT k.doc, o.ccb_code
+        FROM staging.contratos k JOIN operacoes o
+          ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
+        WHERE k.lote = :lote
+    """,
+}
+
+_OF_DOCUMENT = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em"})
+
+
+def _replace(connection: Connection, table: Table, owner: str, batch: int) -> Written:
+    """Children as a set: what the owner's document doesn't have goes, what differs is rewritten.
+
+    Owners without any row in the table get theirs straight from staging; for the others both sides
+    are compared whole, and only the differences are touched.
+    """
+    names = _names(table)
+    key = [column.name for column in table.primary_key]
+    rest = [name for name in names if name not in key]
+    staged = ", ".join(f"d.{name}" if name == owner else f"s.{name}" for name in names)
+    of_batch = f"""
+        FROM dono d JOIN {tables.STAGED[table.name].fullname} s ON s.lote = :lote AND s.doc = d.doc
+    """
+    with (
+        _temporary(
+            connection,
+            "dono",
+            f"""SELECT d.*, NOT EXISTS (SELECT FROM {table.fullname} t WHERE t.{owner} = d.{owner}) AS novo
+                FROM ({_OWNERS[owner]} AND k.situacao IS DISTINCT FROM 'intacto') d""",
+            batch,
+            ["doc", owner, "novo"],
+        ),
+        _temporary(
+            connection,
+            "mudanca",
+            f"""
+            SELECT {", ".join(f"coalesce(n.{name}, t.{name}) AS {name}" for name in key)},
+                   {"".join(f"n.{name}, " for name in rest)}
+                   CASE WHEN n.{owner} IS NULL THEN 'D' WHEN t.{owner} IS NULL THEN 'I' ELSE 'U' END AS acao
+            FROM (SELECT t.* FROM {table.fullname} t JOIN dono d USING ({owner}) WHERE NOT d.novo) t
+            FULL JOIN (SELECT {staged} {of_batch} WHERE NOT d.novo) n
+                   ON {_match(key)}
+            WHERE ({_columns("t", names)}) IS DISTINCT FROM ({_columns("n", names)})
+            """,
+            batch,
+            [*key, "acao"],
+        ),
+    ):
+        written = _apply(connection, table, key)
+        new = connection.execute(
+            # In the order of the keys: each page of an index, and each contract's lock, is met once.
+            text(f"""
+                INSERT INTO {table.fullname} ({", ".join(names)})
+                SELECT {staged} {of_batch} WHERE d.novo ORDER BY d.{owner}
+            """),
+            {"lote": batch},
+        ).rowcount
+        if owner == "ccb_code" and new + written.total:
+            connection.execute(text(_MARK_CHANGED.format(of_batch=of_batch)), {"lote": batch})
+    return Written(written.inserted + new, written.updated, written.deleted)
+
+
+# A contract whose own row stayed but whose children changed did change.
+_MARK_CHANGED = """
+    UPDATE staging.contratos k SET situacao = 'alterado'
+    WHERE k.lote = :lote AND (k.situacao = 'igual' OR k.situacao IS NULL)
+      AND k.ccb_code IN (SELECT ccb_code FROM mudanca UNION SELECT d.ccb_code {of_batch} WHERE d.novo)
+"""
+
+
+def _upsert(connection: Connection, table: Table, documents: str, guard: str, batch: int) -> Written:
+    """The rows of ``documents`` (a query of their numbers) that are new, or differ and pass the guard."""
+    (key,) = (column.name for column in table.primary_key)
+    names = _names(table)
+    differs = f"({_columns('t', names)}) IS DISTINCT FROM ({_columns('n', names)})"
+    if "excluido_em" in table.columns:  # it is in the source, so it isn't gone
+        differs = f"({differs} OR t.excluido_em IS NOT NULL)"
+    staged = _staged(table)
+    changes = f"""
+        SELECT n.doc, n.{key}, CASE WHEN t.{key} IS NULL THEN 'I' WHEN {differs} THEN 'U' ELSE '=' END AS acao
+        FROM ({documents}) d JOIN ({staged}) n USING (doc) LEFT JOIN {table.fullname} t USING ({key})
+        WHERE t.{key} IS NULL OR ({guard})
+    """
+    with _temporary(connection, "mudanca", changes, batch, ["doc", key, "acao"]):
+        # Only what is to be done is put aside: the rows are as wide as a contract.
+        rows = f"(SELECT m.acao, n.* FROM mudanca m JOIN ({staged}) n USING (doc))"
+        written = _apply(connection, table, [key], rows, batch)
+        if table is tables.operacoes:
+            connection.execute(text(_MARK_OUTCOME), {"lote": batch})
+            connection.execute(text("SELECT staging.analisar('contratos')"))
+    return written
+
+
+_MARK_OUTCOME = """
+    UPDATE staging.contratos k
+    SET situacao = CASE m.acao WHEN 'I' THEN 'novo' WHEN 'U' THEN 'alterado' ELSE 'igual' END
+    FROM mudanca m
+    WHERE k.lote = :lote AND k.situacao IS NULL AND k.doc = m.doc
+"""
+
+
+def _apply(
+    connection: Connection, table: Table, key: list[str], changes: str = "mudanca", batch: int = 0
+) -> Written:
+    """Brings ``changes`` (rows, and in ``acao`` what is to be done with each) into ``table``."""
+    names = _names(table)
+    rest = [name for name in names if name not in key]
+    assign = [f"{name} = n.{name}" for name in rest]
+    if "carregado_em" in table.columns:
+        assign.append("carregado_em = now()")
+    if "excluido_em" in table.columns:
+        assign.append("excluido_em = NULL")
+    of_batch = {"lote": batch}
+    deleted = connection.execute(
+        text(f"DELETE FROM {table.fullname} t USING {changes} n WHERE n.acao = 'D' AND {_match(key)}"),
+        of_batch,
+    ).rowcount
+    updated = 0
+    if assign:
+        updated = connection.execute(
+            text(f"""
+                UPDATE {table.fullname} t SET {", ".join(assign)} FROM {changes} n
+                WHERE n.acao = 'U' AND {_match(key)}
+            """),
+            of_batch,
+        ).rowcount
+    inserted = connection.execute(
+        text(f"""
+            INSERT INTO {table.fullname} ({", ".join(names)})
+            SELECT {", ".join(names)} FROM {changes} n WHERE n.acao = 'I'
+        """),
+        of_batch,
+    ).rowcount
+    return Written(inserted, updated, deleted)
+
+
+@contextmanager
+def _temporary(
+    connection: Connection, name: str, query: str, batch: int, joined_by: list[str]
+) -> Iterator[None]:
+    """The query's result as a table with statistics: joins with it get sound plans, whatever its size.
+
+    (As a common table expression it would have none, and "one row, probably" makes nested loops of
+    twenty thousand times twenty thousand.)
+    """
+    connection.execute(text(f"CREATE TEMP TABLE {name} ON COMMIT DROP AS {query}"), {"lote": batch})
+    connection.execute(text(f"ANALYZE {name} ({', '.join(joined_by)})"))
+    yield
+    connection.execute(text(f"DROP TABLE {name}"))
+
+
+def _columns(alias: str, names: list[str]) -> str:
+    return ", ".join(f"{alias}.{name}" for name in names)
+
+
+def _match(key: list[str]) -> str:
+    return " AND ".join(f"t.{name} = n.{name}" for name in key)
+
+
+def _names(table: Table) -> list[str]:
+    """All columns but the ones that the database and the sweep fill."""
+    return [c.name for c in table.columns if c.name not in ("carregado_em", "excluido_em")]
+
+
+def _staged(table: Table) -> str:
+    """The columns of a table with one row per document, from staging, and the document's number."""
+    selected = ", ".join(f"{'k' if name in _OF_DOCUMENT else 's'}.{name}" for name in _names(table))
+    return f"""
+        SELECT k.doc, {selected}
+        FROM staging.contratos k
+        JOIN {tables.STAGED[table.name].fullname} s ON s.lote = k.lote AND s.doc = k.doc
+        WHERE k.lote = :lote
+    """
+
+
+def _load_clients(connection: Connection, batch: int) -> Written:
+    """Of the documents that name a client the newest counts, here and against the table."""
+    newest_here = """
+        SELECT DISTINCT ON (client_id) doc FROM staging.contratos
+        WHERE lote = :lote AND situacao IS DISTINCT FROM 'intacto'
+        ORDER BY client_id, atualizado_em DESC, mongo_id DESC
+    """
+    not_older = "(n.atualizado_em, n.mongo_id) >= (t.atualizado_em, t.mongo_id)"
+    return _upsert(connection, tables.clientes, newest_here, not_older, batch)
+
+
+def _load_contracts(connection: Connection, batch: int) -> Written:
+    """Writes what ``classify`` left, notes what came of each document, and replaces the findings."""
+    left = "SELECT doc FROM staging.contratos WHERE lote = :lote AND situacao IS NULL"
+    written = _upsert(connection, tables.operacoes, left, "true", batch)
+    connection.execute(text(_REMOVE_FINDINGS), {"lote": batch})
+    connection.execute(text(_ADD_FINDINGS), {"lote": batch})
+    return written
+
+
+_LOADED_FINDINGS = f"""
+    SELECT k.ccb_code, s.codigo, s.campo, k.mongo_id, k.particao
+    FROM staging.contratos k JOIN staging.qualidade s ON s.lote = k.lote AND s.doc = k.doc
+    WHERE k.lote = :lote AND k.{situacao.LOADED}
+"""
+
+_REMOVE_FINDINGS = f"""
+    DELETE FROM controle.qualidade q USING (
+        SELECT q.ccb_code, q.codigo, q.campo, q.mongo_id, q.particao
+        FROM controle.qualidade q JOIN staging.contratos k USING (ccb_code)
+        WHERE k.lote = :lote AND k.situacao IN ('alterado', 'igual')
+        EXCEPT {_LOADED_FINDINGS}
+    ) gone
+    WHERE q.ccb_code = gone.ccb_code AND q.codigo = gone.codigo AND q.campo = gone.campo
+"""
+
+_ADD_FINDINGS = f"""
+    INSERT INTO controle.qualidade (ccb_code, codigo, campo, mongo_id, particao)
+    {_LOADED_FINDINGS} ON CONFLICT DO NOTHING
+"""
+
+
+def discard(connection: Connection, batch: int) -> None:
+    """Takes leftovers of the batch out of staging, without a lock that others would wait for."""
+    for table in tables.STAGING:
+        connection.execute(text(f"DELETE FROM {table.fullname} WHERE lote = :lote"), {"lote": batch})
+
+
+def clear(connection: Connection, batch: int) -> None:
+    """Empties staging of the batch at the end of its migration (TRUNCATE, if nobody else is in it)."""
+    connection.execute(text("SELECT staging.limpar(:lote)"), {"lote": batch})
+
+
+def staged_counts(connection: Connection, batch: int, *names: str) -> dict[str, int]:
+    """Rows of the batch per staging table (all of them, or the named ones)."""
+    chosen: list[Any] = [table for table in tables.STAGING if not names or table.name in names]
+    return {
+        table.name: connection.execute(
+            text(f"SELECT count(*) FROM {table.fullname} WHERE lote = :lote"), {"lote": batch}
+        ).scalar_one()
+        for table in chosen
+    }

@@ -1,0 +1,299 @@
+"""Plans: many dates cut into shards, written down once, so that all workers of all hosts do the same ones.
+
+A plan is open until its dates are marked (``close`` in ``bulk``). The same range asked for again goes on with
+the open plan, also on the next day, when "up to yesterday" means one date more: then what is left is asked
+for anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from ccb_luigi.database import postgres, schema
+from ccb_luigi.documents.shard import Covered, Shard
+from ccb_luigi.load import markers
+from ccb_luigi.settings import Settings
+from ccb_luigi.sources import source
+from ccb_luigi.sources.queries import EVERYTHING
+
+STEP = "fatias"
+"""What a shard's marker says it is of."""
+
+LOCK = "plano"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A row of ``controle.planos``."""
+
+    id: int
+    origem: str
+    fuso: str
+    desde: date | None
+    ate: date
+    feitas: list[date]
+    documentos: int
+    fatias: int
+
+    @property
+    def covered(self) -> Covered:
+        """The dates whose documents it migrates."""
+        return Covered(self.desde, self.ate, frozenset(self.feitas))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a plan is, whoever has done it: shards, documents planned for these, documents read in them."""
+
+    shards: int
+    planned: int
+    read: int
+
+
+def shard_marker(plan: int, number: int) -> str:
+    """``update_id`` of a shard."""
+    return f"fatia:{plan}:{number}"
+
+
+def marker(plan: int) -> str:
+    """``update_id`` of a plan whose dates are marked."""
+    return f"plano:{plan}"
+
+
+def ensure(settings: Settings, since: date | None, until: date, *, larger_than: int = 0) -> Plan | None:
+    """The open plan of this source and range, else a new one; ``None``: nothing is left that would need one.
+
+    A new one is made if more than ``larger_than`` documents lie in the dates that aren't complete. Whoever
+    comes second waits for it.
+    """
+
+    def work(connection: Connection) -> Plan | None:
+        schema.check(connection)
+        postgres.lock(connection, LOCK)
+        with source.opened(settings) as origin:
+            identity = origin.identity()
+            if found := _open(connection, settings, identity, since, until):
+                return found
+            done = complete(connection, since, until)
+            intervals = list(_intervals(settings, since, until, done))
+            if larger_than and not origin.holds_more(intervals, larger_than):
+                return None
+            shards = list(origin.cut(intervals, settings.shard_documents))
+        return _put(connection, settings, identity, since, until, done, shards) if shards else None
+
+    return postgres.of_process(settings).run(work)
+
+
+def ended(settings: Settings, since: date | None, until: date) -> list[date] | None:
+    """The dates of a plan that ended, if they are all complete still and the source can't have changed since.
+
+    Only a dump never changes: asking it for its dates again would mean reading it from end to end.
+    """
+    if not settings.source:
+        return None
+
+    def work(connection: Connection) -> list[date] | None:
+        schema.check(connection)
+        with source.opened(settings) as origin:
+            row = connection.execute(
+                text(f"""
+                    {_PLANS} WHERE {_ASKED_FOR} AND ate = :ate
+                      AND EXISTS (SELECT FROM table_updates WHERE update_id = concat('plano:', id))
+                    ORDER BY id DESC LIMIT 1
+                """),
+                _asked_for(settings, origin.identity(), since, until),
+            ).one_or_none()
+        if row is None:
+            return None
+        marked = dates(connection, row.id)
+        return marked if set(marked) <= set(complete(connection, since, until)) else None
+
+    return postgres.of_process(settings).run(work)
+
+
+def complete(connection: Connection, since: date | None, until: date) -> list[date]:
+    """The dates of the range whose steps are all marked."""
+    found = connection.execute(
+        text("""
+            SELECT particao FROM table_updates
+            WHERE particao BETWEEN coalesce(CAST(:since AS date), '-infinity') AND :until
+              AND target_table = ANY(:steps)
+            GROUP BY particao HAVING count(*) = cardinality(CAST(:steps AS text[])) ORDER BY particao
+        """),
+        {"since": since, "until": until, "steps": list(markers.STEPS)},
+    )
+    return list(found.scalars())
+
+
+def get(connection: Connection, plan: int) -> Plan:
+    """The plan of this number."""
+    return Plan(*connection.execute(text(f"{_PLANS} WHERE id = :id"), {"id": plan}).one())
+
+
+def get_shard(connection: Connection, plan: int, number: int) -> Shard:
+    """One of its shards."""
+    row = connection.execute(
+        text("SELECT documentos, trecho::text FROM controle.fatias WHERE plano = :plan AND numero = :number"),
+        {"plan": plan, "number": number},
+    ).one()
+    return Shard.from_json(*row)
+
+
+def missing(connection: Connection, plan: int) -> list[int]:
+    """The numbers of the shards that aren't done."""
+    found = connection.execute(
+        text("""
+            SELECT numero FROM controle.fatias f
+            WHERE plano = :plan AND NOT EXISTS (
+                SELECT FROM table_updates WHERE update_id = concat('fatia:', plano, ':', numero))
+            ORDER BY numero
+        """),
+        {"plan": plan},
+    )
+    return list(found.scalars())
+
+
+def progress(connection: Connection, plan: int) -> Progress:
+    """How far it is."""
+    row = connection.execute(
+        text(f"SELECT count(*), coalesce(sum(documentos), 0), coalesce(sum(linhas), 0) {_DONE}"),
+        {"plan": plan},
+    ).one()
+    return Progress(*map(int, row))
+
+
+def sums(connection: Connection, plan: int) -> dict[str, dict[str, Decimal]]:
+    """Date → name → sum, over what the markers of its shards hold per date."""
+    found = connection.execute(
+        text(f"""
+            SELECT d.key AS day, n.key AS name, sum(CAST(n.value AS numeric)) AS number
+            FROM (SELECT contagens {_DONE}) marks,
+                 jsonb_each(contagens->'datas') d, jsonb_each_text(d.value) n
+            GROUP BY 1, 2 ORDER BY 1
+        """),
+        {"plan": plan},
+    )
+    days: dict[str, dict[str, Decimal]] = {}
+    for row in found:
+        days.setdefault(row.day, {})[row.name] = row.number
+    return days
+
+
+def listed(connection: Connection, plan: int, name: str) -> list[str]:
+    """What the markers of its shards hold in the list of this name, together."""
+    found = connection.execute(
+        text(f"""
+            SELECT DISTINCT jsonb_array_elements_text(contagens->:name) FROM (SELECT contagens {_DONE}) marks
+            ORDER BY 1
+        """),
+        {"plan": plan, "name": name},
+    )
+    return list(found.scalars())
+
+
+def dates(connection: Connection, plan: int) -> list[date]:
+    """The dates that were marked when it ended; none before."""
+    found = connection.execute(
+        text("SELECT contagens->'datas' FROM table_updates WHERE update_id = :id"), {"id": marker(plan)}
+    ).scalar()
+    return [date.fromisoformat(day) for day in found or ()]
+
+
+def put_marker(connection: Connection, update_id: str, step: str, rows: int, counts: dict[str, Any]) -> None:
+    """Sets the marker of a shard or a plan in the caller's transaction, as ``markers.put`` does a date's."""
+    connection.execute(
+        text("""
+            INSERT INTO table_updates (update_id, target_table, linhas, contagens, segundos)
+            VALUES (:id, :step, :rows, CAST(:counts AS jsonb), extract(epoch FROM clock_timestamp() - now()))
+        """),
+        {"id": update_id, "step": step, "rows": rows, "counts": json.dumps(counts)},
+    )
+
+
+_PLANS = "SELECT id, origem, fuso, desde, ate, feitas, documentos, fatias FROM controle.planos"
+
+_ASKED_FOR = "origem = :origem AND fuso = :fuso AND desde IS NOT DISTINCT FROM CAST(:desde AS date)"
+
+_DONE = """
+    FROM controle.fatias JOIN table_updates ON update_id = concat('fatia:', plano, ':', numero)
+    WHERE plano = :plan
+"""
+
+
+def _open(
+    connection: Connection, settings: Settings, identity: str, since: date | None, until: date
+) -> Plan | None:
+    row = connection.execute(
+        text(f"""
+            {_PLANS} WHERE {_ASKED_FOR} AND ate <= :ate
+              AND NOT EXISTS (SELECT FROM table_updates WHERE update_id = concat('plano:', id))
+            ORDER BY id DESC LIMIT 1
+        """),
+        _asked_for(settings, identity, since, until),
+    ).one_or_none()
+    return Plan(*row) if row else None
+
+
+def _asked_for(settings: Settings, identity: str, since: date | None, until: date) -> dict[str, Any]:
+    return {"origem": identity, "fuso": settings.timezone, "desde": since, "ate": until}
+
+
+def _intervals(
+    settings: Settings, since: date | None, until: date, done: Iterable[date]
+) -> Iterable[tuple[datetime, datetime]]:
+    """What lies between the dates that are done."""
+    here = settings.bounds(since)[0] if since else EVERYTHING[0]
+    for day in done:
+        start, end = settings.bounds(day)
+        if here < start:
+            yield here, start
+        here = max(here, end)
+    end = min(settings.bounds(until)[1], EVERYTHING[1])
+    if here < end:
+        yield here, end
+
+
+def _put(
+    connection: Connection,
+    settings: Settings,
+    identity: str,
+    since: date | None,
+    until: date,
+    done: list[date],
+    shards: list[Shard],
+) -> Plan:
+    values: dict[str, Any] = {
+        "origem": identity,
+        "fuso": settings.timezone,
+        "desde": since,
+        "ate": until,
+        "feitas": done,
+        "documentos": sum(shard.documents for shard in shards),
+        "fatias": len(shards),
+    }
+    number = connection.execute(
+        text("""
+            INSERT INTO controle.planos (origem, fuso, desde, ate, feitas, documentos, fatias)
+            VALUES (:origem, :fuso, :desde, :ate, CAST(:feitas AS date[]), :documentos, :fatias)
+            RETURNING id
+        """),
+        values,
+    ).scalar_one()
+    connection.execute(
+        text("""
+            INSERT INTO controle.fatias (plano, numero, documentos, trecho)
+            VALUES (:plan, :number, :documents, CAST(:extent AS jsonb))
+        """),
+        [
+            {"plan": number, "number": n, "documents": shard.documents, "extent": shard.to_json()}
+            for n, shard in enumerate(shards, 1)
+        ],
+    )
+    return Plan(number, **values)

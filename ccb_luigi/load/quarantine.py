@@ -1,0 +1,177 @@
+"""The quarantine: one open row per rejected document, with the reasons and the raw bytes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from psycopg2 import Binary
+from psycopg2.extras import execute_values
+from sqlalchemy import Connection, select, text
+
+from ccb_luigi.codes import meaning
+from ccb_luigi.database.postgres import driver_connection
+from ccb_luigi.documents.transform import BY_BYTES, Refused, decode
+from ccb_luigi.documents.values import key
+from ccb_luigi.load import situacao
+from ccb_luigi.tables import quarentena
+
+PAGE = 100
+
+_PUT = """
+    INSERT INTO controle.quarentena AS q (mongo_id, particao, codigos, erros, documento, sha256)
+    VALUES %s
+    ON CONFLICT (mongo_id) WHERE resolvido_em IS NULL DO UPDATE SET
+        particao = excluded.particao, codigos = excluded.codigos, erros = excluded.erros,
+        documento = excluded.documento, sha256 = excluded.sha256,
+        ultima_vez = now(), tentativas = q.tentativas + 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An open row of the quarantine, without the document."""
+
+    mongo_id: str
+    particao: date | None
+    codigos: list[str]
+    erros: dict[str, list[str]]
+    primeira_vez: datetime
+    ultima_vez: datetime
+    tentativas: int
+
+
+def places(entries: Iterable[Entry]) -> list[tuple[str, str, int]]:
+    """(code, field, in how many documents), the most first; the rows of a list are one field (``*``)."""
+    found: Counter[tuple[str, str]] = Counter()
+    for entry in entries:
+        found.update(
+            {
+                (message.partition(":")[0], re.sub(r"\.\d+(?=\.|$)", ".*", path))
+                for path, messages in entry.erros.items()
+                for message in messages
+            }
+        )
+    return [(*place, count) for place, count in sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))]
+
+
+def put(connection: Connection, refused: Iterable[Refused], partition: date) -> None:
+    """Opens a row per document, or renews the open one."""
+    by_id = {document.mongo_id: document for document in refused}
+    rows = [
+        (
+            document.mongo_id,
+            partition,
+            document.codes,
+            json.dumps(document.messages),
+            Binary(document.raw) if document.raw else None,
+            document.sha256 if document.raw else None,
+        )
+        for document in by_id.values()
+    ]
+    if rows:
+        with driver_connection(connection).cursor() as cursor:
+            execute_values(cursor, _PUT, rows, page_size=PAGE)
+
+
+def duplicate(mongo_id: str, raw: bytes) -> Refused:
+    """A good document that lost its ``ccbCode`` to a newer one; ``raw`` is empty if it is gone."""
+    code = "ccb_duplicado"
+    return Refused(mongo_id, [code], {"ccbCode": [f"{code}: {meaning(code)}"]}, raw)
+
+
+def close_loaded(connection: Connection, batch: int, read_at: datetime) -> int:
+    """Closes the rows of the documents that the batch loaded; returns how many.
+
+    ``read_at`` is when the batch was read: what was rejected after that is a later version, unless all
+    that it lost was its code, which it has now.
+    """
+    return connection.execute(
+        text(f"""
+            UPDATE controle.quarentena q SET resolvido_em = now()
+            FROM staging.contratos k
+            WHERE k.lote = :lote AND k.{situacao.IN_THE_TABLES}
+              AND q.mongo_id = k.mongo_id AND q.resolvido_em IS NULL
+              AND (q.ultima_vez <= :read_at
+                   OR q.codigos = '{{ccb_duplicado}}' AND q.particao <= k.particao)
+        """),
+        {"lote": batch, "read_at": read_at},
+    ).rowcount
+
+
+def waiting_for(connection: Connection, ccb_codes: Sequence[str]) -> list[str]:
+    """``mongo_id`` of the open duplicates whose document has one of these codes."""
+    wanted = set(ccb_codes)
+    found = connection.execute(
+        text("""
+            SELECT mongo_id, documento FROM controle.quarentena
+            WHERE resolvido_em IS NULL AND 'ccb_duplicado' = ANY(codigos) AND documento IS NOT NULL
+        """)
+    )
+    return [mongo_id for mongo_id, raw in found if key(decode(bytes(raw)).get("ccbCode")) in wanted]
+
+
+def close(connection: Connection, ids: Sequence[str]) -> None:
+    """Closes the rows of these documents, which are gone."""
+    connection.execute(
+        text("""
+            UPDATE controle.quarentena SET resolvido_em = now()
+            WHERE mongo_id = ANY(:ids) AND resolvido_em IS NULL
+        """),
+        {"ids": list(ids)},
+    )
+
+
+def close_gone(connection: Connection, ids: Sequence[str]) -> int:
+    """Closes the rows of documents that this transaction looked for and didn't find; returns how many.
+
+    What was found has been renewed or closed by now. A document that is known by its bytes only can't
+    be looked for.
+    """
+    return connection.execute(
+        text("""
+            UPDATE controle.quarentena SET resolvido_em = now()
+            WHERE mongo_id = ANY(:ids) AND resolvido_em IS NULL AND ultima_vez < now()
+        """),
+        {"ids": [name for name in ids if not name.startswith(BY_BYTES)]},
+    ).rowcount
+
+
+def purge(connection: Connection, days: int) -> int:
+    """Removes the rows that were closed more than ``days`` days ago, with their documents; how many.
+
+    Open rows stay, however old: each stands for a contract that isn't in the tables.
+    """
+    return connection.execute(
+        text("DELETE FROM controle.quarentena WHERE resolvido_em < now() - make_interval(days => :days)"),
+        {"days": days},
+    ).rowcount
+
+
+def open_entries(
+    connection: Connection, partition: date | None = None, mongo_id: str | None = None
+) -> list[Entry]:
+    """The open rows, oldest first."""
+    names = list(Entry.__dataclass_fields__)
+    query = select(*(quarentena.c[name] for name in names)).where(quarentena.c.resolvido_em.is_(None))
+    if partition is not None:
+        query = query.where(quarentena.c.particao == partition)
+    if mongo_id is not None:
+        query = query.where(quarentena.c.mongo_id == mongo_id)
+    ordered = query.order_by(quarentena.c.primeira_vez, quarentena.c.mongo_id)
+    return [Entry(**row._mapping) for row in connection.execute(ordered)]
+
+
+def raw_document(connection: Connection, mongo_id: str) -> bytes | None:
+    """The bytes of an open row's document."""
+    found: Any = connection.execute(
+        select(quarentena.c.documento)
+        .where(quarentena.c.mongo_id == mongo_id)
+        .where(quarentena.c.resolvido_em.is_(None))
+    ).scalar()
+    return bytes(found) if found is not None else None

@@ -1,0 +1,128 @@
+"""From documents to staging, block by block, so that memory is flat whatever the number of documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+
+from sqlalchemy import Connection, text
+
+from ccb_luigi import tables
+from ccb_luigi.database import postgres
+from ccb_luigi.documents.block import DOCUMENTS, VERSION, Rendered, Task, blocks, render
+from ccb_luigi.load import parallel, quarantine
+from ccb_luigi.load.versions import Known
+
+Progress = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What an extraction read and staged; ``esquecidos``, of erased clients, aren't among ``lidos``.
+
+    ``por_data``: date → documents read and rejected, of batches of several dates.
+    """
+
+    lidos: int = 0
+    intactos: int = 0
+    quarentena: int = 0
+    esquecidos: int = 0
+    por_codigo: dict[str, int] = field(default_factory=dict)
+    staging: dict[str, int] = field(default_factory=dict)
+    por_data: dict[str, list[int]] = field(default_factory=dict)
+
+    def most_frequent(self, number: int) -> list[tuple[str, int]]:
+        """The codes that most documents were rejected for."""
+        return sorted(self.por_codigo.items(), key=lambda pair: -pair[1])[:number]
+
+    def add(self, block: Rendered) -> None:
+        """Takes a block's counts in."""
+        self.lidos += block.read
+        self.quarentena += len(block.refused)
+        self.esquecidos += block.forgotten
+        for _, document in block.refused:
+            for code in document.codes:
+                self.por_codigo[code] = self.por_codigo.get(code, 0) + 1
+        for name, rows in block.counts.items():
+            self.staging[name] = self.staging.get(name, 0) + rows
+
+    def add_dates(self, block: Rendered) -> None:
+        """Takes a block's counts per date in."""
+        for day, number in block.days.items():
+            self.por_data.setdefault(day.isoformat(), [0, 0])[0] += number
+        for day, _ in block.refused:
+            self.por_data[day.isoformat()][1] += 1
+
+
+def stage(
+    connection: Connection,
+    task: Task,
+    documents: Iterable[bytes],
+    *,
+    known: Known | None = None,
+    workers: parallel.Workers | None = None,
+    progress: Progress = lambda _: None,
+) -> Counts:
+    """Judges ``documents`` and fills staging and quarantine with those that belong to the batch.
+
+    What is ``known`` to be intact isn't judged again.
+    """
+    counts = Counts(staging={table.name: 0 for table in tables.STAGING})
+
+    def changed() -> Iterator[tuple[int, list[bytes]]]:
+        for number, block in blocks(documents):
+            intact = known.pass_over(number * DOCUMENTS, block) if known else 0
+            counts.lidos += intact
+            counts.intactos += intact
+            counts.staging[tables.staged_contratos.name] += intact
+            if intact < len(block):
+                yield number, block
+            else:
+                progress(counts.lidos)
+
+    blocks_in_order = parallel.ordered_map(
+        partial(render, task),
+        changed(),
+        workers,
+        let_go=lambda: [postgres.driver_connection(connection).fileno()],
+    )
+    # Closed also when PostgreSQL fails us: its processes would wait for more, and ours for their end.
+    with closing(blocks_in_order) as rendered:
+        for block in rendered:
+            for table in tables.STAGING:
+                if table.name in block.lines:
+                    names = VERSION if table is tables.staged_contratos else None
+                    postgres.copy_lines(connection, table, block.lines[table.name], names)
+            for partition in dict.fromkeys(partition for partition, _ in block.refused):
+                these = (document for other, document in block.refused if other == partition)
+                quarantine.put(connection, these, partition)
+            counts.add(block)
+            if task.day is None:
+                counts.add_dates(block)
+            progress(counts.lidos)
+    _drop_repeated(connection, task.batch, counts)
+    return counts
+
+
+_REPEATED = """
+    SELECT doc, particao FROM (
+        SELECT doc, particao, row_number() OVER (PARTITION BY mongo_id ORDER BY doc DESC) AS n
+        FROM staging.contratos WHERE lote = :lote
+    ) numbered WHERE n > 1
+"""
+
+
+def _drop_repeated(connection: Connection, batch: int, counts: Counts) -> None:
+    """A document that changed while the cursor ran can be met twice: the later reading counts."""
+    found = connection.execute(text(_REPEATED), {"lote": batch}).all()
+    for table in tables.STAGING if found else ():
+        gone = connection.execute(
+            text(f"DELETE FROM {table.fullname} WHERE lote = :lote AND doc = ANY(:docs)"),
+            {"lote": batch, "docs": [row.doc for row in found]},
+        )
+        counts.staging[table.name] -= gone.rowcount
+    counts.lidos -= len(found)
+    for row in found if counts.por_data else ():
+        counts.por_data[row.particao.isoformat()][0] -= 1

@@ -1,0 +1,131 @@
+"""What was loaded from which bytes, so that a rerun passes over documents that can't have changed.
+
+``controle.versoes`` holds, per loaded document, the fingerprint of its bytes and the mark of its rows: how
+many there are in all tables, and the sum of the transactions (``xmin``) that wrote them. A document whose
+fingerprint is the same and whose rows bear the same mark is *intact*: nothing in it has changed, and
+nobody has touched what was made of it. It is neither judged nor rendered nor compared again. Whoever
+changes, adds or removes a row changes the mark, since a later transaction has a higher number; a restored
+database has other marks altogether. All that costs is the comparison that is done anyway without them.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import Connection, Table, text
+
+from ccb_luigi import tables
+from ccb_luigi.documents import fingerprint
+from ccb_luigi.documents.transform import quick_name
+from ccb_luigi.load import situacao
+
+COLUMNS = "mongo_id, particao, ccb_code, client_id, atualizado_em, valor_bruto, soma_prestacoes, impressao"
+
+
+def _rows_of(table: Table) -> str:
+    owner = tables.owner(table)
+    return f"SELECT a.mongo_id, t.xmin FROM alvo a JOIN {table.fullname} t ON t.{owner} = a.{owner}"
+
+
+# Over all tables at once, and `alvo` is never to be materialized: so several processes share the work.
+_MARKS = f"""
+    SELECT mongo_id, count(*) AS linhas, sum(xmin::text::bigint)::bigint AS escritas
+    FROM ({" UNION ALL ".join(map(_rows_of, (*tables.LOADED, tables.qualidade)))}) linha
+    GROUP BY mongo_id
+"""
+
+# In shared memory, of which containers have 64 MB, a large date's hash table would find no room.
+_HASHES_OF_THEIR_OWN = text("SET LOCAL enable_parallel_hash = off")
+
+_LOADED = f"k.lote = :lote AND k.{situacao.LOADED}"
+
+
+def remember(connection: Connection, batch: int) -> None:
+    """Notes what the batch loaded. To be called when its proof holds, in the same transaction."""
+    connection.execute(_HASHES_OF_THEIR_OWN)
+    connection.execute(
+        text(f"""
+            CREATE TEMP TABLE marcas ON COMMIT DROP AS
+            WITH alvo AS NOT MATERIALIZED (
+                SELECT mongo_id, ccb_code, client_id FROM staging.contratos k WHERE {_LOADED}
+            )
+            {_MARKS}
+        """),
+        {"lote": batch},
+    )
+    connection.execute(
+        text(f"""
+            INSERT INTO controle.versoes ({COLUMNS}, linhas, escritas)
+            SELECT {COLUMNS}, m.linhas, m.escritas
+            FROM staging.contratos k JOIN marcas m USING (mongo_id) WHERE {_LOADED}
+            ON CONFLICT (mongo_id) DO UPDATE SET {
+            ", ".join(
+                f"{name} = excluded.{name}" for name in (*COLUMNS.split(", ")[1:], "linhas", "escritas")
+            )
+        }
+        """),
+        {"lote": batch},
+    )
+    connection.execute(text("DROP TABLE marcas"))
+
+
+def forget(connection: Connection, day: date) -> None:
+    """Every document of the date counts as changed."""
+    connection.execute(text("DELETE FROM controle.versoes WHERE particao = :day"), {"day": day})
+
+
+class Known:
+    """The documents of a date whose rows are as they were left."""
+
+    def __init__(self, connection: Connection, batch: int, day: date, rules: bytes) -> None:
+        self._connection = connection
+        self._batch = batch
+        self._rules = rules
+        self._any = self._gather(day)
+
+    def _gather(self, day: date) -> bool:
+        if not self._connection.execute(
+            text("SELECT EXISTS (SELECT FROM controle.versoes WHERE particao = :day)"), {"day": day}
+        ).scalar():
+            return False
+        self._connection.execute(_HASHES_OF_THEIR_OWN)
+        self._connection.execute(
+            text(f"""
+                CREATE TEMP TABLE conhecidos ON COMMIT DROP AS
+                WITH alvo AS NOT MATERIALIZED (SELECT * FROM controle.versoes WHERE particao = :day),
+                     marcas AS ({_MARKS})
+                SELECT alvo.* FROM alvo JOIN marcas USING (mongo_id, linhas, escritas)
+            """),
+            {"day": day},
+        )
+        self._connection.execute(text("CREATE INDEX ON conhecidos (mongo_id)"))
+        self._connection.execute(text("ANALYZE conhecidos"))
+        return True
+
+    def pass_over(self, first: int, documents: list[bytes]) -> int:
+        """Stages the intact documents as such and takes their bytes away; returns how many there were.
+
+        ``first`` is the number of the first of ``documents`` in the batch.
+        """
+        if not self._any:
+            return 0
+        found = self._connection.execute(
+            text(f"""
+                INSERT INTO staging.contratos (lote, doc, {COLUMNS}, situacao)
+                SELECT :lote, d.doc, {COLUMNS}, 'intacto'
+                FROM conhecidos
+                JOIN unnest(CAST(:docs AS integer[]), CAST(:names AS text[]), CAST(:prints AS text[]))
+                     AS d (doc, mongo_id, impressao) USING (mongo_id, impressao)
+                RETURNING doc
+            """),
+            {
+                "lote": self._batch,
+                "docs": [*range(first, first + len(documents))],
+                "names": [quick_name(raw) for raw in documents],
+                "prints": [fingerprint.of(raw, self._rules) for raw in documents],
+            },
+        )
+        intact = found.scalars().all()
+        for doc in intact:
+            documents[doc - first] = b""
+        return len(intact)

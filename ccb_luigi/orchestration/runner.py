@@ -1,0 +1,201 @@
+"""Runs dates through Luigi and says truthfully how it went.
+
+Luigi's own exit status gives false alarms on graphs that several workers share, and no alarm at all
+without ``[retcode]``: what counts here is whether the roots are complete afterwards.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from urllib.parse import urlsplit
+
+import luigi
+from luigi import configuration
+from luigi.rpc import RPCError
+from sqlalchemy import Connection
+
+from ccb_luigi.database import postgres, schema
+from ccb_luigi.errors import PartitionFailed
+from ccb_luigi.load import markers
+from ccb_luigi.load.plan import Plan, Progress, marker, progress
+from ccb_luigi.orchestration.plan_tasks import END, EndPlan
+from ccb_luigi.orchestration.targets import all_done
+from ccb_luigi.orchestration.worker import WorkerFactory
+from ccb_luigi.process import events, stopping
+from ccb_luigi.process.events import Event
+from ccb_luigi.process.stopping import Stopped
+from ccb_luigi.settings import Settings
+from ccb_luigi.tasks import MigrateCCB
+
+log = logging.getLogger(__name__)
+
+TRIES = 5
+"""So often luigid is told of a plan's tasks: it keeps them in memory, and may be restarted in the middle."""
+
+# What makes an unattended run safe, should no luigi.cfg say otherwise.
+_SAFE = {
+    ("worker", "check_complete_on_run"): "true",
+    ("core", "autoload_range"): "false",
+    # What luigid isn't told of counts 1: here it would be one shard at a time.
+    ("resources", "mongo"): "4",
+    ("resources", "postgres"): "8",
+}
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run came to. ``failures`` are the events of failed steps, in order."""
+
+    complete: list[date]
+    incomplete: list[date]
+    failures: list[Event] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 only if every date is complete; else the own one of the first failure that nothing has mended."""
+        if not self.incomplete:
+            return 0
+        left = (e.exit_code for e in self.failures if e.exit_code and e.day in self.incomplete)
+        return next(left, PartitionFailed.exit_code)
+
+
+def run(
+    settings: Settings,
+    days: Sequence[date],
+    *,
+    workers: int,
+    watch: Callable[[Event], None] = lambda _: None,
+) -> Outcome:
+    """Migrates the dates that aren't complete; every one of them is tried, whatever the others do."""
+    postgres.of_process(settings).run(schema.check)
+    wanted = list(days)
+    done = set(all_done(markers.STEPS, wanted))
+    todo = [day for day in wanted if day not in done]
+    outcome = Outcome(complete=[], incomplete=todo)
+
+    def handle(event: Event) -> None:
+        if event.kind == "failed":
+            outcome.failures.append(event)
+        watch(event)
+
+    if todo:
+        with events.listening(handle):
+            _build([MigrateCCB(date=day) for day in todo], settings, workers)
+        if not outcome.failures:
+            for event in _held_back(settings, todo):
+                handle(event)
+    complete = set(all_done(markers.STEPS, wanted))
+    outcome.complete = [day for day in wanted if day in complete]
+    outcome.incomplete = [day for day in wanted if day not in complete]
+    return outcome
+
+
+@dataclass(slots=True)
+class PlanOutcome:
+    """What a run of a plan came to. ``interrupted``: it was asked to end after the shards under way."""
+
+    complete: bool
+    progress: Progress
+    interrupted: bool = False
+    failures: list[Event] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 only if the plan is complete; else the own one of the first failure, or Ctrl-C's."""
+        if self.complete:
+            return 0
+        other = Stopped.exit_code if self.interrupted else PartitionFailed.exit_code
+        return next((event.exit_code for event in self.failures if event.exit_code), other)
+
+
+def run_plan(
+    settings: Settings,
+    plan: Plan,
+    *,
+    workers: int,
+    watch: Callable[[Event], None] = lambda _: None,
+    asked_to_stop: Callable[[], None] = lambda: None,
+) -> PlanOutcome:
+    """Does the shards that aren't done, and ends the plan; other hosts may be at the same."""
+    target = postgres.of_process(settings)
+    failures: list[Event] = []
+
+    def handle(event: Event) -> None:
+        if event.kind == "failed":
+            failures.append(event)
+        watch(event)
+
+    def look(connection: Connection) -> tuple[bool, Progress]:
+        return bool(markers.done(connection, [marker(plan.id)])), progress(connection, plan.id)
+
+    with stopping.gently(asked_to_stop) as gentle, events.listening(handle):
+        # Also with one worker: a task in this process would be what Ctrl-C interrupts.
+        configuration.get_config().set("worker", "force_multiprocessing", "true")
+        for _ in range(TRIES):
+            try:
+                _build([EndPlan(plan=plan.id)], settings, workers)
+            except RPCError:
+                log.warning("luigid does not answer any more: going on without it until it does")
+            complete, done = target.run(look)
+            if complete or gentle.asked or failures or not settings.scheduler_url:
+                break
+        if not (complete or gentle.asked or failures) and settings.scheduler_url:
+            handle(Event("failed", END, message=_HELD_BACK, exit_code=PartitionFailed.exit_code))
+    return PlanOutcome(complete, done, gentle.asked, failures)
+
+
+_HELD_BACK = (
+    "luigid holds it back after failures ([scheduler] disable_persist), or another worker has it;"
+    " without a scheduler_url the command schedules by itself"
+)
+
+
+def _held_back(settings: Settings, days: list[date]) -> list[Event]:
+    """Why dates may be incomplete although no step failed here."""
+    missing = set(days) - set(all_done(markers.STEPS, days))
+    return [
+        Event("failed", "migration", day, message=_HELD_BACK, exit_code=PartitionFailed.exit_code)
+        for day in sorted(missing)
+        if settings.scheduler_url
+    ]
+
+
+def _build(roots: list[luigi.Task], settings: Settings, workers: int) -> None:
+    config = configuration.get_config()
+    config.set("core", "no_configure_logging", "true")  # the command line has done it
+    for (section, name), value in _SAFE.items():
+        if not config.has_option(section, name):
+            config.set(section, name, value)
+    url = _reachable(settings.scheduler_url)
+    if not url:  # nobody else can take a task over, and what a retry may mend has been tried again
+        config.set("worker", "keep_alive", "false")
+        # Nobody can ask a scheduler of our own for metrics, and their library takes a while to import.
+        config.set("scheduler", "metrics_collector", "none")
+    luigi.build(
+        roots,
+        worker_scheduler_factory=WorkerFactory(),
+        workers=workers,
+        local_scheduler=not url,
+        **({"scheduler_url": url} if url else {}),
+        detailed_summary=True,
+    )
+
+
+def _reachable(url: str) -> str:
+    """The central scheduler's address, or nothing if nobody answers there.
+
+    Luigi would wait a minute and give up; the markers keep the run exact without luigid as well.
+    """
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 8082), timeout=3).close()
+    except OSError:
+        log.warning("luigid does not answer at the configured address: running without it")
+        return ""
+    return url

@@ -1,0 +1,344 @@
+"""The sweep: both sides compared by ids and update times, whatever the dates and their markers say.
+
+What is missing or older here is loaded by ``_id``: late commits, clocks that go wrong, times that can't be
+read, a marker without its document. What is gone from the source is marked with ``excluido_em``; no row is
+ever deleted. That something is gone is believed last and least: see ``_compare`` and ``_mark_gone``.
+
+One transaction holds the comparison (see ``seen``), the marks and the sweep's own row. Documents are loaded
+meanwhile in transactions of their own, a thousand at a time, so that no date waits for long. Only what waits
+for the code of a contract that was marked is loaded, and the row written, after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from ccb_luigi import tables
+from ccb_luigi.database import postgres, schema
+from ccb_luigi.documents import forgotten
+from ccb_luigi.documents.block import transform_of
+from ccb_luigi.documents.transform import BY_BYTES
+from ccb_luigi.errors import CcbError, CircuitBroken, NotReconciled, SourceError, SweepRefused
+from ccb_luigi.load import markers, pipeline, quarantine, seen
+from ccb_luigi.settings import Settings
+from ccb_luigi.sources import source
+from ccb_luigi.sources.source import MongoSource
+
+LOCK = "varredura"
+
+FEW = 20
+"""So many contracts may vanish whatever their share ..."""
+
+SMALL_SHARE = 0.005
+"""... and this share of all contracts however many they are, before somebody has to confirm it."""
+
+LAST = 3
+"""Turns of loading: each may free a code that another document waits for. The last only counts."""
+
+Progress = Callable[[str, int, int], None]
+"""(what is being done, how many so far, of how many or 0)"""
+
+
+@dataclass(slots=True)
+class Swept:
+    """What a sweep found and did: a row of ``controle.varreduras``.
+
+    ``sumidos``: contracts that weren't met in the source. ``reaparecidos``: contracts that were marked and
+    are back. ``em_aberto``: documents of the source that are still neither in the tables nor in quarantine.
+    """
+
+    lidos_origem: int = 0
+    contratos_destino: int = 0
+    carregados: int = 0
+    sumidos: int = 0
+    marcados_excluidos: int = 0
+    reaparecidos: int = 0
+    em_aberto: int = 0
+    ainda_em_quarentena: int = 0
+
+
+@dataclass(slots=True)
+class _Sweep:
+    """A sweep under way."""
+
+    settings: Settings
+    connection: Connection
+    origin: MongoSource
+    confirmed: bool
+    progress: Progress
+    started: datetime
+    swept: Swept = field(default_factory=Swept)
+    freed: list[str] = field(default_factory=list)
+    """Documents that wait for the code of a contract that was marked."""
+    problem: CcbError | None = None
+
+    def ask(self, statement: str, **values: Any) -> Any:
+        """The only value of a statement in the sweep's transaction."""
+        return self.connection.execute(text(statement), {"started": self.started, **values}).scalar_one()
+
+    def names(self, statement: str, **values: Any) -> Iterator[list[str]]:
+        """Groups of ``mongo_id``, through a cursor of the server."""
+        found = self.connection.execute(
+            text(statement),
+            {"started": self.started, **values},
+            execution_options={"stream_results": True, "max_row_buffer": seen.GROUP},
+        )
+        return (list(group) for group in found.scalars().partitions(seen.GROUP))
+
+    def migrate(self, ids: list[str]) -> None:
+        """Migrates documents in a transaction of their own."""
+        counts, _ = pipeline.migrate_ids(self.settings, ids)
+        self.swept.carregados += counts.lidos - counts.quarentena
+        self.progress("loaded", self.swept.carregados, 0)
+
+
+def sweep(settings: Settings, *, confirmed: bool = False, progress: Progress = lambda *_: None) -> Swept:
+    """Brings the tables up to the source, and marks what is gone from it.
+
+    ``confirmed``: however many contracts vanished, they did. (An empty source is never believed.)
+
+    Raises:
+        SweepRefused: so much would count as gone that something else is likelier; nothing is marked.
+        NotReconciled, CircuitBroken: documents stay open. All else is done, and stays done.
+    """
+    under_way: list[_Sweep] = []
+
+    def work(connection: Connection) -> _Sweep:
+        postgres.lock(connection, LOCK)
+        started = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        with source.live(settings) as origin:
+            this = _Sweep(settings, connection, origin, confirmed, progress, started)
+            under_way[:] = [this]
+            _compare(this)
+            _load_missing(this)
+            _close_gone(this)
+            _mark_gone(this)
+            if not this.freed:
+                _put(connection, this)
+        return this
+
+    target = postgres.of_process(settings)
+    # Not in the sweep's own transaction: an upgrade that waits for it would keep our loads waiting as well.
+    target.run(schema.check)
+    try:
+        done = target.run(work)
+        if done.freed:
+            for n in range(0, len(done.freed), seen.GROUP):
+                done.migrate(done.freed[n : n + seen.GROUP])
+            target.run(lambda connection: _put(connection, done))
+    except CcbError as error:
+        for this in under_way:
+            this.problem = error
+            with suppress(CcbError):  # the first one is worth more
+                target.run(lambda connection, this=this: _put(connection, this))  # type: ignore[misc]
+        raise
+    if done.problem:
+        raise done.problem
+    return done.swept
+
+
+def _compare(this: _Sweep) -> None:
+    """Notes what the source holds.
+
+    Raises:
+        SweepRefused: the source is empty, or gave fewer documents than it has.
+    """
+    transform = transform_of(this.settings.zone, this.settings.promoted)
+    swept, counted = this.swept, this.origin.count()
+    swept.contratos_destino = this.ask("SELECT count(*) FROM operacoes WHERE excluido_em IS NULL")
+    swept.ainda_em_quarentena = this.ask(_OPEN_REJECTIONS)
+    swept.lidos_origem = seen.note(
+        this.connection,
+        transform,
+        this.origin.versions(),
+        lambda read: this.progress("read", read, max(read, counted)),
+        erased=forgotten.load(this.connection, this.settings),
+    )
+    if not swept.lidos_origem and (swept.contratos_destino or swept.ainda_em_quarentena):
+        raise SweepRefused(
+            "origem_vazia",
+            "the collection is empty and the tables are not: nothing was marked; check CCB_MONGO_URI,"
+            " CCB_MONGO_DATABASE and CCB_MONGO_COLLECTION",
+        )
+    # Counted again, since some may have been deleted while the others were read.
+    if swept.lidos_origem < counted and swept.lidos_origem < (counted := this.origin.count()):
+        raise SweepRefused(
+            "leitura_incompleta",
+            f"{swept.lidos_origem:,} documents were read where MongoDB counts {counted:,}: nothing was loaded"
+            " or marked; run it again",
+        )
+
+
+_OPEN_REJECTIONS = "SELECT count(*) FROM controle.quarentena WHERE resolvido_em IS NULL"
+
+
+def _load_missing(this: _Sweep) -> None:
+    """Migrates what is missing or older here, as long as that changes anything; notes what stays open."""
+    transform = transform_of(this.settings.zone, this.settings.promoted)
+    held = _held_dates(this)
+    for turn in range(LAST + 1):
+        found, left = False, list[seen.Open]()
+        groups = seen.unsettled(this.connection, this.origin, transform, held=held, again=turn > 0)
+        for group in groups:
+            found = True
+            if turn == LAST:
+                left += group
+            else:
+                this.migrate([each.mongo_id for each in group])
+        if not found:
+            break
+    _note_open(this, held, left + seen.nameless(this.connection, transform))
+
+
+def _note_open(this: _Sweep, held: list[date], left: list[seen.Open]) -> None:
+    zone = this.settings.zone.key
+    waiting = this.ask(_HELD, zone=zone, held=held) if held else 0
+    this.swept.em_aberto = len(left) + waiting
+    if waiting:
+        this.problem = CircuitBroken(
+            f"{waiting:,} documents wait for {_list(held)}, whose extraction failed with too many rejections;"
+            f" see `ccb-luigi quarantine list --date {held[0]}`"
+        )
+    elif left:
+        days = sorted({each.day for each in left if each.day})
+        this.problem = NotReconciled(
+            f"{len(left):,} documents of MongoDB are neither in the tables nor in quarantine;"
+            f" `ccb-luigi rerun --date D` reads their dates again{': ' + _list(days) if days else ''}"
+        )
+
+
+def _held_dates(this: _Sweep) -> list[date]:
+    """Dates that the circuit breaker keeps out of the tables: the sweep doesn't bring them in by a back door.
+
+    They were never extracted, and have more open rejections than any date may have without question.
+    """
+    if this.settings.max_rejected_share >= 1:
+        return []
+    found = this.connection.execute(
+        text("""
+            SELECT particao FROM controle.quarentena q WHERE resolvido_em IS NULL
+              AND NOT EXISTS (SELECT FROM table_updates WHERE update_id = :step || ':' || q.particao)
+            GROUP BY particao HAVING count(*) > :few ORDER BY particao
+        """),
+        {"step": markers.EXTRACTION, "few": pipeline.BREAKER_MINIMUM},
+    )
+    return list(found.scalars())
+
+
+_HELD = """
+    SELECT count(*) FROM vistos v
+    WHERE CAST(v.momento AT TIME ZONE :zone AS date) = ANY(:held)
+      AND NOT EXISTS (SELECT FROM operacoes o
+                      WHERE o.mongo_id = v.mongo_id AND o.atualizado_em >= v.momento)
+      AND NOT EXISTS (SELECT FROM controle.quarentena q
+                      WHERE q.mongo_id = v.mongo_id AND q.resolvido_em IS NULL)
+"""
+
+
+def _close_gone(this: _Sweep) -> None:
+    """Closes the open rejections of documents that are gone; each is looked up again before."""
+    for group in this.names(_GONE_REJECTIONS, nameless=f"{BY_BYTES}%"):
+        this.migrate(group)
+
+
+# A document that is known by its bytes alone can't be looked up.
+_GONE_REJECTIONS = """
+    SELECT q.mongo_id FROM controle.quarentena q
+    WHERE q.resolvido_em IS NULL AND q.mongo_id NOT LIKE :nameless
+      AND NOT EXISTS (SELECT FROM vistos v WHERE v.mongo_id = q.mongo_id)
+    ORDER BY q.mongo_id
+"""
+
+
+def _mark_gone(this: _Sweep) -> None:
+    """Marks contracts whose document is gone, and takes the mark from those whose document is back.
+
+    Only what had been loaded when the sweep began can be gone, and each is looked up again before it's
+    marked.
+
+    Raises:
+        SweepRefused: too many vanished, and nobody confirmed it.
+    """
+    swept = this.swept
+    swept.sumidos = this.ask(f"SELECT count(*) {_GONE}")
+    if swept.sumidos > max(FEW, SMALL_SHARE * swept.contratos_destino) and not this.confirmed:
+        raise SweepRefused(
+            "muitos_sumidos",
+            f"{swept.sumidos:,} of {swept.contratos_destino:,} contracts are no longer in MongoDB: none was"
+            " marked; if they were deleted on purpose, `ccb-luigi sweep --confirm`",
+        )
+    postgres.lock(this.connection, pipeline.table_lock(tables.operacoes))
+    swept.reaparecidos = this.connection.execute(text(_UNMARK)).rowcount
+    codes: list[str] = []
+    for group in this.names(f"SELECT o.mongo_id {_GONE} ORDER BY o.mongo_id"):
+        there = this.origin.still_there(group)
+        gone = [name for name in group if name not in there]
+        marked = this.connection.execute(text(_MARK), {"started": this.started, "gone": gone})
+        codes += marked.scalars()
+        swept.marcados_excluidos = len(codes)
+        this.progress("marked", swept.marcados_excluidos, swept.sumidos)
+    if codes:
+        this.freed = quarantine.waiting_for(this.connection, codes)
+
+
+_GONE = """
+    FROM operacoes o
+    WHERE o.excluido_em IS NULL AND o.carregado_em < :started
+      AND NOT EXISTS (SELECT FROM vistos v WHERE v.mongo_id = o.mongo_id)
+"""
+
+_MARK = """
+    UPDATE operacoes SET excluido_em = clock_timestamp()
+    WHERE mongo_id = ANY(:gone) AND excluido_em IS NULL AND carregado_em < :started
+    RETURNING ccb_code
+"""
+
+# Loading has done so already, but for a document that came back older than it had been (after a restore).
+_UNMARK = """
+    UPDATE operacoes o SET excluido_em = NULL
+    WHERE o.excluido_em IS NOT NULL AND EXISTS (SELECT FROM vistos v WHERE v.mongo_id = o.mongo_id)
+"""
+
+
+def _put(connection: Connection, this: _Sweep) -> None:
+    """Writes the sweep's row."""
+    this.swept.ainda_em_quarentena = connection.execute(text(_OPEN_REJECTIONS)).scalar_one()
+    names = list(asdict(this.swept))
+    connection.execute(
+        text(f"""
+            INSERT INTO controle.varreduras (iniciada_em, terminada_em, {", ".join(names)}, ok, motivo)
+            VALUES (:started, clock_timestamp(), {", ".join(f":{name}" for name in names)}, :ok, :reason)
+        """),
+        {
+            "started": this.started,
+            "ok": this.problem is None,
+            "reason": _reason(this.problem),
+            **asdict(this.swept),
+        },
+    )
+
+
+_REASONS: list[tuple[type[CcbError], str]] = [
+    (SourceError, "origem_ilegivel"),
+    (CircuitBroken, "disjuntor"),
+    (NotReconciled, "em_aberto"),
+    (CcbError, "falhou"),
+]
+
+
+def _reason(problem: CcbError | None) -> str | None:
+    if problem is None:
+        return None
+    if isinstance(problem, SweepRefused):
+        return problem.reason
+    return next(reason for kind, reason in _REASONS if isinstance(problem, kind))
+
+
+def _list(days: list[date]) -> str:
+    return ", ".join(map(str, days[:5])) + (" ..." if len(days) > 5 else "")

@@ -1,0 +1,239 @@
+"""The source as a file: what ``mongodump`` writes for one collection, plain or gzipped.
+
+The format is nothing but BSON documents, one after the other.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import hashlib
+import os
+import shutil
+import struct
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, Protocol, TypeGuard
+
+from bson.errors import InvalidBSON
+
+from ccb_luigi.documents.contract import Document
+from ccb_luigi.documents.shard import Shard
+from ccb_luigi.documents.transform import BY_BYTES, FIRST, LAST, decode, name_of, quick_name
+from ccb_luigi.errors import ConfigurationError, SourceError
+
+LARGEST = 48 << 20
+"""Bytes of a document: the server takes 16 MiB, its own internal ones are a little larger."""
+
+_BLOCK = 1 << 20
+_END = 1 << 16
+
+
+class _Reader(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class DumpSource:
+    """A dump of the collection. It is read from end to end for every date: it has no index.
+
+    A shard is a range of its bytes. For that a gzipped dump is unpacked, once per command, into a file in
+    TMPDIR without a name: nothing stays behind.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise ConfigurationError(f"CCB_SOURCE: there is no file {path}")
+        self.path = path
+        self._stored: IO[bytes] | None = None
+        self._size = 0
+
+    def documents(self, start: datetime, end: datetime) -> Iterator[bytes]:
+        """All documents: whoever asks for a date looks at each one's time anyway."""
+        del start, end
+        return self._read()
+
+    def share_read(self) -> float | None:
+        """How much of the file the last reading has behind it, 0 to 1."""
+        if self._stored is None or not self._size:
+            return None
+        return 1.0 if self._stored.closed else min(1.0, self._stored.tell() / self._size)
+
+    def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
+        """The documents with these ``_id``, as the quarantine names them."""
+        wanted = set(ids)
+        return (raw for raw in self._read() if _is_one_of(wanted, raw))
+
+    def days(self, zone: Any, until: date) -> Iterator[date]:
+        """The days up to ``until`` on which some ``updatedAt`` date falls, in order."""
+        moments = (document.get("updatedAt") for _, document in self._decoded())
+        found = {m.astimezone(zone).date() for m in moments if _dated(m)}
+        return iter(sorted(day for day in found if day <= until))
+
+    def odd(self) -> Iterator[bytes]:
+        """The documents whose ``updatedAt`` is not a date."""
+        return (raw for raw, d in self._decoded() if not _dated(d.get("updatedAt")))
+
+    def identity(self) -> str:
+        """See ``Source``: its size and its two ends."""
+        with self._readable():
+            size = self.path.stat().st_size
+            with self.path.open("rb") as file:
+                ends = file.read(_END)
+                file.seek(max(0, size - _END))
+                ends += file.read(_END)
+        return f"dump {size} {hashlib.sha256(ends).hexdigest()}"
+
+    def holds_more(self, intervals: object, than: int) -> bool:
+        """See ``Source``; documents of whatever date."""
+        del intervals
+        return next(islice(self._read(), than, None), None) is not None
+
+    def cut(self, intervals: object, size: int) -> Iterator[Shard]:
+        """Ranges of bytes, each of ``size`` documents, whatever their dates."""
+        del intervals
+        start = position = number = 0
+        for raw in self._read_unpacked(0, None):
+            number, position = number + 1, position + len(raw)
+            if number == size:
+                yield Shard(number, extent=(start, position))
+                start, number = position, 0
+        if number:
+            yield Shard(number, extent=(start, position))
+
+    def shard(self, shard: Shard) -> Iterator[bytes]:
+        """The documents of a range of bytes."""
+        return self._read_unpacked(*(shard.extent or (0, 0)))
+
+    def close(self) -> None:
+        """Nothing stays open between two readings."""
+
+    def _decoded(self) -> Iterator[tuple[bytes, Document]]:
+        for raw in self._read():
+            try:
+                yield raw, decode(raw)
+            except InvalidBSON:
+                continue
+
+    def _read(self) -> Iterator[bytes]:
+        """Every document's bytes.
+
+        Raises:
+            SourceError: the file ends within a document, or isn't a dump.
+        """
+        with self._readable():
+            before = self.path.stat()
+            with self.path.open("rb") as stored:
+                self._stored, self._size = stored, before.st_size
+                yield from self._split(gzip.GzipFile(fileobj=stored) if self._packed else stored)
+            self._refuse_changed(before)
+
+    def _read_unpacked(self, start: int, end: int | None) -> Iterator[bytes]:
+        """The documents between two places of the (unpacked) file."""
+        with self._readable():
+            before = self.path.stat()
+            with _unpacked(self.path) if self._packed else self.path.open("rb") as file:
+                yield from self._split(_At(file.fileno(), start, end), start)
+            self._refuse_changed(before)
+
+    @property
+    def _packed(self) -> bool:
+        return self.path.suffix == ".gz"
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except EOFError:
+            raise SourceError(
+                f"{self.path} is truncated: dump it again, its gzip stream has no end"
+            ) from None
+        except (OSError, zlib.error) as error:
+            if getattr(error, "errno", None) == errno.ENOSPC:
+                raise SourceError(
+                    f"{self.path} does not fit, unpacked, into {tempfile.gettempdir()}: set TMPDIR to a"
+                    " larger disk, or gunzip it yourself"
+                ) from None
+            raise SourceError(
+                f"{self.path} can't be read ({type(error).__name__}): is it whole, and may this user read it?"
+            ) from None
+
+    def _refuse_changed(self, before: os.stat_result) -> None:
+        after = self.path.stat()
+        if (before.st_ino, before.st_size, before.st_mtime_ns) != (
+            after.st_ino,
+            after.st_size,
+            after.st_mtime_ns,
+        ):
+            raise SourceError(f"{self.path} changed while it was read: has mongodump ended?")
+
+    def _no_dump(self, place: int) -> SourceError:
+        return SourceError(
+            f"{self.path} is no dump of a collection (byte {place}): mongodump writes one as NAME.bson(.gz)"
+        )
+
+    def _split(self, file: _Reader, offset: int = 0) -> Iterator[bytes]:
+        rest = b""
+        while block := file.read(_BLOCK):
+            data, position = rest + block, 0
+            while len(data) - position >= 4:
+                (length,) = struct.unpack_from("<i", data, position)
+                if not 5 <= length <= LARGEST:
+                    raise self._no_dump(offset + position)
+                if len(data) - position < length:
+                    break
+                if data[position + length - 1]:
+                    raise self._no_dump(offset + position)
+                yield data[position : position + length]
+                position += length
+            rest, offset = data[position:], offset + position
+        if rest:
+            raise SourceError(
+                f"{self.path} is truncated: dump it again, it ends within the document at byte {offset}"
+            )
+
+
+class _At:
+    """A range of a file, read without its position, which forked processes share."""
+
+    def __init__(self, descriptor: int, start: int, end: int | None) -> None:
+        self._descriptor, self._position, self._end = descriptor, start, end
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes; none at the end of the range."""
+        left = size if self._end is None else min(size, self._end - self._position)
+        found = os.pread(self._descriptor, left, self._position)
+        self._position += len(found)
+        return found
+
+
+_copies: dict[tuple[str, int, int, int], IO[bytes]] = {}
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[IO[bytes]]:
+    """The unpacked file. Forked processes inherit what their parent has unpacked."""
+    state = path.stat()
+    key = str(path), state.st_ino, state.st_size, state.st_mtime_ns
+    if key not in _copies:
+        copy: IO[bytes] = tempfile.TemporaryFile(prefix="ccb-luigi-")  # noqa: SIM115 - it stays
+        with gzip.open(path, "rb") as packed:
+            shutil.copyfileobj(packed, copy, _BLOCK)
+        copy.flush()
+        _copies[key] = copy
+    yield _copies[key]
+
+
+def _is_one_of(wanted: set[str], raw: bytes) -> bool:
+    """Whether ``name_of`` the document is among them; most have a name that needn't be decoded."""
+    if (name := quick_name(raw)) in wanted:
+        return name_of(raw) in wanted
+    return name.startswith(BY_BYTES) and name_of(raw) in wanted
+
+
+def _dated(value: Any) -> TypeGuard[datetime]:
+    return isinstance(value, datetime) and FIRST <= value < LAST

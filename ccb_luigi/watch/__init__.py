@@ -1,0 +1,1 @@
+"""How runs went and where things stand comes in; terminal, logs, metrics and alerts tell it."""
