@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from ccb_luigi.database import temporary
 from ccb_luigi.errors import Busy, CcbError, ConfigurationError, SchemaOutdated, TargetError, unreachable
 from ccb_luigi.process.heartbeat import watched
 from ccb_luigi.process.retry import retrying
@@ -130,7 +131,7 @@ class Postgres:
             pool_pre_ping=True,
             hide_parameters=True,
         )
-        event.listen(self.engine, "before_cursor_execute", _into_own_staging, retval=True)
+        event.listen(self.engine, "before_cursor_execute", temporary.redirect, retval=True)
 
     def begin_in_child(self) -> None:
         """After a fork: the parent's connections stay open, and are the parent's alone."""
@@ -354,57 +355,6 @@ def copy_lines(
 ) -> None:
     """COPYs lines of text into ``table`` (its columns ``names``, or all), in large blocks."""
     columns = ", ".join(names or [column.name for column in table.columns])
-    where = _owned(table.fullname) if _has_own_staging(connection) else table.fullname
+    where = temporary.meant(connection, table.fullname)
     with driver_connection(connection).cursor() as cursor:
         cursor.copy_expert(f"COPY {where} ({columns}) FROM STDIN", io.BytesIO(lines), COPY_BLOCK)
-
-
-def own_staging(connection: Connection, names: Sequence[str]) -> None:
-    """From here on to the transaction's end ``staging`` means temporary tables of this transaction alone.
-
-    What is staged and loaded in one transaction needs nobody else's eyes. In the shared tables it would be
-    written to the log as well, and its rows would stay there dead: a TRUNCATE needs a moment in which nobody
-    stages, and with workers on several hosts that never comes.
-    """
-    for name in names:
-        connection.execute(
-            text(f"CREATE TEMP TABLE {_owned(f'staging.{name}')} (LIKE staging.{name}) ON COMMIT DROP")
-        )
-    connection.execute(text(_ANALYSE_OWN))
-    connection.execution_options(**{_OWN: True})
-
-
-_OWN = "own_staging"
-_ANALYSE_OWN = r"""
-    CREATE OR REPLACE FUNCTION pg_temp.staging_analisar(nome text DEFAULT NULL) RETURNS void
-    LANGUAGE plpgsql AS $$
-    DECLARE tabela text;
-    DECLARE chaves text;
-    BEGIN
-        FOR tabela, chaves IN
-            SELECT c.relname, string_agg(quote_ident(a.attname), ', ')
-            FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-            WHERE c.relnamespace = pg_my_temp_schema() AND c.relname LIKE 'staging\_%'
-              AND (nome IS NULL OR c.relname = 'staging_' || nome)
-              AND a.attname IN ('lote', 'doc', 'mongo_id', 'ccb_code', 'client_id', 'situacao')
-            GROUP BY c.relname
-        LOOP
-            EXECUTE format('ANALYZE pg_temp.%I (%s)', tabela, chaves);
-        END LOOP;
-    END $$
-"""
-
-
-def _owned(statement: str) -> str:
-    """With names of their own: a temporary table ``clientes`` would hide the real one."""
-    return re.sub(r"\bstaging\.(?=\w)", "pg_temp.staging_", statement)
-
-
-def _has_own_staging(connection: Connection) -> bool:
-    return bool(connection.get_execution_options().get(_OWN))
-
-
-def _into_own_staging(
-    connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
-) -> tuple[str, Any]:
-    return _owned(statement) if _has_own_staging(connection) else statement, parameters

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from ccb_luigi import tables
-from ccb_luigi.database import postgres, schema
+from ccb_luigi.database import postgres, schema, temporary
 from ccb_luigi.documents import forgotten
 from ccb_luigi.documents.block import Task
 from ccb_luigi.errors import CircuitBroken, NotReconciled, PartitionFailed, SourceError
@@ -55,7 +55,7 @@ def migrate_shard(
             return None
         ours = plan.get(connection, number)
         piece = plan.get_shard(connection, number, shard)
-        postgres.own_staging(connection, [table.name for table in tables.STAGING])
+        temporary.own_staging(connection, [table.name for table in tables.STAGING])
         started = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
         erased = forgotten.load(connection, settings)
         task = Task(shard, None, settings.zone, settings.promoted, erased, ours.covered, piece)
