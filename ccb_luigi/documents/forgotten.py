@@ -11,13 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from bson.errors import InvalidBSON
-from sqlalchemy import Connection, select
 
 from ccb_luigi.documents.transform import Accepted, Refused, decode
 from ccb_luigi.documents.values import Unreadable, key
-from ccb_luigi.errors import ConfigurationError
-from ccb_luigi.settings import Settings
-from ccb_luigi.tables import esquecimentos
 
 _CLIENT, _DOCUMENT, _VERIFIER = "cliente", "documento", "verificador"
 
@@ -51,31 +47,6 @@ class Forgotten:
         if clients := clients_of(raw):
             return any(map(self.holds, clients))
         return self.holds_document(mongo_id)
-
-
-def load(connection: Connection, settings: Settings) -> Forgotten | None:
-    """The erased clients; ``None`` if there are none.
-
-    Raises:
-        ConfigurationError: there are some, and the key isn't set or isn't theirs. To go on would bring
-            them back.
-    """
-    columns = (esquecimentos.c[name] for name in ("chave", "documentos", "verificador"))
-    rows = connection.execute(select(*columns)).all()
-    if not rows:
-        return None
-    if not settings.forget_key:
-        raise ConfigurationError(
-            "CCB_FORGET_KEY is not set, and there are erased clients (controle.esquecimentos): without the"
-            " key that they were erased with they would be loaded again; every run needs it"
-        )
-    secret = settings.forget_key.encode()
-    if {row.verificador for row in rows} != {verifier(secret)}:
-        raise ConfigurationError(
-            "CCB_FORGET_KEY is not the key that clients were erased with (controle.esquecimentos): with"
-            " another one they would be loaded again; every run needs that one"
-        )
-    return Forgotten(secret, frozenset(h for row in rows for h in (row.chave, *row.documentos)))
 
 
 def digest(secret: bytes, kind: str, name: str) -> str:

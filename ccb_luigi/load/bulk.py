@@ -17,10 +17,9 @@ from sqlalchemy import Connection, text
 
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema, temporary
-from ccb_luigi.documents import forgotten
 from ccb_luigi.documents.block import Task
 from ccb_luigi.errors import CircuitBroken, NotReconciled, PartitionFailed, SourceError
-from ccb_luigi.load import cluster, loading, markers, pipeline, plan, reconcile, versions
+from ccb_luigi.load import cluster, loading, markers, pipeline, plan, reconcile, tombstones, versions
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.seen import GROUP
 from ccb_luigi.load.staging import Counts, stage
@@ -57,7 +56,7 @@ def migrate_shard(
         piece = plan.get_shard(connection, number, shard)
         temporary.own_staging(connection, [table.name for table in tables.STAGING])
         started = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-        erased = forgotten.load(connection, settings)
+        erased = tombstones.load(connection, settings)
         task = Task(shard, None, settings.zone, settings.promoted, erased, ours.covered, piece)
         with source.opened(settings) as origin:
             if origin.identity() != ours.origem:

@@ -16,11 +16,11 @@ from sqlalchemy import Connection, Table, text
 
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
-from ccb_luigi.documents import fingerprint, forgotten
+from ccb_luigi.documents import fingerprint
 from ccb_luigi.documents.block import Task, transform_of
 from ccb_luigi.documents.transform import Refused, name_of
 from ccb_luigi.errors import CircuitBroken, NotReconciled, StagingIncomplete
-from ccb_luigi.load import cluster, loading, markers, quarantine, reconcile, seen, versions
+from ccb_luigi.load import cluster, loading, markers, quarantine, reconcile, seen, tombstones, versions
 from ccb_luigi.load.staging import Counts, stage
 from ccb_luigi.settings import LONGEST_OVERLAP, Settings
 from ccb_luigi.sources import source
@@ -55,7 +55,7 @@ def extract(settings: Settings, day: date, progress: Reading = lambda *_: None) 
             batch = day.toordinal()
             loading.discard(connection, batch)
             rules = fingerprint.key(settings.zone, settings.promoted)
-            erased = forgotten.load(connection, settings)
+            erased = tombstones.load(connection, settings)
             with source.opened(settings) as origin:
                 counts = stage(
                     connection,
@@ -169,7 +169,7 @@ def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
         postgres.lock(connection, "avulsos", *map(table_lock, tables.LOADED))
         loading.discard(connection, AD_HOC)
         started = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-        erased = forgotten.load(connection, settings)
+        erased = tombstones.load(connection, settings)
         with source.opened(settings) as origin:
             task = Task(AD_HOC, None, settings.zone, settings.promoted, erased)
             counts = stage(connection, task, origin.by_ids(ids))
@@ -228,7 +228,7 @@ def _migrate_late(settings: Settings, day: date, show: Show) -> None:
             return []
         transform = transform_of(settings.zone, settings.promoted)
         with source.live(settings) as origin:
-            erased = forgotten.load(connection, settings)
+            erased = tombstones.load(connection, settings)
             seen.note(connection, transform, origin.versions_in(first, start), erased=erased)
             groups = seen.unsettled(connection, origin, transform)
             return [found.mongo_id for group in groups for found in group]
@@ -291,7 +291,7 @@ def _load_and_name(
 def _quarantine_duplicates(connection: Connection, settings: Settings, ids: list[str]) -> None:
     """Their bytes are read again: one side of each pair may have been loaded weeks ago."""
     transform = transform_of(settings.zone, settings.promoted)
-    erased = forgotten.load(connection, settings)
+    erased = tombstones.load(connection, settings)
     missing = dict.fromkeys(ids)
     with source.opened(settings) as origin:
         for raw in origin.by_ids(ids):

@@ -13,7 +13,7 @@ from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents import forgotten
 from ccb_luigi.errors import ConfigurationError
-from ccb_luigi.load import loading, markers, quarantine
+from ccb_luigi.load import loading, markers, quarantine, tombstones
 from ccb_luigi.settings import Settings
 
 QUARANTINE, FINDINGS = tables.quarentena.fullname, tables.qualidade.fullname
@@ -205,4 +205,4 @@ def _checked_key(connection: Connection, settings: Settings) -> forgotten.Forgot
             "CCB_FORGET_KEY is not set: a client is remembered as erased by a hash under this key; choose a"
             " long random one, keep it, and give it to every run from then on (README: Erasure)"
         )
-    return forgotten.load(connection, settings)
+    return tombstones.load(connection, settings)

@@ -21,11 +21,10 @@ from sqlalchemy import Connection, text
 
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
-from ccb_luigi.documents import forgotten
 from ccb_luigi.documents.block import transform_of
 from ccb_luigi.documents.transform import BY_BYTES
 from ccb_luigi.errors import CcbError, CircuitBroken, NotReconciled, SourceError, SweepRefused
-from ccb_luigi.load import markers, pipeline, quarantine, seen
+from ccb_luigi.load import markers, pipeline, quarantine, seen, tombstones
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
 from ccb_luigi.sources.source import MongoSource
@@ -158,7 +157,7 @@ def _compare(this: _Sweep) -> None:
         transform,
         this.origin.versions(),
         lambda read: this.progress("read", read, max(read, counted)),
-        erased=forgotten.load(this.connection, this.settings),
+        erased=tombstones.load(this.connection, this.settings),
     )
     if not swept.lidos_origem and (swept.contratos_destino or swept.ainda_em_quarentena):
         raise SweepRefused(

@@ -17,9 +17,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, text
 
 from ccb_luigi.database import postgres, schema
-from ccb_luigi.documents import forgotten
 from ccb_luigi.documents.transform import name_of
-from ccb_luigi.load import parallel
+from ccb_luigi.load import parallel, tombstones
 from ccb_luigi.proof.comparison import (
     DIFFERS,
     EXTRA,
@@ -67,7 +66,7 @@ def verify(settings: Settings, scope: Scope, progress: Progress = lambda _: None
         with source.opened(settings) as origin:
             fresh = partial(_fresh, settings.zone, settings.promoted, scope.day)
             documents = _documents(connection, origin, settings, scope)
-            if erased := forgotten.load(connection, settings):  # nothing of them is to be here
+            if erased := tombstones.load(connection, settings):  # nothing of them is to be here
                 documents = (raw for raw in documents if not erased.drops_raw(raw, name_of(raw)))
             groups_in_order = parallel.ordered_map(
                 fresh,

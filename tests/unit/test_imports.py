@@ -152,6 +152,7 @@ def test_the_pure_modules_know_no_network_and_no_database(module: str) -> None:
         "multiprocessing",
     }
     assert not effects & {name.split(".")[0] for name in imports(module)}
+    assert "sqlalchemy.Connection" not in imports(module)
 
 
 def test_the_package_never_imports_the_tests() -> None:
