@@ -278,6 +278,7 @@ def _load_and_name(
     connection: Connection, table: Table, batch: int, read_at: datetime
 ) -> tuple[loading.Written, list[str], list[str]]:
     """Also who may now have a code that was vacated, and who lost theirs to a newer document."""
+    loading.look_up_by_keys(connection, batch)
     if table is not tables.operacoes:
         return loading.load(connection, table, batch), [], []
     vacated = loading.classify(connection, batch)

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, text
 
-from ccb_luigi.load import situacao
+from ccb_luigi.load import loading, situacao
 
 ZERO = Decimal(0)
 
@@ -51,19 +51,6 @@ class Reconciliation:
         return [words for holds, words in checks if not holds]
 
 
-SMALL = 20
-"""A batch is small beside tables that hold so many times its contracts."""
-
-# Left to its estimates PostgreSQL took seconds for a shard's sums and marks once the tables held several
-# hundred thousand contracts. Before PostgreSQL 18 what is switched off only counts as costly, and what is
-# costly is compiled.
-_LOOK_UP_BY_KEYS = f"""
-    SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)
-    FROM pg_class
-    WHERE oid = 'operacoes'::regclass
-      AND reltuples > {SMALL} * (SELECT count(*) FROM staging.contratos WHERE lote = :lote)
-"""
-
 _COUNTS = f"""
     SELECT particao,
            count(*) FILTER (WHERE {situacao.WRITTEN}) AS carregados,
@@ -75,18 +62,20 @@ _COUNTS = f"""
     FROM staging.contratos WHERE lote = :lote GROUP BY particao
 """
 
-# Only what the tables hold at this very version: a newer one has been reconciled by its own batch.
+# Only what the tables hold at this very version: a newer one has been reconciled by its own batch. Each
+# schedule by its key: a join of sums, estimated as one row, was computed anew for every date of a shard.
 _TARGET = f"""
-    WITH desta AS MATERIALIZED (
-        SELECT k.particao, o.ccb_code, o.valor_bruto
-        FROM staging.contratos k JOIN operacoes o
-          ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
-        WHERE k.lote = :lote AND k.{situacao.IN_THE_TABLES}
-    )
-    SELECT particao, coalesce(valor_bruto, 0) AS valor_bruto, coalesce(prestacoes, 0) AS prestacoes
-    FROM (SELECT particao, sum(valor_bruto) AS valor_bruto FROM desta GROUP BY particao) contratos
-    LEFT JOIN (SELECT particao, sum(p.valor_prestacao) AS prestacoes
-               FROM parcelas p JOIN desta USING (ccb_code) GROUP BY particao) cronogramas USING (particao)
+    SELECT k.particao,
+           sum(o.valor_bruto) AS valor_bruto,
+           coalesce(sum(cronograma.prestacoes), 0) AS prestacoes
+    FROM staging.contratos k
+    JOIN operacoes o
+      ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
+    CROSS JOIN LATERAL (
+        SELECT sum(p.valor_prestacao) AS prestacoes FROM parcelas p WHERE p.ccb_code = o.ccb_code
+    ) cronograma
+    WHERE k.lote = :lote AND k.{situacao.IN_THE_TABLES}
+    GROUP BY k.particao
 """
 
 # Another date's load may have overtaken a contract since this one's, under whatever code.
@@ -136,11 +125,9 @@ def total(parts: Iterable[Reconciliation]) -> Reconciliation:
 
 
 def _by_date(connection: Connection, batch: int) -> dict[date, Reconciliation]:
-    """What was loaded of each date, as if nothing had been read or rejected.
-
-    A small batch is looked up by keys from here on to the transaction's end.
-    """
-    for statement in (_LOOK_UP_BY_KEYS, _OVERTAKEN, _CLASSIFY_REST):
+    """What was loaded of each date, as if nothing had been read or rejected."""
+    loading.look_up_by_keys(connection, batch)
+    for statement in (_OVERTAKEN, _CLASSIFY_REST):
         connection.execute(text(statement), {"lote": batch})
     theirs = {row.particao: row for row in connection.execute(text(_TARGET), {"lote": batch})}
     return {
