@@ -1,116 +1,17 @@
-"""The installed program in processes of its own, in a directory and an environment made for it."""
+"""The program and a scheduler for each acceptance test, in a directory and an environment made for it."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
+from program import REPOSITORY, Program, Scheduler, luigid
 from world import World
 
 from ccb_luigi.settings import Settings
-
-BIN = Path(sys.executable).parent
-REPOSITORY = Path(__file__).parents[2]
-ANSI = re.compile(r"\x1b")
-
-
-@dataclass
-class Program:
-    """``ccb-luigi`` and ``luigi``, as a user would start them."""
-
-    world: World
-    directory: Path
-    environment: dict[str, str] = field(repr=False)
-
-    def start(self, *words: object, program: str = "ccb-luigi", **environment: str) -> subprocess.Popen[str]:
-        """The running command, in a session of its own."""
-        return subprocess.Popen(
-            [str(BIN / program), *map(str, words)],
-            cwd=self.directory,
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def run(
-        self, *words: object, status: int = 0, program: str = "ccb-luigi", **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        """The finished command; fails the test unless it ended with ``status``.
-
-        And without a traceback, but where Luigi's own messages were asked for.
-        """
-        process = self.start(*words, program=program, **environment)
-        try:
-            out, err = process.communicate(timeout=150)
-        finally:
-            kill(process)
-        done = subprocess.CompletedProcess(process.args, process.returncode, out, err)
-        assert done.returncode == status, shown(done)
-        if program == "ccb-luigi" and words[0] != "-v":
-            assert "Traceback" not in out + err, shown(done)
-        return done
-
-    def luigi(self, *words: object, **rest: Any) -> subprocess.CompletedProcess[str]:
-        """``luigi --module ccb_luigi.tasks ...``."""
-        return self.run("--module", "ccb_luigi.tasks", *words, program="luigi", **rest)
-
-
-@dataclass
-class Scheduler:
-    """A ``luigid`` on a free port of this machine."""
-
-    url: str
-    process: subprocess.Popen[bytes]
-
-    def ask(self, method: str, **parameters: object) -> Any:
-        """The scheduler's answer to one call of its API."""
-        query = urllib.parse.urlencode({"data": json.dumps(parameters)})
-        with urllib.request.urlopen(f"{self.url}/api/{method}?{query}", timeout=30) as answer:
-            return json.load(answer)["response"]
-
-    def statuses(self) -> dict[str, str]:
-        """Task id → status."""
-        return {name: task["status"] for name, task in self.ask("task_list", status="").items()}
-
-
-def shown(done: subprocess.CompletedProcess[str]) -> str:
-    return f"{done.args} ended with {done.returncode}\n--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"
-
-
-def kill(process: subprocess.Popen[Any]) -> None:
-    """The process and all that it forked."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, 9)
-    process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def yesterday() -> date:
-    return datetime.now(ZoneInfo("America/Sao_Paulo")).date() - timedelta(days=1)
 
 
 @pytest.fixture
@@ -137,34 +38,3 @@ def scheduler(tmp_path: Path) -> Iterator[Scheduler]:
     hurried.write_text(ours.replace("\nretry_delay = 10\n", "\nretry_delay = 1\n"), encoding="utf-8")
     with luigid(tmp_path / "luigid", hurried) as found:
         yield found
-
-
-@contextlib.contextmanager
-def luigid(state: Path, config: Path = REPOSITORY / "luigi.cfg") -> Iterator[Scheduler]:
-    """A scheduler that keeps its state and writes its log in ``state``."""
-    port = free_port()
-    state.mkdir(exist_ok=True)
-    words = ["--address", "127.0.0.1", "--port", port, "--state-path", state / "state.pickle"]
-    with (state / "luigid.log").open("wb") as log:
-        process = subprocess.Popen(
-            [BIN / "luigid", *map(str, words)],
-            cwd=state,
-            env=os.environ | {"LUIGI_CONFIG_PATH": str(config)},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    found = Scheduler(f"http://127.0.0.1:{port}", process)
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                found.statuses()
-                break
-            except (urllib.error.URLError, ConnectionError):
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        yield found
-    finally:
-        kill(process)

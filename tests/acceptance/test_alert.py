@@ -21,7 +21,7 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from click.testing import CliRunner, Result
-from conftest import free_port
+from program import free_port
 
 from ccb_luigi import errors
 from ccb_luigi.cli import main

@@ -16,7 +16,7 @@ import bson
 import psycopg2
 import pytest
 from click.testing import CliRunner
-from conftest import ANSI, BIN, Program, shown, yesterday
+from program import ANSI, BIN, Program, shown, yesterday
 from world import D1, D2, D3, D4, DAYS, EIGHT, STEPS, World, at, document, rejected
 
 from ccb_luigi.cli import main

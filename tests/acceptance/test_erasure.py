@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from conftest import Program, shown
+from program import Program, shown
 from world import D1, D2, World, at, document, rejected
 
 KEY = "a key of these tests alone"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dasks
 import pytest
-from conftest import Program
+from program import Program
 from world import D1, D2, at, document
 
 FAT = "x" * (5 << 20)

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import psycopg2
 import pytest
-from conftest import REPOSITORY, Program
+from program import REPOSITORY, Program
 from world import D1, at, document
 
 from ccb_luigi import errors

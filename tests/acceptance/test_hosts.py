@@ -25,8 +25,8 @@ import oracle
 import psycopg2
 import pymongo
 import pytest
-from conftest import BIN, REPOSITORY, kill
 from oracle import DAY_ZERO, Version
+from program import BIN, REPOSITORY, kill
 from test_luigi import wait_until
 
 from ccb_luigi.demo.servers import delete

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import psutil
-from conftest import Program
+from program import Program
 from test_luigi import assert_migrated_once, held, wait_until, waits_for
 from world import D1, STEPS, at, document, rejected
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import bson
 import pytest
-from conftest import REPOSITORY, Program, Scheduler, kill, luigid
+from program import REPOSITORY, Program, Scheduler, kill, luigid
 from test_luigi import held, wait_until, waits_for
 from world import STEPS, Document, World, at, document
 

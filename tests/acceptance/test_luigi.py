@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from conftest import Program, Scheduler, kill, shown
+from program import Program, Scheduler, kill, shown
 from world import D1, D2, D3, D4, DAYS, EIGHT, STEPS, World, at, document, rejected
 
 TASK_OF_STEP = {

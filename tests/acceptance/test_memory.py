@@ -6,7 +6,7 @@ import contextlib
 import time
 
 import psutil
-from conftest import Program, kill
+from program import Program, kill
 from world import D2
 
 from ccb_luigi.demo import synth

@@ -9,7 +9,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
-from conftest import REPOSITORY, Program, yesterday
+from program import REPOSITORY, Program, yesterday
 from test_systemd import ask, needs_systemd
 from world import D1, World, at, document
 

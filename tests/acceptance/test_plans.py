@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import bson
 import pytest
-from conftest import Program, Scheduler, kill
+from program import Program, Scheduler, kill
 from test_luigi import held, wait_until, waits_for
 from world import D1, D2, D3, STEPS, World, at, document
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import REPOSITORY, Program, free_port, kill, luigid, yesterday
+from program import REPOSITORY, Program, free_port, kill, luigid, yesterday
 from tools import needs
 from world import at, document, rejected
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conftest import Program, yesterday
+from program import Program, yesterday
 from world import D1, D2, at, document, rejected
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Program, kill, yesterday
+from program import Program, kill, yesterday
 from test_luigi import held, wait_until, waits_for
 from world import World, at, document, rejected
 

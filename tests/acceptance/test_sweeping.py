@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from conftest import ANSI, Program, shown, yesterday
+from program import ANSI, Program, shown, yesterday
 from world import D1, World, at, document, rejected
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import BIN, REPOSITORY
+from program import BIN, REPOSITORY
 from tools import needs
 
 HERE = REPOSITORY / "systemd"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
-from conftest import REPOSITORY, Program, Scheduler, luigid
+from program import REPOSITORY, Program, Scheduler, luigid
 from test_luigi import TASK_OF_STEP, wait_until
 from world import D1, D2, World, at, document
 

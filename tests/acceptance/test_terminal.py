@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BIN, REPOSITORY, Program
+from program import BIN, REPOSITORY, Program
 from terminal import Screen, on_terminal
 from world import D1, D2, EIGHT, at, document, rejected
 

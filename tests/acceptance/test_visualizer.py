@@ -11,7 +11,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import REPOSITORY, Program, Scheduler, luigid
+from program import REPOSITORY, Program, Scheduler, luigid
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
