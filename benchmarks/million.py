@@ -36,8 +36,10 @@ from ccb_luigi.demo.servers import Servers
 PART = 20_000
 """Contracts that one process makes at a time; the dump begins with those of the first."""
 
-
 SECONDS_BETWEEN_LOOKS = 0.5
+
+INTERRUPTED = 130
+"""What a command ends with that Ctrl-C stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +168,14 @@ def _migrate(
     url = databases.fresh("bench_million")
     databases.settle()
     words = measure.python("ccb_luigi", "run", "--full", "--until", DAY, "--source", dump)
-    seconds, peak = 0.0, 0
+    seconds, peak, stopped = 0.0, 0, 0
     for number in range(1, interruptions + 2):
         # At one third, at two thirds; the last one goes on to the end.
         stop = number / (interruptions + 1) if number <= interruptions else None
-        took, held = _command(
+        took, held, status = _command(
             words, {**settings, "CCB_POSTGRES_URL": url}, dump.parent / "command.log", url, stop
         )
-        seconds, peak = seconds + took, max(peak, held)
+        seconds, peak, stopped = seconds + took, max(peak, held), stopped + (status == INTERRUPTED)
     (found,) = execute(
         url,
         "SELECT (SELECT count(*) FROM operacoes), (SELECT count(*) FROM parcelas),"
@@ -185,7 +187,7 @@ def _migrate(
     databases.drop("bench_million")
     fifth = max(1, len(durations) // 5)
     first, last = statistics.median(durations[:fifth]), statistics.median(durations[-fifth:])
-    return Run(size, seconds, peak, len(durations), interruptions, first, last)
+    return Run(size, seconds, peak, len(durations), stopped, first, last)
 
 
 _DURATIONS = "SELECT segundos FROM table_updates WHERE target_table = 'fatias' ORDER BY inserted"
@@ -197,8 +199,11 @@ _SHARE = (
 
 def _command(
     words: list[str], settings: dict[str, str], log: Path, url: str, stop: float | None
-) -> tuple[float, int]:
-    """Runs it to its end, or until this share of the shards is done; returns seconds and peak memory."""
+) -> tuple[float, int, int]:
+    """Runs it to its end, or until this share of the shards is done.
+
+    Returns seconds, peak memory and its exit status.
+    """
     with log.open("w+") as output:
         began = time.perf_counter()
         process = subprocess.Popen(
@@ -224,11 +229,11 @@ def _command(
                 os.killpg(process.pid, signal.SIGTERM)
                 process.wait()
             memory.stop()
-        wanted = (0,) if stop is None else (0, 130)
+        wanted = (0,) if stop is None else (0, INTERRUPTED)
         if status not in wanted:
             output.seek(0)
             raise Failed(f"{' '.join(words)} ended with {status}:\n{output.read()[-2000:]}")
-    return seconds, memory.peak
+    return seconds, memory.peak, status
 
 
 def _check_room(directory: Path, size: int) -> None:

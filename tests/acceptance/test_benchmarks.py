@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 from rich.console import Console
 
-from benchmarks import compare, ways
+from benchmarks import compare, million, ways
 from benchmarks.databases import WrongContents
 from ccb_luigi.demo.servers import Mongo, Postgres, Servers
 
@@ -69,3 +69,18 @@ def test_the_right_rows_without_their_markers_fail_the_comparison(running: Serve
     limit, dump = ways.WAYS[:2]
     with pytest.raises(WrongContents, match="0 of 10 steps are marked"):
         measured(running, tmp_path, [limit, replace(dump, run=limit.run)])
+
+
+def test_a_plan_is_interrupted_goes_on_and_is_compared_with_a_smaller_one(
+    running: Servers, tmp_path: Path
+) -> None:
+    settings = {"CCB_SHARD_DOCUMENTS": "50", "CCB_WORKERS": "1"}
+    found = million.compare(running, tmp_path, (100, 600), 3, settings, 1, Console(quiet=True))
+    small, large = json.loads(json.dumps(found))["runs"]
+    assert (small["contracts"], small["shards"], small["interruptions"]) == (100, 2, 0)
+    assert (large["contracts"], large["shards"], large["interruptions"]) == (600, 12, 1)
+    assert found["rate_kept"] == pytest.approx(
+        (large["contracts"] / large["seconds"]) / (small["contracts"] / small["seconds"])
+    )
+    assert min(run["peak_bytes"] for run in (small, large)) > 0
+    assert not [*tmp_path.glob("*.bson*")], "the dumps are gone"
