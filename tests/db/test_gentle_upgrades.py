@@ -165,6 +165,19 @@ def test_a_build_that_was_broken_off_is_done_by_the_next_upgrade(left: World) ->
     assert settled(left)
 
 
+def test_of_two_upgrades_one_settles_and_the_other_does_not_wait_for_it(left: World) -> None:
+    """Waiting it would keep the build from ever ending, which waits for all old transactions."""
+    said: list[str] = []
+    with psycopg2.connect(left.settings.postgres_url) as other:
+        other.cursor().execute("SELECT pg_advisory_lock(hashtextextended('ccb_luigi:settle', 0))")
+        schema.upgrade(replace(left.settings, lock_seconds=0.5, retry_seconds=0), said.append)
+    other.close()
+    assert said == []
+    assert not settled(left)
+    schema.upgrade(left.settings)
+    assert settled(left)
+
+
 def test_nothing_is_left_to_do_in_tables_as_they_are(world: World) -> None:
     said: list[str] = []
     schema.upgrade(world.settings, said.append)

@@ -18,13 +18,14 @@ import oracle
 import pytest
 from bson import Int64, ObjectId
 from oracle import DAY_ZERO, Version
+from sqlalchemy import text
 from world import D1, D2, D3, D4, STEPS, World, at, at_once, document, rejected
 
 from ccb_luigi.database import postgres
 from ccb_luigi.documents.shard import owns
 from ccb_luigi.documents.transform import decode
-from ccb_luigi.errors import CircuitBroken, PartitionFailed, SourceError
-from ccb_luigi.load import bulk, plan
+from ccb_luigi.errors import CircuitBroken, NotReconciled, PartitionFailed, SourceError
+from ccb_luigi.load import bulk, plan, reconcile
 from ccb_luigi.load.plan import Plan
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
@@ -268,6 +269,73 @@ def test_a_shard_is_all_or_nothing_and_is_done_again(
     monkeypatch.undo()
     assert bulk.migrate_shard(small, found.id, 1) == world.one("SELECT count(*) FROM operacoes") > 0
     assert bulk.migrate_shard(small, found.id, 1) is None
+
+
+def test_a_shard_that_ends_before_its_commit_leaves_neither_rows_nor_marker(
+    world: World, small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put(*(document(f"d{n}", f"C{n}", at(D1, 12, n)) for n in range(20)))
+    found = made(small, D1, D1)
+    numbers, put = shards_of(small, found), plan.put_marker
+
+    def put_and_break(*values: Any) -> None:
+        put(*values)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(plan, "put_marker", put_and_break)
+    with pytest.raises(KeyboardInterrupt):
+        bulk.migrate_shard(small, found.id, 1)
+    monkeypatch.undo()
+    assert world.contracts() == {}
+    assert shards_of(small, found) == numbers
+    carried_out(small, D1, D1)
+    assert len(world.contracts()) == 20
+
+
+@pytest.mark.parametrize("damage", ["valor_bruto = valor_bruto + 0.01", None])
+def test_a_shard_whose_target_differs_by_a_cent_keeps_nothing(
+    world: World, small: Settings, damage: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put(*(document(f"d{n}", f"C{n}", at(D1, 12, n)) for n in range(3)))
+    found = made(small, D1, D1)
+    prove = reconcile.reconcile_dates
+
+    def damaged(connection: Any, *values: Any) -> Any:
+        what = f"UPDATE operacoes SET {damage}" if damage else "DELETE FROM operacoes"
+        connection.execute(text(f"{what} WHERE ccb_code = 'C1'"))
+        return prove(connection, *values)
+
+    monkeypatch.setattr(reconcile, "reconcile_dates", damaged)
+    with pytest.raises(NotReconciled, match=f"shard 1 of plan {found.id}: source and target differ"):
+        bulk.migrate_shard(small, found.id, 1)
+    monkeypatch.undo()
+    assert world.contracts() == {}
+    assert shards_of(small, found) == [1]
+    carried_out(small, D1, D1)
+    assert len(world.contracts()) == 3
+
+
+def test_dates_of_a_plan_are_marked_with_their_proofs_or_not_at_all(
+    world: World, small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put(document("a", "A", at(D1)))
+    found = made(small, D1, D2)
+    for number in shards_of(small, found):
+        bulk.migrate_shard(small, found.id, number)
+    put = reconcile.put
+
+    def put_and_break(*values: Any) -> None:
+        put(*values)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reconcile, "put", put_and_break)
+    with pytest.raises(KeyboardInterrupt):
+        bulk.close(small, found.id)
+    monkeypatch.undo()
+    assert world.markers(D1) == world.markers(D2) == {}
+    assert proofs_of(world) == {}
+    assert bulk.close(small, found.id) == [D1, D2]
+    assert proofs_of(world).keys() == {D1, D2}
 
 
 def test_too_many_rejected_documents_of_a_date_stop_its_shard_and_stay_in_quarantine(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -191,6 +191,24 @@ def test_a_list_that_both_queries_match_is_read_once(world: World, rows: Rows) -
     for day, read in ((BEFORE, 1), (DAY, 2)):
         assert migrated(world, rows, day)[1] == read
     assert [row["tentativas"] for row in rows("controle.quarentena")] == [2]
+
+
+def test_of_a_document_that_moves_while_it_is_read_the_later_reading_counts(
+    world: World, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cursor walks along an index on the time: what gets a later one within the date is met again."""
+    earlier, later = (dated("moves", utc(2026, 3, 3, hour)) for hour in (12, 13))
+    world.put(later, dated("stays", utc(2026, 3, 3, 14)))
+    read = source.MongoSource.documents
+
+    def moving(self: source.MongoSource, *bounds: datetime) -> Iterator[bytes]:
+        yield bson.encode(earlier)
+        yield from read(self, *bounds)
+
+    monkeypatch.setattr(source.MongoSource, "documents", moving)
+    assert migrated(world, rows, DAY) == (["moves", "stays"], 2)
+    (found,) = rows("operacoes", mongo_id="moves")
+    assert found["atualizado_em"] == later["updatedAt"]
 
 
 def test_a_list_of_dates_is_found_by_the_dates_in_it(world: World, rows: Rows) -> None:

@@ -14,6 +14,7 @@ import pytest
 from bson import Decimal128, Int64, ObjectId, Timestamp
 from bson.datetime_ms import DatetimeMS
 from contracts import MISSING, SCHEDULE, Document, bson_values, changed, contract, field_paths
+from hostile import Pairs, encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric, Text
@@ -368,6 +369,14 @@ def test_refused_documents_are_told_apart_by_their_bytes() -> None:
 )
 def test_a_refused_document_is_named_by_its_id(own: Any, name: str) -> None:
     assert refused(contract(_id=own, name=None)).mongo_id == name
+
+
+def test_of_two_ids_a_refused_document_is_named_by_the_first() -> None:
+    """So MongoDB knows it; PyMongo keeps the last."""
+    raw = encode(Pairs([*contract(_id="first").items(), ("_id", "last")]))
+    refused = TRANSFORM.judge(raw)
+    assert isinstance(refused, Refused)
+    assert (refused.mongo_id, refused.codes) == ("first", ["chave_repetida"])
 
 
 @pytest.mark.parametrize(

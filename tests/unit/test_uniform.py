@@ -222,6 +222,14 @@ def test_no_length_of_a_text_can_be_another() -> None:
             same_as_decoded(raw)
 
 
+def test_no_length_of_a_row_can_be_another() -> None:
+    for number in range(len(schedule())):
+        place = GOOD.index(b"\x03%d\0" % number, ROWS) + len(f"{number}") + 2
+        for change in (-1, 1, 256):
+            length = struct.unpack_from("<i", GOOD, place)[0] + change
+            same_as_decoded(GOOD[:place] + struct.pack("<i", length) + GOOD[place + 4 :])
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.integers(ROWS, GOOD.rindex(b"ValorDoSaldoAtual") + 40), st.binary(max_size=3), st.integers(0, 3))
 def test_no_bytes_too_many_or_too_few_are_passed_over(place: int, more: bytes, fewer: int) -> None:

@@ -1,0 +1,53 @@
+"""Processes that judge: none outlives its parent, or holds what is the parent's alone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from contextlib import suppress
+
+import psutil
+
+from ccb_luigi.load import parallel
+
+
+def _is_open(descriptor: int) -> bool:
+    with suppress(OSError):
+        os.fstat(descriptor)
+        return True
+    return False
+
+
+def test_who_judges_holds_no_connection_of_its_parent() -> None:
+    """What somebody else holds as well doesn't end with its process, nor do the locks of its transaction."""
+    ends = os.pipe()
+    try:
+        todo = [(ends[0],)] * 6
+        assert [*parallel.ordered_map(_is_open, todo, parallel.local(2))] == [True] * 6
+        assert [*parallel.ordered_map(_is_open, todo, parallel.local(2), let_go=lambda: [*ends])] == [
+            False
+        ] * 6
+    finally:
+        for end in ends:
+            os.close(end)
+
+
+def _judge_for_long() -> None:
+    [*parallel.ordered_map(time.sleep, [(600,)] * 4, parallel.local(2))]
+
+
+def test_who_judges_ends_when_its_parent_is_killed() -> None:
+    """Its parent can't end it, and nobody else knows of it."""
+    parent = multiprocessing.get_context("fork").Process(target=_judge_for_long)
+    parent.start()
+    deadline = time.monotonic() + 30
+    while len(judging := psutil.Process(parent.pid).children()) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    parent.kill()
+    parent.join()
+    _, left = psutil.wait_procs(judging, timeout=10)
+    for each in left:
+        each.kill()
+    assert not left
