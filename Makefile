@@ -69,8 +69,8 @@ N ?= 1000
 torture: $(BIN)/.installed ## Kills the migration N times (1000) and compares every table; SEED=, ONLY=
 	@$(BIN)/python tests/torture.py --rounds $(N) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
-mutations: $(BIN)/.installed ## Takes each guard away in turn: do the tests notice?
-	@$(BIN)/python tests/mutations.py
+mutations: $(BIN)/.installed ## Takes each guard away in turn: do the tests notice? ONLY="sweep NUL", RESUME=1
+	@$(BIN)/python tests/mutations.py $(if $(RESUME),--resume) $(ONLY)
 
 hosts: $(BIN)/.installed ## Three hosts in network namespaces share a migration, as root (CONTRACTS=50000)
 	@CCB_TEST_HOSTS_CONTRACTS=$(CONTRACTS) $(BIN)/python -m pytest tests/acceptance/test_hosts.py -n 0 -s -q

@@ -1,0 +1,549 @@
+"""The guards of the program: how each is taken out, and the tests that are to notice it (``mutations.py``).
+
+A replacement takes away the guard alone and leaves a program that runs: what fails then fails for want of it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Mutation(NamedTuple):
+    """In ``file`` ``old`` (there so many times) becomes ``new``; of ``tests`` at least one must fail then."""
+
+    guard: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+    places: int = 1
+
+
+def rules(*names: str) -> tuple[str, ...]:
+    return tuple(f"db/test_rules.py::test_{name}" for name in names)
+
+
+def sweep(*names: str) -> tuple[str, ...]:
+    return tuple(f"db/test_sweep.py::test_{name}" for name in names)
+
+
+def plan(*names: str) -> tuple[str, ...]:
+    return tuple(f"db/test_plan.py::test_{name}" for name in names)
+
+
+def uniform(*names: str) -> tuple[str, ...]:
+    return tuple(f"unit/test_uniform.py::test_{name}" for name in names)
+
+
+UPGRADES = (
+    "db/test_partitioning.py::test_steps_wait_until_it_is_done",
+    "db/test_upgrade.py",
+)
+
+MUTATIONS = (
+    Mutation(
+        "newest wins: clients",
+        "ccb_luigi/load/loading.py",
+        'not_older = "(n.atualizado_em, n.mongo_id) >= (t.atualizado_em, t.mongo_id)"',
+        'not_older = "true"',
+        rules(
+            "dates_end_in_the_same_tables_in_whatever_order_they_run",
+            "a_client_of_many_contracts_is_the_newest_documents_in_every_part",
+            "a_document_that_arrives_later_with_the_same_instant_and_a_lesser_id_stays_behind",
+        ),
+    ),
+    Mutation(
+        "newest wins: contracts",
+        "ccb_luigi/load/loading.py",
+        "WHERE k.lote = :lote AND o.mongo_id = k.mongo_id AND o.atualizado_em > k.atualizado_em",
+        "WHERE k.lote = :lote AND o.mongo_id = k.mongo_id AND false",
+        rules(
+            "changes_of_a_loaded_source_end_in_the_same_tables_in_whatever_order",
+            "every_document_of_a_mixed_date_is_accounted_for",
+        ),
+    ),
+    Mutation(
+        "one ccbCode, two documents",
+        "ccb_luigi/load/loading.py",
+        "AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id) AND o.excluido_em IS NULL\n",
+        "AND false\n",
+        rules(
+            "dates_end_in_the_same_tables_in_whatever_order_they_run",
+            "of_two_documents_of_one_code_the_newest_has_the_row_and_the_other_is_kept_whole",
+        ),
+    ),
+    Mutation(
+        "a contract that is gone holds no code",
+        "ccb_luigi/load/loading.py",
+        " AND o.excluido_em IS NULL\n",
+        "\n",
+        sweep("the_loser_of_a_code_has_it_when_the_winner_is_gone_and_as_long_as_it_is"),
+    ),
+    Mutation(
+        "children are replaced",
+        "ccb_luigi/load/loading.py",
+        "n.acao = 'D' AND",
+        "n.acao = 'X' AND",
+        rules(
+            "a_client_keeps_nothing_that_its_newest_document_does_not_say",
+            "a_schedule_of_12_then_9_then_0_then_5_is_exactly_that_after_each_run",
+            "a_schedule_may_vanish_altogether_and_with_it_the_parts_of_the_cet",
+        ),
+    ),
+    Mutation(
+        "staged rows are counted",
+        "ccb_luigi/load/pipeline.py",
+        "if found != expected.get(name, 0):",
+        "if False:",
+        rules("a_step_whose_staging_lost_rows_loads_nothing"),
+    ),
+    Mutation(
+        "the marker is in the transaction",
+        "ccb_luigi/load/pipeline.py",
+        "markers.put(connection, table.name, day, rows, counts)",
+        "postgres.Postgres(settings).run(lambda c: markers.put(c, table.name, day, rows, counts))\n"
+        "            connection.execute(text('SELECT pg_sleep(0)'))",
+        ("db/test_faults.py::test_a_database_that_crashes_before_the_marker_of_any_step_is_awaited",),
+    ),
+    Mutation(
+        "a step is done by one (advisory lock)",
+        "ccb_luigi/load/pipeline.py",
+        "postgres.lock(connection, markers.update_id(step, day))",
+        "pass",
+        (
+            *rules("two_runs_of_one_date_at_once_do_it_once"),
+            "db/test_postgres.py::test_a_step_that_another_run_is_doing_makes_busy",
+        ),
+    ),
+    Mutation(
+        "what is marked is left alone",
+        "ccb_luigi/load/pipeline.py",
+        "yield markers.find(connection, step, day) is None",
+        "yield True",
+        rules("a_date_that_is_marked_is_left_alone"),
+    ),
+    Mutation(
+        "a proof that fails leaves no marker",
+        "ccb_luigi/load/reconcile.py",
+        "return not self.differences",
+        "return True",
+        rules("a_target_that_differs_by_a_cent_is_not_marked_as_proven"),
+    ),
+    Mutation(
+        "too many rejections (circuit breaker)",
+        "ccb_luigi/load/pipeline.py",
+        "return share < 1 and",
+        "return False and",
+        (
+            *sweep("a_date_that_the_circuit_breaker_kept_out_does_not_come_in_by_the_sweep"),
+            "db/test_quarantine.py::test_a_promoted_finding_counts_for_the_breaker_and_closes_without_the_promotion",
+        ),
+    ),
+    Mutation(
+        "NUL",
+        "ccb_luigi/documents/values.py",
+        'if "\\0" in stripped:',
+        "if False:",
+        ("unit/test_values.py::test_what_is_no_text_is_refused",),
+    ),
+    Mutation(
+        "keys that occur twice",
+        "ccb_luigi/documents/transform.py",
+        "if opened.rows is None and (path := rawbson.repeated_key(raw, opened.document)) is not None:",
+        "if False:",
+        ("db/test_hostile.py::test_any_document_loads_faithfully_or_is_kept_and_harms_no_neighbour",),
+    ),
+    Mutation(
+        "keys that occur twice beside the schedule",
+        "ccb_luigi/documents/transform.py",
+        "if opened.rows is not None and not rawbson.written_the_same(opened.bytes, opened.document):",
+        "if False:",
+        uniform("keys_that_occur_twice_are_found_as_before"),
+    ),
+    Mutation(
+        "lengths of texts inside a schedule",
+        "ccb_luigi/documents/uniform.py",
+        "(?=[^\\0]{{{length}}}\\0)",
+        "",
+        uniform("no_length_of_a_text_can_be_another"),
+    ),
+    Mutation(
+        "lengths of rows inside a schedule",
+        "ccb_luigi/documents/uniform.py",
+        'if "".join(sizes).encode("latin-1") != struct.pack(f"<{len(lengths)}H", *lengths):',
+        "if False:",
+        uniform("no_length_of_a_row_can_be_another"),
+    ),
+    Mutation(
+        "bytes between the rows of a schedule",
+        "ccb_luigi/documents/uniform.py",
+        'if sum(lengths) + 2 * len(lengths) + len("".join(indexes)) + 1 != len(',
+        "if False and len(",
+        uniform("no_bytes_too_many_or_too_few_are_passed_over"),
+    ),
+    Mutation(
+        "a read that ends early",
+        "ccb_luigi/sources/source.py",
+        "if found < expected:\n            raise",
+        "if False:\n            raise",
+        (
+            "db/test_faults.py::test_a_cursor_that_ends_early_is_not_taken_for_the_end",
+            "db/test_faults.py::test_also_the_rarer_reads_are_not_cut_short",
+        ),
+    ),
+    Mutation(
+        "what no retry mends is told at once",
+        "ccb_luigi/process/retry.py",
+        "if not error.transient:\n            raise",
+        "if False:\n            raise",
+        ("unit/test_retry.py", "db/test_faults.py::test_a_refusal_that_no_retry_mends_is_told_at_once"),
+    ),
+    Mutation(
+        "a hand at the tables is noticed",
+        "ccb_luigi/load/versions.py",
+        "USING (mongo_id, linhas, escritas)",
+        "USING (mongo_id)",
+        ("db/test_versions.py::test_a_hand_at_the_tables_is_noticed_and_undone",),
+    ),
+    Mutation(
+        "other bytes are read anew",
+        "ccb_luigi/documents/fingerprint.py",
+        "    digest.update(raw)\n",
+        "",
+        ("db/test_versions.py::test_a_change_of_any_byte_counts_also_without_a_newer_time",),
+    ),
+    Mutation(
+        "other rules read anew",
+        "ccb_luigi/documents/fingerprint.py",
+        "digest = hashlib.sha256(rules)",
+        "digest = hashlib.sha256()",
+        ("db/test_versions.py::test_other_rules_read_every_document_anew",),
+    ),
+    Mutation(
+        "sweep: an empty source",
+        "ccb_luigi/proof/sweep.py",
+        "if not swept.lidos_origem and",
+        "if False and",
+        sweep("an_empty_source_is_never_believed"),
+    ),
+    Mutation(
+        "sweep: an incomplete reading",
+        "ccb_luigi/proof/sweep.py",
+        "if swept.lidos_origem < counted and",
+        "if False and",
+        sweep("fewer_documents_than_mongodb_counts_are_no_reading"),
+    ),
+    Mutation(
+        "sweep: too many vanished",
+        "ccb_luigi/proof/sweep.py",
+        "if swept.sumidos > max(FEW, SMALL_SHARE * swept.contratos_destino) and not this.confirmed:",
+        "if False:",
+        sweep(
+            "more_than_twenty_and_more_than_one_in_two_hundred_have_to_be_confirmed",
+            "what_is_missing_is_loaded_although_too_much_is_gone",
+        ),
+    ),
+    Mutation(
+        "sweep: looked up again",
+        "ccb_luigi/proof/sweep.py",
+        "there = this.origin.still_there(group)",
+        "there = set()",
+        sweep("what_is_back_by_the_time_that_it_would_be_marked_is_not_marked"),
+    ),
+    Mutation(
+        "sweep: what is loaded meanwhile",
+        "ccb_luigi/proof/sweep.py",
+        "carregado_em < :started\n",
+        "carregado_em < now() + interval '1 day' AND :started IS NOT NULL\n",
+        sweep("what_was_loaded_while_the_sweep_ran_is_never_marked"),
+        places=2,
+    ),
+    Mutation(
+        "erased clients stay away",
+        "ccb_luigi/documents/block.py",
+        "if task.forgotten and task.forgotten.drops(judged):",
+        "if False:",
+        ("db/test_forget.py::test_no_run_brings_the_client_back_and_each_proof_is_exact",),
+    ),
+    Mutation(
+        "erased clients need their key",
+        "ccb_luigi/load/tombstones.py",
+        "if {row.verificador for row in rows} != {forgotten.verifier(secret)}:",
+        "if False:",
+        ("db/test_forget.py::test_without_the_key_or_with_another_one_nothing_runs",),
+    ),
+    Mutation(
+        "older tables are refused",
+        "ccb_luigi/database/schema.py",
+        "if found < REVISION:",
+        "if False:",
+        ("db/test_upgrade.py::test_new_code_refuses_old_tables",),
+    ),
+    Mutation(
+        "newer tables are refused",
+        "ccb_luigi/database/schema.py",
+        "if found > REVISION:",
+        "if False:",
+        ("db/test_upgrade.py::test_old_code_refuses_new_tables",),
+    ),
+    Mutation(
+        "Ctrl-C within a fork",
+        "ccb_luigi/process/stopping.py",
+        'if getattr(_forking, "now", False) or _is_deaf(frame):',
+        "if False:",
+        (
+            "unit/test_deadline.py::test_what_arrives_within_a_fork_is_heard",
+            "unit/test_deadline.py::test_what_arrives_within_an_event_handler_of_luigi_is_heard",
+        ),
+    ),
+    Mutation(
+        "a cluster's worker with other rules",
+        "ccb_luigi/load/cluster.py",
+        "!= order.rules:",
+        "!= order.rules and False:",
+        ("db/test_dask.py::test_workers_with_other_rules_are_refused_in_one_line",),
+    ),
+    Mutation(
+        "migrations queue for no table",
+        "ccb_luigi/database/schema.py",
+        "        postgres.wait_briefly(connection)\n",
+        "",
+        (
+            "db/test_gentle_upgrades.py::test_a_migration_gives_up_rather_than_queue_for_a_table_in_use",
+            "db/test_gentle_upgrades.py::test_others_read_while_a_migration_tries_to_get_a_table",
+        ),
+    ),
+    Mutation(
+        "exchanging parcelas queues for nobody",
+        "ccb_luigi/database/partitioning.py",
+        "                postgres.wait_briefly(connection)\n",
+        "",
+        ("db/test_partitioning.py::test_it_gives_up_rather_than_queue_behind_a_reader",),
+    ),
+    Mutation(
+        "an index of a table in parts queues for nobody",
+        "ccb_luigi/database/settle.py",
+        "    postgres.wait_briefly(connection)\n",
+        "",
+        (
+            "db/test_gentle_upgrades.py::test_readers_and_writers_go_on_while_an_index_is_built_and_a_check_validated",
+        ),
+    ),
+    Mutation(
+        "who settles waits for no other who does",
+        "ccb_luigi/database/settle.py",
+        "SELECT pg_try_advisory_lock(hashtextextended(:name, 0))",
+        "SELECT true FROM pg_advisory_lock(hashtextextended(:name, 0))",
+        ("db/test_gentle_upgrades.py::test_of_two_upgrades_one_settles_and_the_other_does_not_wait_for_it",),
+    ),
+    Mutation(
+        "an upgrade waits for steps under way",
+        "ccb_luigi/database/schema.py",
+        "postgres.lock_alone(connection, LOCK, waiting)",
+        "pass",
+        UPGRADES,
+    ),
+    Mutation(
+        "steps wait for an upgrade",
+        "ccb_luigi/database/schema.py",
+        "postgres.lock(connection, LOCK, shared=True)",
+        "pass",
+        UPGRADES,
+    ),
+    Mutation(
+        "an upgrade tells whom it waits for, and gives up",
+        "ccb_luigi/database/postgres.py",
+        "    if connection.execute(take, key).scalar():\n        return\n",
+        "    lock(connection, name)\n    if True:\n        return\n",
+        ("db/test_forget.py::test_it_waits_for_a_run_and_gives_up_in_one_line",),
+    ),
+    Mutation(
+        "newest wins: clients of one instant",
+        "ccb_luigi/load/loading.py",
+        'not_older = "(n.atualizado_em, n.mongo_id) >= (t.atualizado_em, t.mongo_id)"',
+        'not_older = "n.atualizado_em >= t.atualizado_em"',
+        rules("a_document_that_arrives_later_with_the_same_instant_and_a_lesser_id_stays_behind"),
+    ),
+    Mutation(
+        "newest wins: clients of one batch",
+        "ccb_luigi/load/loading.py",
+        "ORDER BY client_id, atualizado_em DESC, mongo_id DESC",
+        "ORDER BY client_id, atualizado_em, mongo_id",
+        rules("of_versions_of_one_instant_the_greater_id_by_bytes_counts"),
+    ),
+    Mutation(
+        "one ccbCode, two documents of one batch",
+        "ccb_luigi/load/loading.py",
+        "AND (r.atualizado_em, r.mongo_id) > (k.atualizado_em, k.mongo_id))",
+        "AND false)",
+        rules("two_documents_of_one_code_and_one_date_leave_one_row_and_one_rejection"),
+    ),
+    Mutation(
+        "loads of one table come one by one",
+        "ccb_luigi/load/pipeline.py",
+        "postgres.lock(connection, table_lock(table))",
+        "pass",
+        rules("neighbouring_dates_at_once_end_as_one_after_the_other"),
+    ),
+    Mutation(
+        "nothing moves beneath a proof",
+        "ccb_luigi/load/pipeline.py",
+        "postgres.lock(connection, table_lock(tables.operacoes), table_lock(tables.parcelas))",
+        "pass",
+        rules("a_date_is_proven_although_the_next_one_overtakes_it_at_that_moment"),
+    ),
+    Mutation(
+        "a document that is read twice",
+        "ccb_luigi/load/staging.py",
+        "    _drop_repeated(connection, task.batch, counts)\n",
+        "",
+        ("db/test_source.py::test_of_a_document_that_moves_while_it_is_read_the_later_reading_counts",),
+    ),
+    Mutation(
+        "NUL without a column",
+        "ccb_luigi/documents/transform.py",
+        "        _refuse_nul(rows.extras)\n",
+        "",
+        (
+            "unit/test_transform.py"
+            "::test_a_nul_in_a_field_without_a_column_is_refused_because_jsonb_has_no_place_for_it",
+        ),
+    ),
+    Mutation(
+        "a second _id names no document",
+        "ccb_luigi/documents/transform.py",
+        ' or rawbson.occurs_twice(raw, b"_id")',
+        "",
+        ("unit/test_transform.py::test_of_two_ids_a_refused_document_is_named_by_the_first",),
+    ),
+    Mutation(
+        "a rerun of one table vouches for no other",
+        "ccb_luigi/load/pipeline.py",
+        "if _all_loaded_since(connection, day, extraction):",
+        "if True:",
+        ("db/test_versions.py::test_a_rerun_of_one_table_vouches_for_no_other",),
+    ),
+    Mutation(
+        "rejections stay open for an older reading",
+        "ccb_luigi/load/quarantine.py",
+        "AND (q.ultima_vez <= :read_at\n",
+        "AND (q.ultima_vez IS DISTINCT FROM :read_at\n",
+        ("db/test_quarantine.py::test_it_is_not_closed_by_a_reading_from_before_the_rejection",),
+    ),
+    Mutation(
+        "rejections of what is found again stay open",
+        "ccb_luigi/load/quarantine.py",
+        " AND ultima_vez < now()\n",
+        "\n",
+        ("db/test_quarantine.py::test_a_retry_loads_what_has_become_good_whatever_its_date",),
+    ),
+    Mutation(
+        "one sweep at a time",
+        "ccb_luigi/proof/sweep.py",
+        "        postgres.lock(connection, LOCK)\n",
+        "",
+        sweep("two_sweeps_at_once_run_one_after_the_other"),
+    ),
+    Mutation(
+        "a shard stages for itself alone",
+        "ccb_luigi/load/bulk.py",
+        "        temporary.own_staging(connection, [table.name for table in tables.STAGING])\n",
+        "",
+        plan("no_shard_leaves_anything_in_the_staging_that_all_share"),
+    ),
+    Mutation(
+        "a shard's marker is in its transaction",
+        "ccb_luigi/load/bulk.py",
+        "plan.put_marker(connection, name, plan.STEP, counts.lidos, kept)",
+        "postgres.Postgres(settings).run(lambda c: plan.put_marker(c, name, plan.STEP, counts.lidos, kept))",
+        plan("a_shard_that_ends_before_its_commit_leaves_neither_rows_nor_marker"),
+    ),
+    Mutation(
+        "a date's markers of a plan are in one transaction",
+        "ccb_luigi/load/bulk.py",
+        "connection.execute(\n            text(_MARK),",
+        "connection.engine.connect().execution_options(isolation_level='AUTOCOMMIT').execute(\n"
+        "            text(_MARK),",
+        plan("dates_of_a_plan_are_marked_with_their_proofs_or_not_at_all"),
+    ),
+    Mutation(
+        "a shard is done by one",
+        "ccb_luigi/load/bulk.py",
+        "        postgres.lock(connection, name)\n",
+        "",
+        plan("all_runners_at_once_make_one_plan_and_do_each_shard_once"),
+    ),
+    Mutation(
+        "a plan is made by one",
+        "ccb_luigi/load/plan.py",
+        "        postgres.lock(connection, LOCK)\n",
+        "",
+        plan("all_runners_at_once_make_one_plan_and_do_each_shard_once"),
+    ),
+    Mutation(
+        "a plan ends when all its shards are done",
+        "ccb_luigi/load/bulk.py",
+        "if missing := plan.missing(connection, number):",
+        "if (missing := plan.missing(connection, number)) and False:",
+        plan("no_date_is_marked_before_all_shards_are_done"),
+    ),
+    Mutation(
+        "a plan's dump is the one that was cut",
+        "ccb_luigi/load/bulk.py",
+        "if origin.identity() != ours.origem:",
+        "if False:",
+        plan("another_dump_is_not_taken_for_the_one_that_was_planned"),
+    ),
+    Mutation(
+        "too many rejections in a shard",
+        "ccb_luigi/load/bulk.py",
+        "if _tripped(settings, counts.por_data):  # what is staged",
+        "if False:  # what is staged",
+        plan("too_many_rejected_documents_of_a_date_stop_its_shard_and_stay_in_quarantine"),
+    ),
+    Mutation(
+        "a shard that isn't proven isn't kept",
+        "ccb_luigi/load/bulk.py",
+        "        if not result.ok:\n            raise",
+        "        if False:\n            raise",
+        plan("a_shard_whose_target_differs_by_a_cent_keeps_nothing"),
+    ),
+    Mutation(
+        "a child of a fork connects anew",
+        "ccb_luigi/database/postgres.py",
+        "if _of_process and _of_process[0] != os.getpid():",
+        "if False:",
+        (
+            "db/test_postgres.py::test_a_forked_child_has_a_connection_of_its_own_and_leaves_its_parents_alone",
+            "db/test_postgres.py::test_a_child_forked_within_a_transaction_does_not_end_it",
+        ),
+    ),
+    Mutation(
+        "who judges ends with its parent",
+        "ccb_luigi/load/parallel.py",
+        "    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()\n",
+        "",
+        ("unit/test_parallel.py::test_who_judges_ends_when_its_parent_is_killed",),
+    ),
+    Mutation(
+        "who judges keeps no connection open",
+        "ccb_luigi/load/parallel.py",
+        "            os.close(descriptor)\n",
+        "            pass\n",
+        ("unit/test_parallel.py::test_who_judges_holds_no_connection_of_its_parent",),
+    ),
+    Mutation(
+        "a dead server is given up",
+        "ccb_luigi/process/heartbeat.py",
+        "            give_up()\n",
+        "            pass\n",
+        ("db/test_faults.py::test_a_database_that_stops_answering_is_given_up",),
+    ),
+    Mutation(
+        "a dump that changes while it is read",
+        "ccb_luigi/sources/dump.py",
+        '            raise SourceError(f"{self.path} changed',
+        '            SourceError(f"{self.path} changed',
+        ("unit/test_dump_changes.py",),
+    ),
+)
