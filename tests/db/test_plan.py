@@ -18,7 +18,7 @@ import oracle
 import pytest
 from bson import Int64, ObjectId
 from oracle import DAY_ZERO, Version
-from sqlalchemy import text
+from sqlalchemy import event, text
 from world import D1, D2, D3, D4, STEPS, World, at, at_once, document, rejected
 
 from ccb_luigi.database import postgres
@@ -272,20 +272,22 @@ def test_a_shard_is_all_or_nothing_and_is_done_again(
 
 
 def test_a_shard_that_ends_before_its_commit_leaves_neither_rows_nor_marker(
-    world: World, small: Settings, monkeypatch: pytest.MonkeyPatch
+    world: World, small: Settings
 ) -> None:
     world.put(*(document(f"d{n}", f"C{n}", at(D1, 12, n)) for n in range(20)))
     found = made(small, D1, D1)
-    numbers, put = shards_of(small, found), plan.put_marker
+    numbers = shards_of(small, found)
 
-    def put_and_break(*values: Any) -> None:
-        put(*values)
+    def breaks(_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(plan, "put_marker", put_and_break)
-    with pytest.raises(KeyboardInterrupt):
-        bulk.migrate_shard(small, found.id, 1)
-    monkeypatch.undo()
+    engine = postgres.of_process(small).engine
+    event.listen(engine, "commit", breaks)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            bulk.migrate_shard(small, found.id, 1)
+    finally:
+        event.remove(engine, "commit", breaks)
     assert world.contracts() == {}
     assert shards_of(small, found) == numbers
     carried_out(small, D1, D1)

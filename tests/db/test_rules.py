@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import multiprocessing
 import os
 import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from itertools import permutations
 from typing import Any
@@ -668,40 +670,84 @@ def test_a_target_that_differs_by_a_cent_is_not_marked_as_proven(world: World, d
     assert world.numbers("A") == world.numbers("B") == [1, 2, 3]
 
 
-@pytest.mark.parametrize("statement", range(12))
+WAITS = """
+    SELECT count(*) FROM pg_locks
+    WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+@contextmanager
+def overtaken(
+    world: World, here: Callable[[str, Any], bool], overtake: Callable[[], object]
+) -> Iterator[None]:
+    """Before the first statement that is ``here`` another process does its work, as far as locks let it."""
+
+    def work() -> None:
+        try:
+            overtake()
+        finally:
+            os._exit(0)
+
+    process = multiprocessing.get_context("fork").Process(target=work)
+
+    def before(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        if here(" ".join(statement.split()), parameters) and process.pid is None:
+            process.start()
+            deadline = time.monotonic() + 5
+            while process.is_alive() and not world.one(WAITS) and time.monotonic() < deadline:
+                time.sleep(0.02)
+
+    engine = postgres.of_process(world.settings).engine
+    event.listen(engine, "before_cursor_execute", before)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", before)
+        if process.pid:
+            process.join(60)
+    assert process.pid, "nobody came"
+
+
+@pytest.mark.parametrize("table", ["clientes", "operacoes"])
+def test_a_load_waits_for_another_dates_load_of_the_same_table(world: World, table: str) -> None:
+    """What it has found missing the other one would insert as well."""
+    world.put(document("a", "A", at(D1)), document("b", "A", at(D2)))
+    for day in (D1, D2):
+        pipeline.extract(world.settings, day)
+        for earlier in EIGHT[: EIGHT.index(table)]:
+            world.load(day, earlier)
+    inserts = f"INSERT INTO {table} "
+    with overtaken(world, lambda said, _: said.startswith(inserts), lambda: world.load(D2, table)):
+        world.load(D1, table)
+    world.migrate(D1, D2)
+    assert world.contracts() == {"A": "b"}
+    assert world.column("SELECT mongo_id FROM clientes") == ["b"]
+
+
+STATEMENTS_OF_A_PROOF = 13
+
+
+@pytest.mark.parametrize("statement", range(STATEMENTS_OF_A_PROOF))
 def test_a_date_is_proven_although_the_next_one_overtakes_it_at_that_moment(
     world: World, statement: int
 ) -> None:
-    """The next date's loads commit (or wait) before the given statement of the reconciliation."""
+    """The next date's loads commit (or wait) before the given statement, from the proof's own lock on."""
     world.put(document("s", "S", at(D1)), document("t", "T", at(D1)))
     pipeline.extract(world.settings, D1)
     world.load(D1)
     world.put(document("u", "S", at(D2), rows=7), document("t", "T", at(D2), rows=5))
     pipeline.extract(world.settings, D2)
-    fork = multiprocessing.get_context("fork")
+    of_proof: list[str] = []
 
-    def overtake() -> None:
-        try:
-            world.load(D2)
-        finally:
-            os._exit(0)
+    def here(said: str, parameters: Any) -> bool:
+        if of_proof or "ccb_luigi:reconciliacoes" in str(parameters):
+            of_proof.append(said)
+        return len(of_proof) == statement + 1
 
-    process = fork.Process(target=overtake)
-    count = itertools.count()
-
-    def before(*_: Any) -> None:
-        if next(count) == statement:
-            process.start()
-            process.join(3)
-
-    engine = postgres.of_process(world.settings).engine
-    event.listen(engine, "before_cursor_execute", before)
-    try:
+    with overtaken(world, here, lambda: world.load(D2)):
         pipeline.reconcile_day(world.settings, D1)
-    finally:
-        event.remove(engine, "before_cursor_execute", before)
-        if process.pid:
-            process.join(60)
+    (stored,) = [n for n, said in enumerate(of_proof) if "INTO controle.reconciliacoes" in said]
+    assert stored < STATEMENTS_OF_A_PROOF, "the proof has become longer, and so must this test"
     world.migrate(D2)
     assert world.contracts() == {"S": "u", "T": "t"}
     assert world.query("SELECT lidos, ok FROM controle.reconciliacoes") == [(2, True), (2, True)]
