@@ -37,7 +37,7 @@ def uniform(*names: str) -> tuple[str, ...]:
 
 UPGRADES = (
     "db/test_partitioning.py::test_steps_wait_until_it_is_done",
-    "db/test_upgrade.py",
+    "db/test_upgrade.py::test_an_upgrade_does_not_begin_while_an_extraction_runs",
 )
 
 MUTATIONS = (
@@ -383,7 +383,7 @@ MUTATIONS = (
         "ccb_luigi/load/pipeline.py",
         "postgres.lock(connection, table_lock(table))",
         "pass",
-        rules("neighbouring_dates_at_once_end_as_one_after_the_other"),
+        rules("a_load_waits_for_another_dates_load_of_the_same_table"),
     ),
     Mutation(
         "nothing moves beneath a proof",
