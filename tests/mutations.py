@@ -30,7 +30,7 @@ PROJECT = Path(__file__).parents[1]
 PAGE = PROJECT / "docs" / "proof.md"
 BEGIN, END = "<!-- make mutations -->\n", "<!-- /make mutations -->\n"
 
-LONGEST = 1200
+LONGEST = 600
 """Seconds for the tests of one guard: without it they may wait for what never comes."""
 
 SECONDS_TO_END = 30

@@ -12,6 +12,7 @@ import os
 import random
 import resource
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -610,8 +611,13 @@ def test_a_database_that_stops_answering_is_given_up(
 
     def work(connection: Connection) -> None:
         family = [main, *main.children()]
-        with stopped(family):
-            connection.execute(text("SELECT 1"))
+        late = threading.Timer(30, lambda: [each.resume() for each in family])
+        late.start()  # who never gives up fails here, and doesn't hang
+        try:
+            with stopped(family):
+                connection.execute(text("SELECT 1"))
+        finally:
+            late.cancel()
 
     with pytest.raises(TargetError) as caught:
         quick.run(work)
