@@ -83,6 +83,8 @@ def main(
     """Migrates the smaller and the larger number of contracts; prints a table, writes JSON."""
     screen = Console(highlight=False)
     settings = {"CCB_SHARD_DOCUMENTS": str(shard), "CCB_WORKERS": str(workers)}
+    # What a shell starts in the background ignores Ctrl-C, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with own_servers() as (directory, running):
             _check_room(directory, contracts)
@@ -246,7 +248,10 @@ def _check_room(directory: Path, size: int) -> None:
 
 def _table(result: dict[str, Any]) -> Table:
     found = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    headings = ("contracts", "seconds", "per second", "peak MB", "shards", "first fifth", "last fifth")
+    headings = (
+        *("contracts", "seconds", "per second", "peak MB"),
+        *("shards", "interrupted", "first fifth", "last fifth"),
+    )
     for heading in headings:
         found.add_column(heading, justify="right")
     for run in result["runs"]:
@@ -256,6 +261,7 @@ def _table(result: dict[str, Any]) -> Table:
             f"{run['rate']:,.0f}",
             f"{run['peak_bytes'] / 1e6:,.0f}",
             str(run["shards"]),
+            f"{run['interruptions']} times",
             f"{run['first']:.1f} s",
             f"{run['last']:.1f} s",
         )
