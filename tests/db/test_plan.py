@@ -28,7 +28,7 @@ from ccb_luigi.errors import CircuitBroken, NotReconciled, PartitionFailed, Sour
 from ccb_luigi.load import bulk, plan, reconcile
 from ccb_luigi.load.plan import Plan
 from ccb_luigi.settings import Settings
-from ccb_luigi.sources import source
+from ccb_luigi.sources import quantiles, source
 from ccb_luigi.sources.queries import EVERYTHING
 
 BEFORE_ALL = date(1969, 12, 31)
@@ -184,6 +184,26 @@ def test_every_document_is_in_exactly_one_shard_of_a_collection(world: World, sm
     assert found == Counter(bson.encode({"_id": each["_id"]}) for each in documents)
     assert max(shard.documents for shard in shards) <= 3 * small.shard_documents
     assert sum(shard.first is not None or shard.last is not None for shard in shards) > 6
+
+
+def test_a_large_collection_is_cut_by_a_sample_into_shards_of_about_equal_size(
+    world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantiles, "SAMPLED_FROM", 1_000)
+    pick = random.Random(5)
+    ours = {f"d{n}": at(D1) + timedelta(days=2) * pick.random() for n in range(5_000)}
+    with world.collection() as collection:
+        collection.create_index("updatedAt")
+        collection.insert_many({"_id": mongo_id, "updatedAt": moment} for mongo_id, moment in ours.items())
+        collection.insert_many({"_id": f"later{n}", "updatedAt": at(D4)} for n in range(1_000))
+    interval = (at(D1), at(D1) + timedelta(days=2))
+    with source.opened(settings) as origin:
+        shards, again = (list(origin.cut([interval], 500)) for _ in range(2))
+        read = [[decode(raw)["_id"] for raw in origin.shard(shard)] for shard in shards]
+    assert shards != again, "another sample cuts elsewhere"
+    assert Counter(mongo_id for ids in read for mongo_id in ids) == Counter(ours.keys())
+    assert len(shards) == 10
+    assert max(map(len, read)) < 1_000, "of 200 documents drawn about 20 fall into each"
 
 
 def test_dates_that_are_complete_are_left_out_and_stay_as_they_are(world: World, small: Settings) -> None:

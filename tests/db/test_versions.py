@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
 from world import D1, D2, World, at, document, unfounded
 
+from ccb_luigi import tables
 from ccb_luigi.database.postgres import of_process
-from ccb_luigi.load import markers, versions
+from ccb_luigi.load import loading, markers, versions
 
 # One tampering per way: what a hand at the database can do to what document "a" became.
 TAMPERED = {
@@ -191,15 +194,18 @@ def test_a_date_that_is_small_beside_the_tables_is_looked_up_by_keys(
     loaded: World, monkeypatch: pytest.MonkeyPatch, contracts: int, seq_scans: str
 ) -> None:
     seen: list[str] = []
-    remember = versions.remember
 
-    def look(connection: Connection, batch: int) -> None:
-        seen.append(connection.execute(text("SHOW enable_seqscan")).scalar_one())
-        remember(connection, batch)
+    def watched(work: Callable[..., Any]) -> Callable[..., Any]:
+        def look(connection: Connection, *rest: Any) -> Any:
+            seen.append(connection.execute(text("SHOW enable_seqscan")).scalar_one())
+            return work(connection, *rest)
 
-    monkeypatch.setattr(versions, "remember", look)
+        return look
+
+    monkeypatch.setattr(loading, "load", watched(loading.load))
+    monkeypatch.setattr(versions, "remember", watched(versions.remember))
     loaded.query(f"UPDATE pg_class SET reltuples = {contracts} WHERE oid = 'operacoes'::regclass")
     loaded.put(document("d", "D", at(D2), client="c4"))
     loaded.migrate(D2)
-    assert seen == [seq_scans]
+    assert seen == [seq_scans] * (len(tables.LOADED) + 1)
     assert loaded.contracts() == {"A": "a", "B": "b", "C": "c", "D": "d"}
