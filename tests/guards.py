@@ -183,7 +183,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a read that ends early",
-        "ccb_luigi/sources/source.py",
+        "ccb_luigi/sources/mongo.py",
         "if found < expected:\n            raise",
         "if False:\n            raise",
         (

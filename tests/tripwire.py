@@ -28,7 +28,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from ccb_luigi import cli
 from ccb_luigi.database import postgres
 from ccb_luigi.documents import block
-from ccb_luigi.sources import source
+from ccb_luigi.sources import mongo
 
 RECORD = 96
 SMALL_BLOCK = 16
@@ -86,7 +86,7 @@ class Tripwire:
 
     def install(self) -> None:
         """Has this process, and those that it forks, pass by here."""
-        block.DOCUMENTS = source.BATCH_DOCUMENTS = SMALL_BLOCK
+        block.DOCUMENTS = mongo.BATCH_DOCUMENTS = SMALL_BLOCK
         event.listen(Engine, "before_cursor_execute", self._statement)
         commit = DefaultDialect.do_commit
 

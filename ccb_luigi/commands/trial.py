@@ -9,7 +9,8 @@ import click
 
 from ccb_luigi.commands.frame import DAY, clean, console, with_settings
 from ccb_luigi.settings import Settings
-from ccb_luigi.sources import source
+from ccb_luigi.sources.mongo import MongoSource
+from ccb_luigi.sources.mongo_errors import translated
 
 
 @click.command()
@@ -40,8 +41,8 @@ def synth(
     if to_bson is not None:
         written = generator.write_bson(documents, to_bson)
     else:
-        origin = source.MongoSource(settings)
-        with source.translated():
+        origin = MongoSource(settings)
+        with translated():
             written = generator.write_mongo(documents, origin.collection)
         origin.close()
     click.echo(f"{written} contracts written")

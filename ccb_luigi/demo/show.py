@@ -22,7 +22,7 @@ from ccb_luigi.demo.servers import delete, servers
 from ccb_luigi.load import markers, quarantine, status
 from ccb_luigi.orchestration import runner
 from ccb_luigi.settings import Settings
-from ccb_luigi.sources import source
+from ccb_luigi.sources.mongo import MongoSource
 from ccb_luigi.watch import display
 
 DEFAULT = Path(".demo")
@@ -65,7 +65,7 @@ def attached(directory: Path) -> Iterator[Settings]:
 def _steps(settings: Settings, contracts: int, console: Console, directory: Path) -> int:
     last = settings.yesterday()
     days = [last - timedelta(days=n) for n in reversed(range(DAYS))]
-    origin = source.MongoSource(settings)
+    origin = MongoSource(settings)
     with contextlib.closing(origin):
         collection = origin.collection
         _title(console, 1, "A schema, and contracts in MongoDB")

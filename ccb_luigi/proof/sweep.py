@@ -27,7 +27,7 @@ from ccb_luigi.errors import CcbError, CircuitBroken, NotReconciled, SourceError
 from ccb_luigi.load import markers, pipeline, quarantine, seen, tombstones
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
-from ccb_luigi.sources.source import MongoSource
+from ccb_luigi.sources.mongo import MongoSource
 
 LOCK = "varredura"
 

@@ -33,6 +33,7 @@ from ccb_luigi.proof.comparison import (
 from ccb_luigi.proof.expected import Expected, expected
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
+from ccb_luigi.sources.queries import EVERYTHING
 
 GROUP_DOCUMENTS = 250
 GROUP_BYTES = 8 << 20
@@ -121,7 +122,7 @@ def _documents(
         return origin.by_ids(connection.execute(text("SELECT mongo_id FROM amostra")).scalars().all())
     if scope.day is not None:
         return origin.documents(*settings.bounds(scope.day))
-    return origin.documents(*source.EVERYTHING)
+    return origin.documents(*EVERYTHING)
 
 
 def _groups(documents: Iterable[bytes]) -> Iterator[tuple[list[bytes]]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ccb_luigi.documents.shard import Key, Shard, cut_ids
 from ccb_luigi.documents.shard import cut as cut_span
-from ccb_luigi.sources.queries import ODD_DATES, Query, bounds_ids, in_range
+from ccb_luigi.sources.queries import ODD_DATES, Interval, Query, bounds_ids, in_range
 
 SAMPLED_FROM = 1_000_000
 """A range of more documents than these is cut by a sample of them."""
@@ -20,7 +20,7 @@ DRAWN_PER_SHARD = 400
 _PAIR = {"moment": "$updatedAt", "of": "$_id"}
 
 
-def cut(collection: Any, intervals: Sequence[tuple[datetime, datetime]], size: int) -> Iterator[Shard]:
+def cut(collection: Any, intervals: Sequence[Interval], size: int) -> Iterator[Shard]:
     """Shards of about ``size`` documents: of what lies in the intervals, and of all the odd ones."""
     for start, end in intervals:
         number = collection.count_documents(in_range(start, end))

@@ -15,6 +15,8 @@ from ccb_luigi.documents.shard import Shard
 from ccb_luigi.documents.transform import FIRST, LAST
 
 Query = dict[str, Any]
+Interval = tuple[datetime, datetime]
+"""From the first moment on, before the second."""
 
 # Every BSON type but date and array, whose elements these match as well. A range of dates alone would
 # skip them all (type bracketing); each of these has index bounds of its own, and array would have none.

@@ -37,6 +37,7 @@ from ccb_luigi.errors import CcbError, PartitionFailed, SourceError, TargetError
 from ccb_luigi.load import markers, parallel, pipeline
 from ccb_luigi.process import heartbeat
 from ccb_luigi.settings import Settings
+from ccb_luigi.sources import mongo as mongo_source
 from ccb_luigi.sources import source
 
 BATCH = 6
@@ -45,8 +46,8 @@ BATCH = 6
 @pytest.fixture
 def versions(world: World, monkeypatch: pytest.MonkeyPatch) -> list[Version]:
     """Thirty documents of one date, which are read in several batches."""
-    monkeypatch.setattr(source, "BATCH_DOCUMENTS", BATCH)
-    monkeypatch.setattr(source.MongoSource, "snapshots", True)
+    monkeypatch.setattr(mongo_source, "BATCH_DOCUMENTS", BATCH)
+    monkeypatch.setattr(mongo_source.MongoSource, "snapshots", True)
     made = Source(random.Random(7), [D1])
     made.change(70)
     found = list(made.state.values())
@@ -166,9 +167,9 @@ def test_a_cursor_that_ends_early_is_not_taken_for_the_end(
     large: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(source.MongoSource, "snapshots", snapshots)
-    many = BATCH if large else source.SNAPSHOT_DOCUMENTS
-    monkeypatch.setattr(source, "SNAPSHOT_DOCUMENTS", many)
+    monkeypatch.setattr(mongo_source.MongoSource, "snapshots", snapshots)
+    many = BATCH if large else mongo_source.SNAPSHOT_DOCUMENTS
+    monkeypatch.setattr(mongo_source, "SNAPSHOT_DOCUMENTS", many)
     short = stopping(after, times=1000)
     monkeypatch.setattr(pymongo.collection.Collection, "find_raw_batches", short)
     with pytest.raises(SourceError, match="a read ended after") as caught:
@@ -176,7 +177,7 @@ def test_a_cursor_that_ends_early_is_not_taken_for_the_end(
     assert caught.value.transient
     assert_untouched(world)
     monkeypatch.undo()
-    monkeypatch.setattr(source, "BATCH_DOCUMENTS", BATCH)
+    monkeypatch.setattr(mongo_source, "BATCH_DOCUMENTS", BATCH)
     monkeypatch.setattr(pymongo.collection.Collection, "find_raw_batches", stopping(after, times=1))
     world.migrate(D1)
     assert_right(world, versions)
@@ -203,8 +204,8 @@ def test_also_the_rarer_reads_are_not_cut_short(
 def test_documents_that_leave_the_date_while_it_is_read_without_a_snapshot_are_no_error(
     world: World, versions: list[Version], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source.MongoSource, "snapshots", False)
-    real = source.split
+    monkeypatch.setattr(mongo_source.MongoSource, "snapshots", False)
+    real = mongo_source.split
     calls: list[int] = []
 
     def split(batch: bytes) -> Iterator[bytes]:
@@ -215,7 +216,7 @@ def test_documents_that_leave_the_date_while_it_is_read_without_a_snapshot_are_n
         calls.append(1)
         return real(batch)
 
-    monkeypatch.setattr(source, "split", split)
+    monkeypatch.setattr(mongo_source, "split", split)
     counts = pipeline.extract(world.settings, D1)
     assert counts
     assert len(versions) - 1 <= counts.lidos <= len(versions)
@@ -227,7 +228,7 @@ def test_a_server_without_snapshots_is_read_without(
 ) -> None:
     """A standalone server answers the first snapshot read with SnapshotUnavailable."""
     if large:
-        monkeypatch.setattr(source, "SNAPSHOT_DOCUMENTS", BATCH)
+        monkeypatch.setattr(mongo_source, "SNAPSHOT_DOCUMENTS", BATCH)
     with failing(world, "find", {"times": 1}, errorCode=246):
         world.migrate(D1)
     assert_right(world, versions)
@@ -248,14 +249,14 @@ def test_who_has_read_the_whole_collection_asks_for_no_count_of_it(
 def test_a_snapshot_that_became_too_old_is_not_asked_for_again(world: World, versions: list[Version]) -> None:
     with failing(world, "getMore", {"times": 1}, errorCode=239):
         world.migrate(D1)
-    assert not source.MongoSource.snapshots
+    assert not mongo_source.MongoSource.snapshots
     assert_right(world, versions)
 
 
 def test_a_source_that_dies_within_a_read_is_awaited(
     world: World, versions: list[Version], mongo_server: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = source.split
+    real = mongo_source.split
     calls: list[int] = []
 
     def split(batch: bytes) -> Iterator[bytes]:
@@ -265,7 +266,7 @@ def test_a_source_that_dies_within_a_read_is_awaited(
             mongo_server.start()
         return real(batch)
 
-    monkeypatch.setattr(source, "split", split)
+    monkeypatch.setattr(mongo_source, "split", split)
     world.migrate(D1)
     assert len(calls) > 4
     assert_right(world, versions)
@@ -274,8 +275,8 @@ def test_a_source_that_dies_within_a_read_is_awaited(
 def test_a_source_that_stops_answering_ends_in_one_line(
     world: World, versions: list[Version], mongo_server: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "SECONDS_OF_A_REPLY", 1)
-    monkeypatch.setattr(source, "SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr(mongo_source, "SECONDS_OF_A_REPLY", 1)
+    monkeypatch.setattr(mongo_source, "SECONDS_TO_CONNECT", 1)
     with stopped([psutil.Process(mongo_server.pid)]), pytest.raises(SourceError) as caught:
         hurried(world).migrate(D1)
     assert caught.value.transient
@@ -517,7 +518,7 @@ def test_a_session_that_was_ended_while_the_source_was_slow_is_opened_again(
         f"ALTER DATABASE {world.one('SELECT current_database()')} SET idle_in_transaction_session_timeout"
     )
     idle = World(replace(world.settings, postgres_url=f"{world.settings.postgres_url}%20-cwork_mem%3D4MB"))
-    real, calls = source.split, []
+    real, calls = mongo_source.split, []
 
     def slow(batch: bytes) -> Iterator[bytes]:
         calls.append(1)
@@ -526,7 +527,7 @@ def test_a_session_that_was_ended_while_the_source_was_slow_is_opened_again(
             world.query(f"{timeout} = 0")  # a busy machine pauses as long anywhere
         return real(batch)
 
-    monkeypatch.setattr(source, "split", slow)
+    monkeypatch.setattr(mongo_source, "split", slow)
     world.query(f"{timeout} = '500ms'")
     idle.migrate(D1)
     assert len(calls) > 1

@@ -18,7 +18,7 @@ from ccb_luigi.errors import CircuitBroken
 from ccb_luigi.load import pipeline
 from ccb_luigi.orchestration import visible
 from ccb_luigi.settings import Settings
-from ccb_luigi.sources import source as mongo
+from ccb_luigi.sources import mongo
 
 NUMBER = 2500  # several blocks
 

@@ -25,7 +25,8 @@ from ccb_luigi.errors import SourceError
 from ccb_luigi.load import pipeline
 from ccb_luigi.load.staging import stage
 from ccb_luigi.settings import Settings
-from ccb_luigi.sources import source
+from ccb_luigi.sources import mongo as mongo_source
+from ccb_luigi.sources import queries, source
 
 Rows = Callable[..., list[dict[str, Any]]]
 Document = dict[str, Any]
@@ -199,13 +200,13 @@ def test_of_a_document_that_moves_while_it_is_read_the_later_reading_counts(
     """The cursor walks along an index on the time: what gets a later one within the date is met again."""
     earlier, later = (dated("moves", utc(2026, 3, 3, hour)) for hour in (12, 13))
     world.put(later, dated("stays", utc(2026, 3, 3, 14)))
-    read = source.MongoSource.documents
+    read = mongo_source.MongoSource.documents
 
-    def moving(self: source.MongoSource, *bounds: datetime) -> Iterator[bytes]:
+    def moving(self: mongo_source.MongoSource, *bounds: datetime) -> Iterator[bytes]:
         yield bson.encode(earlier)
         yield from read(self, *bounds)
 
-    monkeypatch.setattr(source.MongoSource, "documents", moving)
+    monkeypatch.setattr(mongo_source.MongoSource, "documents", moving)
     assert migrated(world, rows, DAY) == (["moves", "stays"], 2)
     (found,) = rows("operacoes", mongo_id="moves")
     assert found["atualizado_em"] == later["updatedAt"]
@@ -265,7 +266,7 @@ def plans(world: World) -> Any:
 
 
 def test_the_query_of_a_date_reads_the_index_and_no_other_document(settings: Settings, plans: Any) -> None:
-    found = plans(source.in_range(*settings.bounds(DAY)))
+    found = plans(queries.in_range(*settings.bounds(DAY)))
     assert stages(found["queryPlanner"]["winningPlan"]) == {"FETCH", "IXSCAN"}
     dates = [d for d in readable()[DAY] if type(d.get("updatedAt")) is datetime and d["updatedAt"].year > 1]
     executed = found["executionStats"]
@@ -273,12 +274,12 @@ def test_the_query_of_a_date_reads_the_index_and_no_other_document(settings: Set
 
 
 def test_the_bounds_of_a_date_are_its_local_midnights(settings: Settings) -> None:
-    (bounds,) = source.in_range(*settings.bounds(DAY)).values()
+    (bounds,) = queries.in_range(*settings.bounds(DAY)).values()
     assert bounds == {"$gte": utc(2026, 3, 3, 3), "$lt": utc(2026, 3, 4, 3)}
 
 
 def test_each_part_of_the_query_for_odd_times_has_bounds_in_the_index(plans: Any) -> None:
-    (parts,) = source.ODD_DATES.values()
+    (parts,) = queries.ODD_DATES.values()
     by_type = [part for part in parts if isinstance(part["updatedAt"], dict) and "$type" in part["updatedAt"]]
     for part in parts:
         plan = plans(part)["queryPlanner"]["winningPlan"]
@@ -439,8 +440,8 @@ def test_a_dump_with_broken_documents_is_migrated_but_for_them(
 
 def test_the_batches_of_the_server_are_split_into_documents() -> None:
     documents = [b"\x05\0\0\0\0", bson.encode({"a": 1}), *broken().values()]
-    assert list(source.split(b"".join(documents))) == documents
-    assert list(source.split(b"")) == []
+    assert list(mongo_source.split(b"".join(documents))) == documents
+    assert list(mongo_source.split(b"")) == []
 
 
 def test_more_documents_than_a_batch_are_all_read_once(world: World, rows: Rows) -> None:

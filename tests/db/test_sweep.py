@@ -32,8 +32,9 @@ from ccb_luigi.errors import (
 )
 from ccb_luigi.load import pipeline, seen
 from ccb_luigi.proof import sweep, verify
+from ccb_luigi.sources import mongo as mongo_source
 from ccb_luigi.sources import source
-from ccb_luigi.sources.source import MongoSource
+from ccb_luigi.sources.mongo import MongoSource
 
 HEX = "65f04a2b9d1c8e0012ab34cd"
 
@@ -570,7 +571,7 @@ def failing(uri: str, mode: Any, code: int) -> Iterator[None]:
 def test_a_reading_that_breaks_off_marks_nothing_and_loads_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "BATCH_VERSIONS", 2)
+    monkeypatch.setattr(mongo_source, "BATCH_VERSIONS", 2)
     world.put(*(document(f"d{n}", f"D{n}", at(D1)) for n in range(7)))
     world.migrate(D1)
     world.put(document("d7", "D7", at(D1)))
@@ -586,7 +587,7 @@ def test_a_reading_that_breaks_off_marks_nothing_and_loads_nothing(
 def test_a_cursor_that_is_lost_once_is_read_again_from_the_beginning(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "BATCH_VERSIONS", 2)
+    monkeypatch.setattr(mongo_source, "BATCH_VERSIONS", 2)
     monkeypatch.setattr("ccb_luigi.process.retry.LONGEST_WAIT", 0.01)
     world.put(*(document(f"d{n}", f"D{n}", at(D1)) for n in range(7)))
     world.migrate(D1)

@@ -24,6 +24,7 @@ from world import D1, World, at, document
 from ccb_luigi.database import postgres
 from ccb_luigi.errors import CcbError, SourceError, TargetError
 from ccb_luigi.settings import Settings
+from ccb_luigi.sources import mongo as mongo_source
 from ccb_luigi.sources import source
 
 HOST = "127.0.0.1"
@@ -193,7 +194,7 @@ def patient_for_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     def client(uri: str, **options: Any) -> Any:
         return MongoClient(uri, **options | {"serverSelectionTimeoutMS": 1000})
 
-    monkeypatch.setattr(source, "MongoClient", client)
+    monkeypatch.setattr(mongo_source, "MongoClient", client)
 
 
 def mongo_through(world: World, port: int, ca: Path) -> Settings:

@@ -37,7 +37,7 @@ OWNERS = {
         *("counters", "tasks"),
         *(f"orchestration.{name}" for name in ("visible", "plan_tasks", "targets", "worker", "runner")),
     },
-    "pymongo": {"sources.source"},
+    "pymongo": {"sources.mongo", "sources.mongo_errors"},
     "psycopg2": {"database.postgres", "load.quarantine"},
     "cerberus": {"documents.contract"},
     "distributed": {"load.cluster"},

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ccb_luigi import tables
 from ccb_luigi.codes import FINDINGS, REJECTIONS
 from ccb_luigi.documents.transform import Accepted, Opened, Refused, Transform, decode, name_of
-from ccb_luigi.sources.source import split
+from ccb_luigi.sources.mongo import split
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 TRANSFORM = Transform(SAO_PAULO)

@@ -1,0 +1,271 @@
+"""A collection of MongoDB, read in raw batches, so that one undecodable document harms no other."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from threading import Thread
+from typing import Any, ClassVar, TypeVar
+
+from pymongo import MongoClient, ReadPreference
+from pymongo.client_session import ClientSession
+from pymongo.errors import ConfigurationError as MongoConfigurationError
+from pymongo.errors import InvalidURI, OperationFailure
+from pymongo.read_concern import ReadConcern
+
+from ccb_luigi.documents.shard import Shard
+from ccb_luigi.documents.transform import CODEC, FIRST, id_text, ids_of
+from ccb_luigi.errors import ConfigurationError, SourceError
+from ccb_luigi.settings import Settings
+from ccb_luigi.sources import quantiles
+from ccb_luigi.sources.mongo_errors import SNAPSHOT_TOO_OLD, translated
+from ccb_luigi.sources.queries import ODD_DATES, VERSION, Interval, Query, in_range, of_date, of_shard
+
+T = TypeVar("T")
+
+BATCH_DOCUMENTS = 1000
+BATCH_VERSIONS = 10_000
+SNAPSHOT_DOCUMENTS = 200_000
+"""More than these are read without a snapshot: by default the server keeps the past for five minutes."""
+
+SECONDS_TO_CONNECT = 10
+SECONDS_OF_A_REPLY = 120
+"""A server that is silent for so long is taken for dead."""
+
+IDS_PER_QUERY = 1000
+
+
+class MongoSource:
+    """One collection of a MongoDB server."""
+
+    snapshots: ClassVar[bool] = True
+    """False once a snapshot has become too old for this process: the next try does without."""
+
+    def __init__(self, settings: Settings) -> None:
+        try:
+            self._client: MongoClient[Any] = MongoClient(
+                settings.mongo_uri,
+                appname="ccb_luigi",
+                serverSelectionTimeoutMS=SECONDS_TO_CONNECT * 1000,
+                connectTimeoutMS=SECONDS_TO_CONNECT * 1000,
+                socketTimeoutMS=SECONDS_OF_A_REPLY * 1000,
+            )
+        except (InvalidURI, MongoConfigurationError, ValueError):
+            # Not chained: the text may quote the address, which holds the password.
+            raise ConfigurationError("CCB_MONGO_URI is not a MongoDB connection string") from None
+        except OSError:
+            raise ConfigurationError("CCB_MONGO_URI names a file (of TLS) that can't be read") from None
+        self.collection = self._client[settings.mongo_database].get_collection(
+            settings.mongo_collection, codec_options=CODEC
+        )
+        self._found = 0
+        self._expected: Future[int] = Future()
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self._client.close()
+
+    def documents(self, start: datetime, end: datetime) -> Iterator[bytes]:
+        """See ``Source``; the odd ones are among them, whatever their date."""
+        return self._all_of(of_date(start, end))
+
+    def shard(self, shard: Shard) -> Iterator[bytes]:
+        """See ``Source``.
+
+        Bounds of ``_id`` are there because most documents of its range have one time: the index on ``_id``
+        parts them, the one on ``updatedAt`` would be read whole for each of the parts.
+        """
+        bounded = shard.first is not None or shard.last is not None
+        return self._all_of(of_shard(shard), **({"hint": "_id_"} if bounded else {}))
+
+    def _all_of(self, query: Query, **options: Any) -> Iterator[bytes]:
+        self._found, self._expected = 0, Future()
+        with translated(), self._at_an_instant() as session:
+            total = self.collection.estimated_document_count()
+            if large := total > SNAPSHOT_DOCUMENTS:
+                session = self._expect(query, session)
+            for raw in self._read(query, session=session, **options):
+                self._found += 1
+                yield raw
+            if large and self._expected.exception():
+                whole = False
+            else:  # who has read all that there are needs no count, for which some servers read all again
+                whole = self._found >= (self._expected.result() if large else total)
+            if not whole:
+                self._refuse_short(self._found, query, session)
+
+    def share_read(self) -> float | None:
+        """See ``Source``."""
+        counted = self._expected
+        if not counted.done() or counted.exception() or not counted.result():
+            return None
+        return min(1.0, self._found / counted.result())
+
+    def odd(self) -> Iterator[bytes]:
+        """See ``Source``."""
+        return self._few(ODD_DATES, VERSION)
+
+    def identity(self) -> str:
+        """See ``Source``."""
+        return f"mongodb {self.collection.full_name}"
+
+    def holds_more(self, intervals: Sequence[Interval], than: int) -> bool:
+        """See ``Source``."""
+        parts = [in_range(*each) for each in intervals]
+        return bool(parts) and self._count({"$or": parts}, limit=than + 1) > than
+
+    def cut(self, intervals: Sequence[Interval], size: int) -> Iterator[Shard]:
+        """See ``Source``."""
+        with translated():
+            yield from quantiles.cut(self.collection, intervals, size)
+
+    def _count(self, query: Query, **options: Any) -> int:
+        with translated():
+            return self.collection.count_documents(query, **options)
+
+    def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
+        """See ``Source``."""
+        wanted = [value for name in ids for value in ids_of(name)]
+        for first in range(0, len(wanted), IDS_PER_QUERY):
+            yield from self._few({"_id": {"$in": wanted[first : first + IDS_PER_QUERY]}})
+
+    def versions(self) -> Iterator[bytes]:
+        """``VERSION`` of every document, as raw documents.
+
+        In the order of the index on ``_id``: no document can move in it, so that each one that is there
+        from the beginning to the end is met exactly once, whoever writes meanwhile. (A snapshot would end
+        after five minutes, the server's default.)
+        """
+        with translated():
+            yield from self._read({}, VERSION, sort=[("_id", 1)], batch_size=BATCH_VERSIONS)
+
+    def versions_in(self, start: datetime, end: datetime) -> Iterator[bytes]:
+        """``VERSION`` of the documents whose ``updatedAt`` is a date in [start, end)."""
+        with translated():
+            yield from self._read(in_range(start, end), VERSION, batch_size=BATCH_VERSIONS)
+
+    def count(self) -> int:
+        """How many documents there are, counted in the index."""
+        with translated():
+            return self.collection.count_documents({}, hint="_id_")
+
+    def still_there(self, ids: Iterable[str]) -> set[str]:
+        """Which of these names are in the source, asked of the primary: a secondary may lag behind."""
+        wanted = [value for name in ids for value in ids_of(name)]
+        primary = self.collection.with_options(
+            read_preference=ReadPreference.PRIMARY, read_concern=ReadConcern("majority")
+        )
+        with translated():
+            return {id_text(each["_id"]) for each in primary.find({"_id": {"$in": wanted}}, {"_id": 1})}
+
+    def days(self, zone: Any, until: date) -> Iterator[date]:
+        """See ``Source``; one index seek per day that has documents.
+
+        The server reads the time, as it has found it: of two ``updatedAt`` PyMongo would take the other one.
+        """
+        end = datetime.combine(until + timedelta(days=1), datetime.min.time(), zone)
+        after = FIRST
+        while True:
+            with translated():
+                found = self.collection.aggregate(
+                    [
+                        {"$match": {**in_range(after, end), "updatedAt.0": {"$exists": False}}},
+                        {"$sort": {"updatedAt": 1}},
+                        {"$limit": 1},
+                        {"$project": {"_id": 0, "moment": "$updatedAt"}},
+                    ]
+                )
+                moments = [each.get("moment") for each in found]
+            if not moments:
+                return
+            if not isinstance(moments[0], datetime) or not after <= moments[0] < end:
+                raise SourceError(
+                    "MongoDB found a document by another time than it says to be its own; without a list of"
+                    " days: `ccb-luigi run --since D`"
+                )
+            day = moments[0].astimezone(zone).date()
+            yield day
+            after = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone).astimezone(UTC)
+
+    def _read(
+        self, query: dict[str, Any], fields: dict[str, Any] | None = None, **options: Any
+    ) -> Iterator[bytes]:
+        options = {"batch_size": BATCH_DOCUMENTS, **options}
+        for batch in self.collection.find_raw_batches(query, fields, **options):
+            yield from split(batch)
+
+    def _few(self, query: dict[str, Any], fields: dict[str, Any] | None = None) -> Iterator[bytes]:
+        """Documents of which there are hardly ever more than a batch: only then are they counted."""
+        with translated():
+            found = 0
+            for raw in self._read(query, fields):
+                found += 1
+                yield raw
+            if found >= BATCH_DOCUMENTS:
+                self._refuse_short(found, query)
+
+    def _refuse_short(self, found: int, query: dict[str, Any], session: ClientSession | None = None) -> None:
+        """A cursor that just stops is not taken for the end.
+
+        Without a snapshot documents may have left the range meanwhile: then they aren't counted now.
+        """
+        expected = self.collection.count_documents(query, session=session)
+        if found < expected:
+            raise SourceError(
+                f"MongoDB: a read ended after {found} of {expected} documents, which is not the end:"
+                " the same command reads it again",
+                transient=True,
+            )
+
+    @contextmanager
+    def _at_an_instant(self) -> Iterator[ClientSession | None]:
+        """A session all of whose reads see one instant; only replica sets and sharded clusters have such."""
+        with self._client.start_session(snapshot=True) if MongoSource.snapshots else nullcontext() as session:
+            try:
+                yield session if session and self._sees(session) else None
+            except OperationFailure as error:
+                if error.code == SNAPSHOT_TOO_OLD:
+                    MongoSource.snapshots = False
+                raise
+
+    def _sees(self, session: ClientSession) -> bool:
+        """Fixes the instant. A standalone server refuses that; what else is wrong will show again."""
+        try:
+            self.collection.find_one({"_id": None}, {"_id": 1}, session=session)
+        except (OperationFailure, MongoConfigurationError):
+            return False
+        return True
+
+    def _expect(self, query: dict[str, Any], session: ClientSession | None) -> ClientSession | None:
+        """Counts what a read will find; returns the session that is to read it.
+
+        At the session's instant, if so many can be read before that is forgotten. Without one both are of
+        about the same time anyway: so the count doesn't keep the reading waiting.
+        """
+        if session:
+            self._expected.set_result(self.collection.count_documents(query, session=session))
+            return session if self._expected.result() <= SNAPSHOT_DOCUMENTS else None
+        count = partial(self.collection.count_documents, query)
+        # A daemon: nobody waits for the count of a read that has failed.
+        Thread(target=_settle, args=(self._expected, count), daemon=True).start()
+        return None
+
+
+def _settle(future: Future[T], work: Callable[[], T]) -> None:
+    try:
+        future.set_result(work())
+    except Exception as error:  # noqa: BLE001 - who asks for the result gets it
+        future.set_exception(error)
+
+
+def split(batch: bytes) -> Iterator[bytes]:
+    """The documents of a batch of concatenated BSON, by their length prefixes."""
+    position, end = 0, len(batch)
+    while position < end:
+        (length,) = struct.unpack_from("<i", batch, position)
+        yield batch[position : position + length]
+        position += length
