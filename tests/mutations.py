@@ -61,13 +61,13 @@ class Notes:
         self._write()
 
     def put(self, mutation: Mutation, tests: list[str]) -> None:
-        self.caught[mutation.guard] = ([*mutation], tests)
+        self.caught[mutation.guard] = (_as_noted(mutation), tests)
         self._write()
 
     def of(self, mutation: Mutation) -> list[str]:
         """The tests that noticed; none if nobody has asked them, or about another mutation."""
         was, tests = self.caught.get(mutation.guard, ([], []))
-        return tests if was == json.loads(json.dumps(mutation)) else []
+        return tests if was == _as_noted(mutation) else []
 
     def say(self, line: str) -> None:
         """To whoever listens, and to the log: a terminal or a pipe may have gone away."""
@@ -81,6 +81,12 @@ class Notes:
         kept = {"caught": self.caught, "passed": self.passed, "doing": self.doing}
         new.write_text(json.dumps(kept, indent=1), encoding="utf-8")
         new.replace(self.path)
+
+
+def _as_noted(mutation: Mutation) -> list[object]:
+    """As it comes back from the disk: JSON knows no tuples."""
+    found: list[object] = json.loads(json.dumps(mutation))
+    return found
 
 
 def _digest() -> str:
