@@ -250,7 +250,7 @@ def _table(result: dict[str, Any]) -> Table:
     found = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     headings = (
         *("contracts", "seconds", "per second", "peak MB"),
-        *("shards", "interrupted", "first fifth", "last fifth"),
+        *("shards", "Ctrl-C", "first fifth", "last fifth"),
     )
     for heading in headings:
         found.add_column(heading, justify="right")
@@ -261,7 +261,7 @@ def _table(result: dict[str, Any]) -> Table:
             f"{run['rate']:,.0f}",
             f"{run['peak_bytes'] / 1e6:,.0f}",
             str(run["shards"]),
-            f"{run['interruptions']} times",
+            str(run["interruptions"]),
             f"{run['first']:.1f} s",
             f"{run['last']:.1f} s",
         )
