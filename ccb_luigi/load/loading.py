@@ -24,10 +24,6 @@ REMOVAL_LOCK = "remocao de operacoes"
 """Held shared while children of contracts are written, alone while contracts are removed."""
 
 
-SMALL = 10
-"""A batch is small beside tables that hold so many times its contracts."""
-
-
 @dataclass(frozen=True, slots=True)
 class Written:
     """Rows that a load inserted, rewrote and removed."""
@@ -40,26 +36,6 @@ class Written:
     def total(self) -> int:
         """Rows that were touched at all."""
         return self.inserted + self.updated + self.deleted
-
-
-def look_up_by_keys(connection: Connection, batch: int) -> None:
-    """From here on to the transaction's end a small batch's rows are looked up by keys.
-
-    Left to its estimates PostgreSQL reads large tables whole, again and again: its index look-ups cost it
-    what they would on a turning disk, and that most of an index's pages are at hand already it doesn't know.
-    """
-    connection.execute(text(_LOOK_UP_BY_KEYS), {"lote": batch})
-
-
-# Before PostgreSQL 18 what is switched off only counts as costly, and what is costly is compiled.
-_LOOK_UP_BY_KEYS = f"""
-    SELECT set_config('enable_seqscan', 'off', true),
-           set_config('random_page_cost', '1.1', true),
-           set_config('jit', 'off', true)
-    FROM pg_class
-    WHERE oid = 'operacoes'::regclass
-      AND reltuples > {SMALL} * (SELECT count(*) FROM staging.contratos WHERE lote = :lote)
-"""
 
 
 def load(connection: Connection, table: Table, batch: int) -> Written:

@@ -21,6 +21,7 @@ from ccb_luigi.documents.block import Task, transform_of
 from ccb_luigi.documents.transform import Refused, name_of
 from ccb_luigi.errors import CircuitBroken, NotReconciled, StagingIncomplete
 from ccb_luigi.load import cluster, loading, markers, quarantine, reconcile, seen, tombstones, versions
+from ccb_luigi.load.by_keys import look_up_by_keys
 from ccb_luigi.load.staging import Counts, stage
 from ccb_luigi.settings import LONGEST_OVERLAP, Settings
 from ccb_luigi.sources import source
@@ -278,7 +279,7 @@ def _load_and_name(
     connection: Connection, table: Table, batch: int, read_at: datetime
 ) -> tuple[loading.Written, list[str], list[str]]:
     """Also who may now have a code that was vacated, and who lost theirs to a newer document."""
-    loading.look_up_by_keys(connection, batch)
+    look_up_by_keys(connection, batch)
     if table is not tables.operacoes:
         return loading.load(connection, table, batch), [], []
     vacated = loading.classify(connection, batch)

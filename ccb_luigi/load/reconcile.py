@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, text
 
-from ccb_luigi.load import loading, situacao
+from ccb_luigi.load import situacao
+from ccb_luigi.load.by_keys import look_up_by_keys
 
 ZERO = Decimal(0)
 
@@ -126,7 +127,7 @@ def total(parts: Iterable[Reconciliation]) -> Reconciliation:
 
 def _by_date(connection: Connection, batch: int) -> dict[date, Reconciliation]:
     """What was loaded of each date, as if nothing had been read or rejected."""
-    loading.look_up_by_keys(connection, batch)
+    look_up_by_keys(connection, batch)
     for statement in (_OVERTAKEN, _CLASSIFY_REST):
         connection.execute(text(statement), {"lote": batch})
     theirs = {row.particao: row for row in connection.execute(text(_TARGET), {"lote": batch})}

@@ -1,0 +1,27 @@
+"""Plans for a batch that is small beside the tables: its rows are looked up by keys.
+
+Left to its estimates PostgreSQL reads large tables whole, again and again: its index look-ups cost it what
+they would on a turning disk, and that most of an index's pages are at hand already it doesn't know.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, text
+
+SMALL = 10
+"""A batch is small beside tables that hold so many times its contracts."""
+
+# Before PostgreSQL 18 what is switched off only counts as costly, and what is costly is compiled.
+_LOOK_UP_BY_KEYS = f"""
+    SELECT set_config('enable_seqscan', 'off', true),
+           set_config('random_page_cost', '1.1', true),
+           set_config('jit', 'off', true)
+    FROM pg_class
+    WHERE oid = 'operacoes'::regclass
+      AND reltuples > {SMALL} * (SELECT count(*) FROM staging.contratos WHERE lote = :lote)
+"""
+
+
+def look_up_by_keys(connection: Connection, batch: int) -> None:
+    """From here on to the transaction's end, if the batch is small."""
+    connection.execute(text(_LOOK_UP_BY_KEYS), {"lote": batch})
