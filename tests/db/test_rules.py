@@ -834,7 +834,7 @@ def _rows(version: Document) -> int:
     return len(version["operation"]["parcelas"]["PrevisaoDeParcela"])
 
 
-@pytest.fixture(params=range(8))
+@pytest.fixture(params=range(5))
 def seed(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
