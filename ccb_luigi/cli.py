@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 from ccb_luigi import __version__
 from ccb_luigi import settings as settings_module
-from ccb_luigi.commands import (
-    alert,
-    database,
-    erasure,
-    migrate,
-    overview,
-    proof,
-    rejections,
-    report,
-    sweep,
-    trial,
-)
 from ccb_luigi.errors import CcbError
 from ccb_luigi.watch import logs
 
+COMMANDS = {
+    "alert": "alert.alert",
+    "db": "database.db",
+    "demo": "trial.demo",
+    "forget": "erasure.forget",
+    "nightly": "migrate.nightly",
+    "quarantine": "rejections.quarantine_group",
+    "report": "report.report",
+    "rerun": "migrate.rerun",
+    "run": "migrate.run",
+    "status": "overview.status_command",
+    "sweep": "sweep.sweep_command",
+    "synth": "trial.synth",
+    "verify": "proof.verify_command",
+}
+"""Command → its module in ``commands``, and its name there."""
+
+
+class _Commands(click.Group):
+    """Imports a command when it is asked for: each needs a part of the program, and importing takes time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(".")
+        command: click.Command = getattr(import_module(f"ccb_luigi.commands.{module}"), name)
+        return command
+
 
 @click.group(
+    cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="What each exit status means, and what to do then: docs/runbook.md",
 )
@@ -38,21 +60,3 @@ def _log_format() -> str:
         return settings_module.load().log_format
     except CcbError:  # the command will say so
         return "auto"
-
-
-for command in (
-    migrate.run,
-    migrate.rerun,
-    migrate.nightly,
-    sweep.sweep_command,
-    overview.status_command,
-    report.report,
-    proof.verify_command,
-    rejections.quarantine_group,
-    erasure.forget,
-    database.db,
-    alert.alert,
-    trial.synth,
-    trial.demo,
-):
-    main.add_command(command)

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ccb_luigi.documents.shard import Shard
 from ccb_luigi.errors import ConfigurationError
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources.dump import DumpSource
-from ccb_luigi.sources.mongo import MongoSource
 from ccb_luigi.sources.queries import Interval
+
+if TYPE_CHECKING:
+    from ccb_luigi.sources.mongo import MongoSource
 
 
 class Source(Protocol):
@@ -53,7 +55,7 @@ class Source(Protocol):
 @contextmanager
 def opened(settings: Settings) -> Iterator[Source]:
     """The source that the settings name, closed at the end."""
-    source = DumpSource(Path(settings.source)) if settings.source else MongoSource(settings)
+    source = DumpSource(Path(settings.source)) if settings.source else _server(settings)
     try:
         yield source
     finally:
@@ -72,8 +74,14 @@ def live(settings: Settings) -> Iterator[MongoSource]:
             "CCB_SOURCE names a dump, which is a moment of the past: a sweep compares with the server itself"
             " (`ccb-luigi run --full --source FILE` loads what a dump holds)"
         )
-    server = MongoSource(settings)
+    server = _server(settings)
     try:
         yield server
     finally:
         server.close()
+
+
+def _server(settings: Settings) -> MongoSource:
+    from ccb_luigi.sources.mongo import MongoSource  # the driver takes a tenth of a second; a dump needs none
+
+    return MongoSource(settings)

@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import timedelta
 from urllib.parse import urlsplit, urlunsplit
 
+import click
 import psycopg2
 from program import REPOSITORY, Program, yesterday
 from test_systemd import ask, needs_systemd
@@ -63,10 +64,11 @@ def test_a_newer_table_beside_older_markers_is_mended_by_a_thorough_rerun(progra
 
 def test_every_command_and_every_setting_of_the_page_exists() -> None:
     told = set(re.findall(r"ccb-luigi ((?:db |quarantine )?[a-z]+)(?= |`|\n)", PAGE))
-    known = set(main.commands) | {
+    context = click.Context(main)
+    known = set(main.list_commands(context)) | {
         f"{group} {name}"
         for group in ("db", "quarantine")
-        for name in main.commands[group].commands  # type: ignore[attr-defined]
+        for name in main.get_command(context, group).commands  # type: ignore[union-attr]
     }
     prose = {"and", "is", "on"}
     assert told - prose <= known

@@ -192,7 +192,8 @@ def test_a_command_of_the_pages_is_one_that_there_is(line: str) -> None:
     if words[0] == "-v":
         words = words[1:]
     while isinstance(command, click.Group):
-        found = command.commands[words.pop(0)]
+        found = command.get_command(click.Context(command), words.pop(0))
+        assert found
         command = found
         assert command.get_help(click.Context(command))
     options = {option for param in command.params for option in param.opts} | {"--help"}
