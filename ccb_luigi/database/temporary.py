@@ -1,9 +1,10 @@
-"""Staging of a transaction's own: until it ends, ``staging`` means temporary tables that nobody else sees."""
+"""Temporary tables: a staging of a transaction's own, and results that are joined with."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -42,6 +43,21 @@ def own_staging(connection: Connection, names: Sequence[str]) -> None:
         )
     connection.execute(text(_ANALYSE_OWN))
     connection.execution_options(**{_OWN: True})
+
+
+@contextmanager
+def kept(
+    connection: Connection, name: str, query: str, values: dict[str, Any], joined_by: list[str]
+) -> Iterator[None]:
+    """The query's result as a table with statistics: joins with it get sound plans, whatever its size.
+
+    (As a common table expression it would have none, and "one row, probably" makes nested loops of
+    twenty thousand times twenty thousand.)
+    """
+    connection.execute(text(f"CREATE TEMP TABLE {name} ON COMMIT DROP AS {query}"), values)
+    connection.execute(text(f"ANALYZE {name} ({', '.join(joined_by)})"))
+    yield
+    connection.execute(text(f"DROP TABLE {name}"))
 
 
 def meant(connection: Connection, statement: str) -> str:

@@ -9,14 +9,13 @@ isn't touched: no dead row, no new ``xmin``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, text
 
 from ccb_luigi import tables
+from ccb_luigi.database import temporary
 from ccb_luigi.database.postgres import lock
 from ccb_luigi.load import situacao
 
@@ -175,15 +174,15 @@ def _replace(connection: Connection, table: Table, owner: str, batch: int) -> Wr
         FROM dono d JOIN {tables.STAGED[table.name].fullname} s ON s.lote = :lote AND s.doc = d.doc
     """
     with (
-        _temporary(
+        temporary.kept(
             connection,
             "dono",
             f"""SELECT d.*, NOT EXISTS (SELECT FROM {table.fullname} t WHERE t.{owner} = d.{owner}) AS novo
                 FROM ({_OWNERS[owner]} AND k.situacao IS DISTINCT FROM 'intacto') d""",
-            batch,
+            {"lote": batch},
             ["doc", owner, "novo"],
         ),
-        _temporary(
+        temporary.kept(
             connection,
             "mudanca",
             f"""
@@ -195,7 +194,7 @@ def _replace(connection: Connection, table: Table, owner: str, batch: int) -> Wr
                    ON {_match(key)}
             WHERE ({_columns("t", names)}) IS DISTINCT FROM ({_columns("n", names)})
             """,
-            batch,
+            {"lote": batch},
             [*key, "acao"],
         ),
     ):
@@ -234,7 +233,7 @@ def _upsert(connection: Connection, table: Table, documents: str, guard: str, ba
         FROM ({documents}) d JOIN ({staged}) n USING (doc) LEFT JOIN {table.fullname} t USING ({key})
         WHERE t.{key} IS NULL OR ({guard})
     """
-    with _temporary(connection, "mudanca", changes, batch, ["doc", key, "acao"]):
+    with temporary.kept(connection, "mudanca", changes, {"lote": batch}, ["doc", key, "acao"]):
         # Only what is to be done is put aside: the rows are as wide as a contract.
         rows = f"(SELECT m.acao, n.* FROM mudanca m JOIN ({staged}) n USING (doc))"
         written = _apply(connection, table, [key], rows, batch)
@@ -285,21 +284,6 @@ def _apply(
         of_batch,
     ).rowcount
     return Written(inserted, updated, deleted)
-
-
-@contextmanager
-def _temporary(
-    connection: Connection, name: str, query: str, batch: int, joined_by: list[str]
-) -> Iterator[None]:
-    """The query's result as a table with statistics: joins with it get sound plans, whatever its size.
-
-    (As a common table expression it would have none, and "one row, probably" makes nested loops of
-    twenty thousand times twenty thousand.)
-    """
-    connection.execute(text(f"CREATE TEMP TABLE {name} ON COMMIT DROP AS {query}"), {"lote": batch})
-    connection.execute(text(f"ANALYZE {name} ({', '.join(joined_by)})"))
-    yield
-    connection.execute(text(f"DROP TABLE {name}"))
 
 
 def _columns(alias: str, names: list[str]) -> str:

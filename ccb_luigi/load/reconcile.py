@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, text
 
+from ccb_luigi.database import temporary
 from ccb_luigi.load import situacao
 from ccb_luigi.load.by_keys import look_up_by_keys
 
@@ -63,20 +64,18 @@ _COUNTS = f"""
     FROM staging.contratos WHERE lote = :lote GROUP BY particao
 """
 
-# Only what the tables hold at this very version: a newer one has been reconciled by its own batch. Each
-# schedule by its key: a join of sums, estimated as one row, was computed anew for every date of a shard.
+# Only what the tables hold at this very version: a newer one has been reconciled by its own batch.
 _TARGET = f"""
-    SELECT k.particao,
-           sum(o.valor_bruto) AS valor_bruto,
-           coalesce(sum(cronograma.prestacoes), 0) AS prestacoes
+    SELECT k.particao, o.ccb_code, o.valor_bruto
     FROM staging.contratos k
     JOIN operacoes o
       ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
-    CROSS JOIN LATERAL (
-        SELECT sum(p.valor_prestacao) AS prestacoes FROM parcelas p WHERE p.ccb_code = o.ccb_code
-    ) cronograma
     WHERE k.lote = :lote AND k.{situacao.IN_THE_TABLES}
-    GROUP BY k.particao
+"""
+_VALOR_BRUTO = "SELECT particao, sum(valor_bruto) AS soma FROM alvo GROUP BY particao"
+_PRESTACOES = """
+    SELECT particao, coalesce(sum(valor_prestacao), 0) AS soma
+    FROM alvo JOIN parcelas USING (ccb_code) GROUP BY particao
 """
 
 # Another date's load may have overtaken a contract since this one's, under whatever code.
@@ -130,7 +129,9 @@ def _by_date(connection: Connection, batch: int) -> dict[date, Reconciliation]:
     look_up_by_keys(connection, batch)
     for statement in (_OVERTAKEN, _CLASSIFY_REST):
         connection.execute(text(statement), {"lote": batch})
-    theirs = {row.particao: row for row in connection.execute(text(_TARGET), {"lote": batch})}
+    with temporary.kept(connection, "alvo", _TARGET, {"lote": batch}, ["ccb_code", "particao"]):
+        valor_bruto = _sums(connection, _VALOR_BRUTO)
+        prestacoes = _sums(connection, _PRESTACOES)
     return {
         ours.particao: Reconciliation(
             lidos=0,
@@ -139,12 +140,16 @@ def _by_date(connection: Connection, batch: int) -> dict[date, Reconciliation]:
             obsoletos=ours.obsoletos,
             quarentena=ours.duplicados,
             soma_valor_bruto_origem=ours.valor_bruto,
-            soma_valor_bruto_destino=theirs[ours.particao].valor_bruto if ours.particao in theirs else ZERO,
+            soma_valor_bruto_destino=valor_bruto.get(ours.particao, ZERO),
             soma_prestacoes_origem=ours.prestacoes,
-            soma_prestacoes_destino=theirs[ours.particao].prestacoes if ours.particao in theirs else ZERO,
+            soma_prestacoes_destino=prestacoes.get(ours.particao, ZERO),
         )
         for ours in connection.execute(text(_COUNTS), {"lote": batch})
     }
+
+
+def _sums(connection: Connection, query: str) -> dict[date, Decimal]:
+    return {row.particao: row.soma for row in connection.execute(text(query))}
 
 
 def put(connection: Connection, day: date, result: Reconciliation) -> None:

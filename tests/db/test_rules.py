@@ -724,7 +724,7 @@ def test_a_load_waits_for_another_dates_load_of_the_same_table(world: World, tab
     assert world.column("SELECT mongo_id FROM clientes") == ["b"]
 
 
-STATEMENTS_OF_A_PROOF = 13
+STATEMENTS_OF_A_PROOF = 17
 
 
 @pytest.mark.parametrize("statement", range(STATEMENTS_OF_A_PROOF))
