@@ -316,21 +316,30 @@ def _unknown(schema: Rules) -> Walk:
 
     A dot or backslash inside a key is escaped with a backslash, so that no two paths are alike.
     """
-    is_known = frozenset(schema).__contains__
-    inside = [(name, _unknown_inside(rules)) for name, rules in schema.items() if "schema" in rules]
-    nested = [(name, walk) for name, walk in inside if walk is not None]
+    known = frozenset(schema)
+    nested = [
+        (name, _leaf(rules), step)
+        for name, rules in schema.items()
+        if "schema" in rules and (step := _unknown_inside(rules))
+    ]
 
     def walk(document: Document, prefix: str, found: dict[str, Any]) -> None:
-        unknown = [*filterfalse(is_known, document)]
-        if unknown and values.is_null(document):
-            return
-        for key in unknown:
-            found[prefix + key.replace("\\", "\\\\").replace(".", "\\.")] = document[key]
-        for name, step in nested:
-            if value := document.get(name):
+        if not known.issuperset(document):
+            if values.is_null(document):
+                return
+            for key in filterfalse(known.__contains__, document):
+                found[prefix + key.replace("\\", "\\\\").replace(".", "\\.")] = document[key]
+        for name, leaf, step in nested:
+            if (value := document.get(name)) and not (type(value) is dict and leaf.issuperset(value)):
                 step(value, prefix + name, found)
 
     return walk
+
+
+def _leaf(rules: Rules) -> frozenset[str]:
+    """The keys of a sub-document, or of a list's item, in which there is nothing further to look into."""
+    fields = rules["schema"] if rules["type"] == "dict" else rules["schema"].get("schema", {})
+    return frozenset(n for n, field in fields.items() if "schema" not in field or not _unknown_inside(field))
 
 
 def _unknown_inside(rules: Rules) -> Walk | None:
@@ -346,15 +355,14 @@ def _unknown_inside(rules: Rules) -> Walk | None:
         return walk_document
     if "schema" not in inner:
         return None
-    walk_item, known = _unknown(inner["schema"]), frozenset(inner["schema"])
-    flat = not any("schema" in field for field in inner["schema"].values())
+    walk_item, leaf = _unknown(inner["schema"]), _leaf(rules)
 
     def walk_items(value: Any, path: str, found: dict[str, Any]) -> None:
         if not isinstance(value, (list, dict)):  # a Uniform has known fields only
             return
         items = value if isinstance(value, list) else [value]
         with suppress(TypeError):  # some item can't be looked into
-            if flat and all(map(known.issuperset, items)):
+            if all(map(leaf.issuperset, items)):
                 return
         for index, item in enumerate(items):
             if isinstance(item, dict):

@@ -15,7 +15,7 @@ from operator import add
 from typing import Any
 
 from ccb_luigi.documents import identifiers
-from ccb_luigi.documents.contract import Document
+from ccb_luigi.documents.contract import OPERATION, Document
 from ccb_luigi.documents.rows import schedule
 from ccb_luigi.documents.uniform import Uniform
 from ccb_luigi.documents.values import Rounded
@@ -122,11 +122,14 @@ def _unknown_state(state: str | None) -> bool:
     return state is not None and state.upper() not in identifiers.UFS
 
 
+_FINANCED = ("ValorLiquido", "ValorDoIOF", "ValorDoSeguro", "ValorDaCAD")
+_PARTS_OF_CET = tuple(OPERATION["detalhamentoDaCET"]["schema"])
+
+
 def _operation(operation: Document) -> Iterator[Finding]:
-    if operation.get("FinanIOF"):
-        parts = ("ValorLiquido", "ValorDoIOF", "ValorDoSeguro", "ValorDaCAD")
-        if operation["ValorBruto"] != sum(operation.get(part) or ZERO for part in parts):
-            yield "valor_bruto", "operation.ValorBruto"
+    financed = sum(filter(None, map(operation.get, _FINANCED)))
+    if operation.get("FinanIOF") and operation["ValorBruto"] != financed:
+        yield "valor_bruto", "operation.ValorBruto"
     for code, month, year in (
         ("taxa_anual", "TaxaDeJuros", "TaxaDeJurosAnual"),
         ("cet_anual", "CET", "CET_ANUAL"),
@@ -134,21 +137,17 @@ def _operation(operation: Document) -> Iterator[Finding]:
         if not _compounds(operation.get(month), operation.get(year)):
             yield code, f"operation.{year}"
     if (breakdown := operation.get("detalhamentoDaCET")) and operation.get("CET") is not None:
-        parts_of_cet = [part for name, part in breakdown.items() if name.startswith("Porcentagem")]
-        known = [part for part in parts_of_cet if isinstance(part, Decimal)]
+        known = [part for part in map(breakdown.get, _PARTS_OF_CET) if part is not None]
         if known and abs(operation["CET"] - sum(known)) > CET_TOLERANCE:
             yield "cet_soma", "operation.CET"
-
-
-def _compounded(monthly: float) -> float:
-    return ((1 + monthly / 100) ** 12 - 1) * 100
 
 
 def _compounds(monthly: Decimal | None, annual: Decimal | None) -> bool:
     """annual = ((1 + monthly/100)^12 - 1) * 100, both in percent."""
     if monthly is None or annual is None:
         return True
-    if abs(monthly) < 100 and abs(_compounded(float(monthly)) - float(annual)) < SURELY_NEAR:
+    near = float(monthly)
+    if -100 < near < 100 and abs(((1 + near / 100) ** 12 - 1) * 100 - float(annual)) < SURELY_NEAR:
         return True  # floating point is off by less than a millionth there, and it isn't money
     if abs(monthly) > 1000 or abs(annual) > Decimal(10) ** 40:
         return False

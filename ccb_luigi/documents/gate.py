@@ -88,15 +88,18 @@ def _fields(schema: Rules, zone: ZoneInfo) -> Callable[[Document], Document]:
         if usual := _usual(rules):
             found, condition = usual
             entries.append(f"{name!r}: {found} if {condition.format(value)} else read_{n}(v)")
+        elif inner := _usual_document(rules):
+            known[f"fields_{n}"] = _fields(inner, zone)
+            entries.append(f"{name!r}: fields_{n}(v) if {_IS_DOCUMENT.format(value)} else read_{n}(v)")
         else:
             entries.append(f"{name!r}: read_{n}({value})")
-    code = f"lambda get: {{{', '.join(entries)}}}"
-    read = eval(code, known)  # noqa: S307  # nothing of a document is in it
-    return lambda document: read(document.get)
+    code = f"lambda document: (get := document.get) and {{{', '.join(entries)}}}"
+    read: Callable[[Document], Document] = eval(code, known)  # noqa: S307  # nothing of a document is in it
+    return read
 
 
 # What reads a value ``v`` of its usual form, and the condition for it, where {} stands for the raw value.
-_TEXT = ("v.strip()", "type(v := {}) is str and '\\0' not in v and not v.isspace() and v")
+_TEXT = ("s", "type(v := {}) is str and (s := v.strip()) and '\\0' not in s")
 _USUAL = {
     "text": _TEXT,
     "key": _TEXT,
@@ -104,6 +107,16 @@ _USUAL = {
     "person_type": ("v", "type(v := {}) is str and v in ('PF', 'PJ')"),
     "boolean": ("v", "type(v := {}) is bool"),
 }
+
+
+_IS_DOCUMENT = "type(v := {}) is dict and '@i:nil' not in v and '@xsi:nil' not in v"
+
+
+def _usual_document(rules: Rules) -> Rules | None:
+    """The schema of a field that is a sub-document, if a document that isn't null is all that it asks for."""
+    usual = rules.keys() <= {"type", "coerce", "nullable", "required", "schema"}
+    is_document = (rules.get("coerce"), rules.get("type")) == ("document", "dict")
+    return rules.get("schema", {}) if usual and is_document else None
 
 
 def _usual(rules: Rules) -> tuple[str, str] | None:
@@ -228,11 +241,11 @@ def _document_reader(rules: Rules, zone: ZoneInfo) -> Reader:
     read = _fields(rules.get("schema", {}), zone)
 
     def document(value: Any) -> Document | None:
-        if values.is_null(value):
-            return None
-        if type(value) is not dict:
+        if type(value) is dict and "@i:nil" not in value and "@xsi:nil" not in value:
+            return read(value)
+        if not values.is_null(value):
             raise _Unsure
-        return read(value)
+        return None
 
     return document
 

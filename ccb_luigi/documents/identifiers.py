@@ -26,10 +26,14 @@ _CNPJ_WEIGHTS = ((5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2), (6, 5, 4, 3, 2, 9, 8, 7, 
 
 def cpf_digits(base9: str) -> str:
     """The two check digits of the first nine digits."""
-    digits = [*map(int, base9)]
-    for weights in _CPF_WEIGHTS:
-        digits.append(sum(map(mul, digits, weights)) * 10 % 11 % 10)
-    return f"{digits[9]}{digits[10]}"
+    first = _cpf_digit(base9.encode(), _CPF_WEIGHTS[0])
+    return f"{first}{_cpf_digit(f'{base9}{first}'.encode(), _CPF_WEIGHTS[1])}"
+
+
+def _cpf_digit(digits: bytes, weights: tuple[int, ...]) -> int:
+    """Weighs the characters' codes, of which each is 48 more than its digit."""
+    weighed: int = sum(map(mul, digits, weights))
+    return (weighed - 48 * sum(weights)) * 10 % 11 % 10
 
 
 def cnpj_digits(base12: str) -> str:

@@ -51,7 +51,7 @@ class Uniform(Sequence[Any]):
         self._amounts: dict[str, list[Decimal]] = {}
 
     def __len__(self) -> int:
-        return self.text.count("\n") + 1
+        return len(next(iter(self._columns.values())))
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, text
 
@@ -27,7 +27,9 @@ from ccb_luigi.errors import CcbError, CircuitBroken, NotReconciled, SourceError
 from ccb_luigi.load import markers, pipeline, quarantine, seen, tombstones
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
-from ccb_luigi.sources.mongo import MongoSource
+
+if TYPE_CHECKING:
+    from ccb_luigi.sources.mongo import MongoSource
 
 LOCK = "varredura"
 
