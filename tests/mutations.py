@@ -253,6 +253,7 @@ def main() -> int:
     options = parser.parse_args()
     notes = Notes()
     if options.list:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` has seen enough
         for mutation in MUTATIONS:
             print(f"{mutation.guard:44} {', '.join(notes.of(mutation)) or '-'}")
         return 0

@@ -28,7 +28,7 @@ def retrying(work: Callable[[], T], deadline: float) -> T:
     except CcbError as error:
         if not error.transient:
             raise
-        log.warning("%s; trying again", error, extra={"event": "retry"})
+        log.warning("%s; trying again at once", error, extra={"event": "retry"})
     attempt = backoff.on_exception(
         backoff.expo,
         CcbError,
