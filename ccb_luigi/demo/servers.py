@@ -325,12 +325,12 @@ class Servers(NamedTuple):
 
 
 @contextlib.contextmanager
-def servers(directory: Path) -> Iterator[Servers]:
+def servers(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[Servers]:
     """Both servers on ``directory``, running; those that this call started stop at the end.
 
-    Also after an exception, Ctrl-C and SIGTERM. The data stay.
+    Also after an exception, Ctrl-C and SIGTERM. The data stay. ``settings``: more of PostgreSQL's.
     """
-    with _unwinding_on_sigterm(), Postgres(directory) as postgres, Mongo(directory) as mongo:
+    with _unwinding_on_sigterm(), Postgres(directory, settings) as postgres, Mongo(directory) as mongo:
         yield Servers(postgres, mongo)
 
 
