@@ -226,7 +226,7 @@ def test_a_night_is_seen_by_prometheus_and_so_is_a_broken_one(program: Program, 
         until(lambda: prometheus.value("ccb_luigi_run_tables_readable") == 0)
         assert prometheus.value("ccb_luigi_run_last_success_timestamp_seconds") == success
         assert prometheus.firing() == {"CcbLuigiNightFailed", "CcbLuigiPartitionMissing"}
-        assert prometheus.ask('ALERTS{alertname="CcbLuigiNightFailed", alertstate="firing"}')
+        until(lambda: prometheus.ask('ALERTS{alertname="CcbLuigiNightFailed", alertstate="firing"}'))
         pushed = get(f"http://{gateway}/metrics")
         assert re.search(r"^ccb_luigi_run_last_success_timestamp_seconds\{.*\} [1-9]", pushed, re.M)
     rows = program.world.query("SELECT comando, codigo_saida FROM controle.execucoes ORDER BY terminada_em")
