@@ -230,5 +230,5 @@ def test_a_failed_night_is_red_with_the_commands_own_reason(
         "all_is_well": "upstream_failed",
     }
     said = "".join(capfd.readouterr())
-    assert "exit status 13: 2026-11-23  contratos  failed: MongoDB can't be reached" in said
+    assert "exit status 13: ccb-luigi: MongoDB can't be reached" in said
     assert (connected / "ccb-2026-11-23.html").is_file()
