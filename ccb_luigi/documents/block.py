@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache
 from operator import add
 from typing import TYPE_CHECKING, Any
@@ -71,10 +71,10 @@ class Task:
             return found not in self.covered
         return not owns(self.shard, updated, self.covered, self.zone)
 
-    def partition(self, found: date | None) -> date:
+    def partition(self, found: date | None, today: Callable[[], date]) -> date:
         """The date that a document counts with; one without a time with the last of a plan, or today."""
         if self.covered is None:
-            return self.day or found or datetime.now(self.zone).date()
+            return self.day or found or today()
         return found if found is not None and found in self.covered else self.covered.until
 
 
@@ -202,7 +202,7 @@ def _render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
         elsewhere = opened is not None and task.leaves_out(found, opened.document.get("updatedAt"))
         if elsewhere and not rawbson.occurs_twice(raw, b"updatedAt"):
             continue
-        partition = task.partition(found)
+        partition = task.partition(found, transform.today)
         judged = transform.judge(raw, opened)
         if task.forgotten and task.forgotten.drops(judged):
             rendering.forgotten += 1

@@ -109,6 +109,7 @@ _USUAL = {
 }
 
 
+# Nearly all are; what could be null by its keys goes to the reader, which asks `values.is_null`.
 _IS_DOCUMENT = "type(v := {}) is dict and '@i:nil' not in v and '@xsi:nil' not in v"
 
 
@@ -241,11 +242,11 @@ def _document_reader(rules: Rules, zone: ZoneInfo) -> Reader:
     read = _fields(rules.get("schema", {}), zone)
 
     def document(value: Any) -> Document | None:
-        if type(value) is dict and "@i:nil" not in value and "@xsi:nil" not in value:
-            return read(value)
-        if not values.is_null(value):
+        if values.is_null(value):
+            return None
+        if type(value) is not dict:
             raise _Unsure
-        return None
+        return read(value)
 
     return document
 

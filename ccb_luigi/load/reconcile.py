@@ -64,7 +64,8 @@ _COUNTS = f"""
     FROM staging.contratos WHERE lote = :lote GROUP BY particao
 """
 
-# Only what the tables hold at this very version: a newer one has been reconciled by its own batch.
+# Only what the tables hold at this very version: a newer one has been reconciled by its own batch. PostgreSQL
+# takes the join by three columns for one row: whoever joins with its result must know better.
 _TARGET = f"""
     SELECT k.particao, o.ccb_code, o.valor_bruto
     FROM staging.contratos k
