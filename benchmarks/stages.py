@@ -19,9 +19,10 @@ from rich.table import Table
 
 from benchmarks import documents
 from ccb_luigi.documents import fingerprint, rawbson
-from ccb_luigi.documents.block import Task, blocks, no_garbage_collection, render, transform_of
+from ccb_luigi.documents.block import Task, blocks, render, transform_of
 from ccb_luigi.documents.findings import findings
 from ccb_luigi.documents.rows import rows_of
+from ccb_luigi.process.garbage import no_collection
 from ccb_luigi.settings import Settings
 
 WHOLE = "the whole road"
@@ -48,7 +49,7 @@ def one_pass(raw: list[bytes]) -> dict[str, float]:
     rules = fingerprint.key(zone, frozenset())
     clock = _Clock()
     transform_of.cache_clear()
-    with no_garbage_collection():
+    with no_collection():
         for number, block in blocks(raw):
             _stages(clock, block, rules)
             clock.each(WHOLE, render, [task], [number], [block])

@@ -9,6 +9,7 @@ import click
 from ccb_luigi import __version__
 from ccb_luigi import settings as settings_module
 from ccb_luigi.errors import CcbError
+from ccb_luigi.process import garbage
 from ccb_luigi.watch import logs
 
 COMMANDS = {
@@ -39,7 +40,9 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, name = COMMANDS[cmd_name].split(".")
-        command: click.Command = getattr(import_module(f"ccb_luigi.commands.{module}"), name)
+        with garbage.no_collection():
+            command: click.Command = getattr(import_module(f"ccb_luigi.commands.{module}"), name)
+        garbage.keep_all()
         return command
 
 
@@ -52,6 +55,7 @@ class _Commands(click.Group):
 @click.option("-v", "--verbose", is_flag=True, help="Also show Luigi's own messages.")
 def main(verbose: bool) -> None:
     """CCBs from MongoDB into eight PostgreSQL tables: every night, to the cent, proven complete."""
+    garbage.end_without()
     logs.configure(_log_format(), verbose=verbose)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -21,6 +19,7 @@ from ccb_luigi.documents.rows import Row
 from ccb_luigi.documents.shard import Covered, Shard, owns
 from ccb_luigi.documents.transform import Accepted, Refused, Transform
 from ccb_luigi.documents.uniform import Uniform
+from ccb_luigi.process.garbage import no_collection
 
 if TYPE_CHECKING:
     from ccb_luigi.documents.forgotten import Forgotten
@@ -170,20 +169,8 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
 
     A document whose time can't be read belongs to every date.
     """
-    with no_garbage_collection():
+    with no_collection():  # nothing outlives the block
         return _render(task, number, documents)
-
-
-@contextmanager
-def no_garbage_collection() -> Iterator[None]:
-    """Of a block's hundred thousand objects hardly one is part of a cycle, and none outlives the block."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
