@@ -19,7 +19,6 @@ from ccb_luigi.documents.rows import Row
 from ccb_luigi.documents.shard import Covered, Shard, owns
 from ccb_luigi.documents.transform import Accepted, Refused, Transform
 from ccb_luigi.documents.uniform import Uniform
-from ccb_luigi.process.garbage import no_collection
 
 if TYPE_CHECKING:
     from ccb_luigi.documents.forgotten import Forgotten
@@ -169,11 +168,6 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
 
     A document whose time can't be read belongs to every date.
     """
-    with no_collection():  # nothing outlives the block
-        return _render(task, number, documents)
-
-
-def _render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
     transform = transform_of(task.zone, task.promoted)
     rules = fingerprint.key(task.zone, task.promoted)
     rendering = _Rendering()

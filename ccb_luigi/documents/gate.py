@@ -9,6 +9,7 @@ that this compiler doesn't know makes its field unsure for ever, never wrongly v
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import reduce
 from operator import getitem
 from typing import Any, NamedTuple
@@ -78,24 +79,44 @@ def _fields(schema: Rules, zone: ZoneInfo) -> Callable[[Document], Document]:
     It is written here as code, one expression per field: the usual form of a value is read in place, and
     only another one by the field's reader. Calls are what the gate's time would go into.
     """
-    known: dict[str, Any] = {
-        f"remembered_{coerce}": _Memory(read(zone)) for coerce, read in _REMEMBERED.items()
-    }
-    entries = []
-    for n, (name, rules) in enumerate(schema.items()):
-        known[f"read_{n}"] = _reader(rules, zone)
-        value = f"get({name!r})"
+    written = _Expressions(zone)
+    entries = [f"{name!r}: {written.of(rules, f'get({name!r})')}" for name, rules in schema.items()]
+    return written.function(f"lambda document: (get := document.get) and {{{', '.join(entries)}}}")
+
+
+class _Expressions:
+    """Writes code that reads values."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        memories = {f"remembered_{coerce}": _Memory(read(zone)) for coerce, read in _REMEMBERED.items()}
+        self._known: dict[str, Any] = {"datetime": datetime, "UTC": UTC, **memories}
+
+    def of(self, rules: Rules, value: str) -> str:
+        """An expression for the normal form of the raw value that the expression ``value`` gives."""
+        read = self._name("read", _reader(rules, self._zone))
         if usual := _usual(rules):
             found, condition = usual
-            entries.append(f"{name!r}: {found} if {condition.format(value)} else read_{n}(v)")
-        elif inner := _usual_document(rules):
-            known[f"fields_{n}"] = _fields(inner, zone)
-            entries.append(f"{name!r}: fields_{n}(v) if {_IS_DOCUMENT.format(value)} else read_{n}(v)")
-        else:
-            entries.append(f"{name!r}: read_{n}({value})")
-    code = f"lambda document: (get := document.get) and {{{', '.join(entries)}}}"
-    read: Callable[[Document], Document] = eval(code, known)  # noqa: S307  # nothing of a document is in it
-    return read
+            return f"{found} if {condition.format(value)} else {read}(v)"
+        if inner := _usual_document(rules):
+            fields = self._name("fields", _fields(inner, self._zone))
+            return f"{fields}(v) if {_IS_DOCUMENT.format(value)} else {read}(v)"
+        if inner := _usual_items(rules):
+            item = self._name("item", self.function(f"lambda i: {self.of(inner, 'i')}"))
+            only = f"[{item}(v)] if {_IS_DOCUMENT.format('v')} else {read}(v)"
+            return f"[*map({item}, v)] if type(v := {value}) is list else {only}"
+        return f"{read}({value})"
+
+    def _name(self, kind: str, value: Any) -> str:
+        """A name by which expressions can mention ``value``."""
+        name = f"{kind}_{len(self._known)}"
+        self._known[name] = value
+        return name
+
+    def function(self, code: str) -> Callable[..., Any]:
+        """What the code says."""
+        found: Callable[..., Any] = eval(code, self._known)  # noqa: S307  # nothing of a document is in it
+        return found
 
 
 # What reads a value ``v`` of its usual form, and the condition for it, where {} stands for the raw value.
@@ -106,6 +127,8 @@ _USUAL = {
     "mongo_id": ("v", "type(v := {}) is str and '\\0' not in v"),
     "person_type": ("v", "type(v := {}) is str and v in ('PF', 'PJ')"),
     "boolean": ("v", "type(v := {}) is bool"),
+    # Between these years every zone has a day for it.
+    "moment": ("v", "type(v := {}) is datetime and v.tzinfo is UTC and 1 < v.year < 9999"),
 }
 
 
@@ -118,6 +141,13 @@ def _usual_document(rules: Rules) -> Rules | None:
     usual = rules.keys() <= {"type", "coerce", "nullable", "required", "schema"}
     is_document = (rules.get("coerce"), rules.get("type")) == ("document", "dict")
     return rules.get("schema", {}) if usual and is_document else None
+
+
+def _usual_items(rules: Rules) -> Rules | None:
+    """The rules of a list's items, if the list has no other rules."""
+    usual = rules.keys() <= {"type", "coerce", "nullable", "schema"}
+    is_list = (rules.get("coerce"), rules.get("type")) == ("items", "list")
+    return rules.get("schema") if usual and is_list else None
 
 
 def _usual(rules: Rules) -> tuple[str, str] | None:

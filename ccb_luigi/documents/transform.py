@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import bson
@@ -34,8 +34,7 @@ MAX_ID = 255
 BY_BYTES = "sha256:"
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """A document that can be loaded, with its rows per table."""
 
     mongo_id: str

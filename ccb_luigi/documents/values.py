@@ -27,6 +27,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?").fullmatch
 _PLAIN_MONEY = re.compile(r"[0-9]{1,13}(?:\.[0-9]{1,2})?").fullmatch
+_PLAIN_RATE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?").fullmatch
 _BRAZILIAN = re.compile(r"[+-]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+").fullmatch
 _AMBIGUOUS = re.compile(r"[+-]?[0-9]+\.[0-9]{3}").fullmatch
 _EXPONENT = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?").fullmatch
@@ -151,7 +152,10 @@ def is_zip_code(value: str) -> bool:
 
 def money(value: Any) -> Decimal | None:
     """An amount in reais with at most two decimals that fits ``numeric(15,2)``."""
-    if type(value) is str and _PLAIN_MONEY(value):  # nearly all are; what follows would say the same
+    # Nearly all are one of these two; what follows would say the same.
+    if type(value) is str and _PLAIN_MONEY(value):
+        return Decimal(value) if value[-3:-2] == "." else Decimal(value).quantize(CENT)
+    if type(value) is int and value in INT4:
         return Decimal(value).quantize(CENT)
     if is_null(value):
         return None
@@ -171,6 +175,8 @@ def money(value: Any) -> Decimal | None:
 
 def rate(value: Any) -> Decimal | None:
     """A rate or percentage: exactly the digits that came, within what ``numeric`` can hold."""
+    if type(value) is str and _PLAIN_RATE(value):  # nearly all are; what follows would say the same
+        return Decimal(value)
     if is_null(value):
         return None
     number = _number(_unwrapped(value))
