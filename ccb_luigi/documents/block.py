@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from itertools import chain, repeat
 from operator import add
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -96,51 +97,55 @@ class Rendered:
 
 
 class _Rendering:
-    """A block on its way to ``Rendered``."""
+    """A block on its way to ``Rendered``: what is accepted is gathered, and rendered table by table."""
 
     def __init__(self) -> None:
         self.refused: list[tuple[date, Refused]] = []
         self.forgotten = 0
         self.days: Counter[date] = Counter()
-        names = [table.name for table in tables.STAGING]
-        self._rows: dict[str, list[Row]] = {name: [] for name in names}
-        self._prefixes: dict[str, list[str]] = {name: [] for name in names}
-        self._lines: dict[str, list[str]] = {name: [] for name in names}
-        self._counts = dict.fromkeys(names, 0)
+        self._prefixes: list[str] = []
+        self._versions: list[Row] = []
+        self._accepted: list[Accepted] = []
+
+    def add(self, judged: Accepted, partition: date, impressao: str, prefix: str) -> None:
+        """Takes in a document; ``prefix`` is what each of its lines begins with."""
+        self._prefixes.append(prefix)
+        self._versions.append(
+            (
+                judged.mongo_id,
+                judged.ccb_code,
+                judged.client_id,
+                judged.atualizado_em,
+                partition,
+                judged.valor_bruto,
+                judged.soma_prestacoes,
+                impressao,
+            )
+        )
+        self._accepted.append(judged)
 
     def done(self) -> Rendered:
         """The whole block."""
-        for name, rows in self._rows.items():
-            self._lines[name] += map(add, self._prefixes[name], copytext.lines(rows))
-        texts = {name: "\n".join([*some, ""]).encode() for name, some in self._lines.items() if some}
-        return Rendered(texts, self._counts, self.refused, self.forgotten, self.days)
+        of_documents: dict[str, list[Sequence[Row] | Uniform]] = {
+            "contratos": [[version] for version in self._versions],
+            **{name: [judged.rows[name] for judged in self._accepted] for name in tables.STAGED},
+            "qualidade": [judged.findings for judged in self._accepted],
+        }
+        counts = {name: sum(map(len, rows)) for name, rows in of_documents.items()}
+        lines = {name: self._lines(rows) for name, rows in of_documents.items() if counts[name]}
+        return Rendered(lines, counts, self.refused, self.forgotten, self.days)
 
-    def add(self, judged: Accepted, partition: date, impressao: str, prefix: str) -> None:
-        """Takes in the rows of a document; ``prefix`` is what each of its lines begins with."""
-        version = (
-            judged.mongo_id,
-            judged.ccb_code,
-            judged.client_id,
-            judged.atualizado_em,
-            partition,
-            judged.valor_bruto,
-            judged.soma_prestacoes,
-            impressao,
-        )
-        self._take("contratos", [version], prefix)
-        for name, rows in judged.rows.items():
-            self._take(name, rows, prefix)
-        self._take("qualidade", judged.findings, prefix)
-
-    def _take(self, table: str, rows: Sequence[Row] | Uniform, prefix: str) -> None:
-        if not rows:
-            return
-        self._counts[table] += len(rows)
-        if type(rows) is Uniform:
-            self._lines[table].append(prefix + rows.text.replace("\n", "\n" + prefix))
-        else:
-            self._rows[table] += rows
-            self._prefixes[table] += [prefix] * len(rows)
+    def _lines(self, of_documents: list[Sequence[Row] | Uniform]) -> bytes:
+        """The lines of one table, of whose rows each document has some."""
+        ready = [
+            prefix + rows.text.replace("\n", "\n" + prefix)
+            for prefix, rows in zip(self._prefixes, of_documents, strict=True)
+            if type(rows) is Uniform
+        ]
+        others = [() if type(rows) is Uniform else rows for rows in of_documents] if ready else of_documents
+        prefixes = chain.from_iterable(map(repeat, self._prefixes, map(len, others)))
+        lines = map(add, prefixes, copytext.lines([*chain.from_iterable(others)]))
+        return "\n".join([*ready, *lines, ""]).encode()
 
 
 @lru_cache(maxsize=4)
