@@ -91,6 +91,9 @@ def _forked(processes: int, descriptors: list[int]) -> Iterator[tuple[Pool, int]
     try:
         yield pool, processes
     except BrokenProcessPool:
+        # Nobody reads any more what is just sent to the killed process: before Python 3.11.5 the pool would
+        # wait for that for ever (CPython's issue 94777).
+        pool._call_queue._reader.close()  # type: ignore[attr-defined]
         raise PartitionFailed(
             "a process that judges documents was killed (is memory short? CCB_PROCESSES says how many)",
             transient=True,

@@ -215,7 +215,7 @@ def test_a_night_is_seen_by_prometheus_and_so_is_a_broken_one(program: Program, 
         done = program.run("nightly", status=15, **broken)
         assert_lines(done, ["step_failed", "run_ended"])
         until(lambda: prometheus.value('ccb_luigi_run_exit_code{command="nightly"}') == 15)
-        assert prometheus.firing() == {"CcbLuigiNightFailed", "CcbLuigiPartitionMissing"}
+        until(lambda: prometheus.firing() == {"CcbLuigiNightFailed", "CcbLuigiPartitionMissing"})
         assert prometheus.value("ccb_luigi_run_last_success_timestamp_seconds") == success
 
         # Without the tables: what was known stays.
@@ -225,7 +225,7 @@ def test_a_night_is_seen_by_prometheus_and_so_is_a_broken_one(program: Program, 
         )
         until(lambda: prometheus.value("ccb_luigi_run_tables_readable") == 0)
         assert prometheus.value("ccb_luigi_run_last_success_timestamp_seconds") == success
-        assert prometheus.firing() == {"CcbLuigiNightFailed", "CcbLuigiPartitionMissing"}
+        until(lambda: prometheus.firing() == {"CcbLuigiNightFailed", "CcbLuigiPartitionMissing"})
         until(lambda: prometheus.ask('ALERTS{alertname="CcbLuigiNightFailed", alertstate="firing"}'))
         pushed = get(f"http://{gateway}/metrics")
         assert re.search(r"^ccb_luigi_run_last_success_timestamp_seconds\{.*\} [1-9]", pushed, re.M)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from contextlib import suppress
 
 import psutil
+import pytest
 
+from ccb_luigi.errors import PartitionFailed
 from ccb_luigi.load import parallel
 
 
@@ -31,6 +34,16 @@ def test_who_judges_holds_no_connection_of_its_parent() -> None:
     finally:
         for end in ends:
             os.close(end)
+
+
+def _killed_at_work(_: bytes) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_the_end_of_a_killed_process_is_noticed_while_more_is_sent_to_it() -> None:
+    """More than a pipe takes in, so that its sender waits: Python 3.11.2 would wait for ever."""
+    with pytest.raises(PartitionFailed, match="was killed"):
+        [*parallel.ordered_map(_killed_at_work, [(bytes(16 << 20),)] * 8, parallel.local(2))]
 
 
 def _judge_for_long() -> None:
