@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from importlib import import_module
 
 import click
@@ -55,7 +56,7 @@ class _Commands(click.Group):
 @click.option("-v", "--verbose", is_flag=True, help="Also show Luigi's own messages.")
 def main(verbose: bool) -> None:
     """CCBs from MongoDB into eight PostgreSQL tables: every night, to the cent, proven complete."""
-    garbage.end_without()
+    atexit.register(garbage.keep_all)  # at its end Python would look through every module once more
     logs.configure(_log_format(), verbose=verbose)
 
 

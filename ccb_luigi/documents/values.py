@@ -152,11 +152,8 @@ def is_zip_code(value: str) -> bool:
 
 def money(value: Any) -> Decimal | None:
     """An amount in reais with at most two decimals that fits ``numeric(15,2)``."""
-    # Nearly all are one of these two; what follows would say the same.
-    if type(value) is str and _PLAIN_MONEY(value):
+    if type(value) is str and _PLAIN_MONEY(value):  # nearly all are; what follows would say the same
         return Decimal(value) if value[-3:-2] == "." else Decimal(value).quantize(CENT)
-    if type(value) is int and value in INT4:
-        return Decimal(value).quantize(CENT)
     if is_null(value):
         return None
     value = _unwrapped(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +22,3 @@ def no_collection() -> Iterator[None]:
 def keep_all() -> None:
     """What there is now stays: no later collection walks over it, neither here nor in a forked process."""
     gc.freeze()
-
-
-def end_without() -> None:
-    """Python would look through every module once more at its end: a tenth of a second, for nothing."""
-    atexit.register(gc.freeze)
