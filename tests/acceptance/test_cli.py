@@ -6,8 +6,10 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import chdir
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -63,7 +65,8 @@ def empty_database(postgres_server: Any) -> Any:
 
 def here(*words: object, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command in this process: for what is told before anything is done. It starts in no time."""
-    done = CliRunner().invoke(main, [*map(str, words)], env=environment, prog_name="ccb-luigi")
+    with TemporaryDirectory() as empty, chdir(empty):  # where no demo has left its data, which would be used
+        done = CliRunner().invoke(main, [*map(str, words)], env=environment, prog_name="ccb-luigi")
     assert done.exit_code == status, done.output
     return subprocess.CompletedProcess([*words], done.exit_code, done.stdout, done.stderr)
 
