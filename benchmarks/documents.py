@@ -15,7 +15,7 @@ import pymongo
 from bson import decode_file_iter
 
 from ccb_luigi.demo import synth
-from ccb_luigi.documents.transform import CODEC
+from ccb_luigi.documents.rawbson import CODEC
 from ccb_luigi.settings import Settings
 
 Document = dict[str, Any]

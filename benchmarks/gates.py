@@ -22,7 +22,7 @@ from rich.table import Table
 from benchmarks import documents
 from ccb_luigi.documents import gate
 from ccb_luigi.documents.contract import SCHEMA, Contract, Rejected
-from ccb_luigi.documents.transform import decode
+from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.settings import Settings
 
 Document = dict[str, Any]

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 from benchmarks.documents import DAY
 from ccb_luigi import settings, tables
 from ccb_luigi.documents.contract import Contract, Document, extras
-from ccb_luigi.documents.transform import CODEC
+from ccb_luigi.documents.rawbson import CODEC
 
 BATCH = 1000
 Row = dict[str, Any]

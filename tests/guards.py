@@ -31,6 +31,10 @@ def plan(*names: str) -> tuple[str, ...]:
     return tuple(f"db/test_plan.py::test_{name}" for name in names)
 
 
+def sidebyside(*names: str) -> tuple[str, ...]:
+    return tuple(f"unit/test_sidebyside.py::test_{name}" for name in names)
+
+
 def uniform(*names: str) -> tuple[str, ...]:
     return tuple(f"unit/test_uniform.py::test_{name}" for name in names)
 
@@ -149,37 +153,65 @@ MUTATIONS = (
     Mutation(
         "keys that occur twice",
         "ccb_luigi/documents/transform.py",
-        "if opened.rows is None and (path := rawbson.repeated_key(raw, opened.document)) is not None:",
+        "if (path := rawbson.repeated_key(raw, decoded)) is not None:",
         "if False:",
         ("db/test_hostile.py::test_any_document_loads_faithfully_or_is_kept_and_harms_no_neighbour",),
     ),
     Mutation(
-        "keys that occur twice beside the schedule",
-        "ccb_luigi/documents/transform.py",
-        "if opened.rows is not None and not rawbson.written_the_same(opened.bytes, opened.document):",
+        "keys that occur twice in what has no column",
+        "ccb_luigi/documents/rawbson.py",
+        "return document if written_the_same(raw, document) else None",
+        "return document",
+        sidebyside("a_key_twice_in_what_has_no_column_is_nothing_to_be_sure_of"),
+    ),
+    Mutation(
+        "side by side: each document has the expected keys and no more",
+        "ccb_luigi/documents/sidebyside.py",
+        "self.doubt(of.who[(position != of.ends - 1) | (self.bytes[position] != 0)])",
+        "pass",
+        sidebyside("no_byte_of_a_document_can_change_unseen", "a_key_twice_is_nothing_to_be_sure_of"),
+    ),
+    Mutation(
+        "side by side: nulls and references are no sub-documents",
+        "ccb_luigi/documents/sidebyside.py",
+        'key.startswith((b"@", b"$"))',
+        "False",
+        sidebyside("every_kind_of_hostile_document_is_judged_the_same_and_harms_no_neighbour"),
+    ),
+    Mutation(
+        "side by side: texts end where they say",
+        "ccb_luigi/documents/sidebyside.py",
+        "self.doubt(found.who[self.bytes[found.ends - 1] != 0])",
+        "pass",
+        sidebyside("values_of_every_type_are_judged_the_same"),
+    ),
+    Mutation(
+        "side by side: a length that can't be",
+        "ccb_luigi/documents/sidebyside.py",
+        "self.doubt(who[impossible])",
+        "pass",
+        sidebyside("no_length_can_be_another"),
+    ),
+    Mutation(
+        "side by side: unknown fields in the rows of an unusual schedule",
+        "ccb_luigi/documents/columns.py",
+        "if self._knows_not_all(value):",
         "if False:",
-        uniform("keys_that_occur_twice_are_found_as_before"),
+        uniform("a_field_more_or_less_or_elsewhere_is_read_value_by_value"),
     ),
     Mutation(
-        "lengths of texts inside a schedule",
-        "ccb_luigi/documents/uniform.py",
-        "(?=[^\\0]{{{length}}}\\0)",
-        "",
-        uniform("no_length_of_a_text_can_be_another"),
+        "texts inside a schedule end where they say",
+        "ccb_luigi/documents/alike.py",
+        "good = (texts[key].kinds == STRING) & (ours.bytes[ends] == 0)",
+        "good = texts[key].kinds == STRING",
+        uniform("no_length_of_a_text_can_be_another", "no_byte_of_a_schedule_can_change_unseen"),
     ),
     Mutation(
-        "lengths of rows inside a schedule",
-        "ccb_luigi/documents/uniform.py",
-        'if "".join(sizes).encode("latin-1") != struct.pack(f"<{len(lengths)}H", *lengths):',
-        "if False:",
-        uniform("no_length_of_a_row_can_be_another"),
-    ),
-    Mutation(
-        "bytes between the rows of a schedule",
-        "ccb_luigi/documents/uniform.py",
-        'if sum(lengths) + 2 * len(lengths) + len("".join(indexes)) + 1 != len(',
-        "if False and len(",
-        uniform("no_bytes_too_many_or_too_few_are_passed_over"),
+        "forms of texts inside a schedule",
+        "ccb_luigi/documents/alike.py",
+        "ours.doubt(items.who[~(good & fits)])",
+        "pass",
+        uniform("a_value_of_another_form_is_never_taken_for_text_that_can_be_copied"),
     ),
     Mutation(
         "a read that ends early",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -16,9 +17,10 @@ from bson.errors import InvalidBSON
 
 from ccb_luigi import tables
 from ccb_luigi.documents import copytext, fingerprint, rawbson
+from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.rows import Row
 from ccb_luigi.documents.shard import Covered, Shard, owns
-from ccb_luigi.documents.transform import Accepted, Refused, Transform
+from ccb_luigi.documents.transform import Accepted, Known, Refused, Transform
 from ccb_luigi.documents.uniform import Uniform
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ BYTES = 4 << 20
 
 DOCUMENTS = 1000
 """A block has at most so many documents; they are numbered from its number times this on."""
+
+SIDE_BY_SIDE = 100
+"""So many documents are read side by side: for fewer it isn't worth making ready for that."""
 
 VERSION = (
     "lote",
@@ -168,6 +173,12 @@ def blocks(documents: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
         yield number, block
 
 
+def _read(transform: Transform, documents: Sequence[bytes]) -> Iterable[tuple[bytes, Known | None]]:
+    """The documents, and what they are if that is sure by reading them side by side."""
+    many = len(documents) >= SIDE_BY_SIDE
+    return zip(documents, transform.read(documents) if many else repeat(None), strict=many)
+
+
 def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
     """Judges the documents of a block, and renders what is accepted. Empty places are passed over.
 
@@ -176,20 +187,20 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
     transform = transform_of(task.zone, task.promoted)
     rules = fingerprint.key(task.zone, task.promoted)
     rendering = _Rendering()
-    for doc, raw in enumerate(documents, number * DOCUMENTS):
+    for doc, (raw, known) in enumerate(_read(transform, documents), number * DOCUMENTS):
         if not raw:  # it has been dealt with
             continue
-        try:
-            opened = transform.open(raw)
-        except InvalidBSON:
-            opened = None
-        found = transform.partition(opened.document) if opened else None
+        decoded = known.document if known else None
+        if known is None:
+            with suppress(InvalidBSON):
+                decoded = decode(raw)
+        found = transform.partition(decoded) if decoded is not None else None
         # Of two updatedAt the server finds a document by one, and the other one is decoded.
-        elsewhere = opened is not None and task.leaves_out(found, opened.document.get("updatedAt"))
+        elsewhere = decoded is not None and task.leaves_out(found, decoded.get("updatedAt"))
         if elsewhere and not rawbson.occurs_twice(raw, b"updatedAt"):
             continue
         partition = task.partition(found, transform.today)
-        judged = transform.judge(raw, opened)
+        judged = transform.judge(raw, known or decoded)
         if task.forgotten and task.forgotten.drops(judged):
             rendering.forgotten += 1
             continue

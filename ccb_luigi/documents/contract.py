@@ -180,7 +180,6 @@ class Contract:
     def __init__(self, zone: ZoneInfo) -> None:
         self.zone = zone
         self.gate = gate.compiled(SCHEMA, zone)
-        self.by_bytes = gate.by_bytes(SCHEMA, zone)
         self._validator = _Validator(SCHEMA, allow_unknown=True, zone=zone)
 
     def check(self, document: Document) -> Document:
@@ -375,7 +374,7 @@ _extras = _unknown(SCHEMA)
 
 
 def extras(document: Document) -> dict[str, Any]:
-    """Dotted path → value of every field of a raw, valid document that has no place in the schema."""
+    """Dotted path → value of every field of a raw, valid document that has no place in the schema; sorted."""
     found: dict[str, Any] = {}
     _extras(document, "", found)
-    return found
+    return dict(sorted(found.items()))

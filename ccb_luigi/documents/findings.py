@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
-from itertools import chain
-from operator import add
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ccb_luigi.documents import identifiers
 from ccb_luigi.documents.contract import OPERATION, Document
 from ccb_luigi.documents.rows import schedule
 from ccb_luigi.documents.uniform import Uniform
 from ccb_luigi.documents.values import Rounded
+
+if TYPE_CHECKING:
+    from ccb_luigi.documents.alike import Table
 
 Finding = tuple[str, str]
 """(code, path of the field)."""
@@ -35,7 +35,7 @@ def findings(document: Document) -> list[Finding]:
     operation = document["operation"]
     rows = schedule(document)
     found = [*_client(document), *_operation(operation)]
-    if not (type(rows) is Uniform and _adds_up(operation, rows)):
+    if not (type(rows) is Uniform and _adds_up(operation, rows.known)):
         found += _schedule(operation)
     return found
 
@@ -52,53 +52,85 @@ def rounded(value: Any, path: str = "") -> Iterator[Finding]:
             yield from rounded(inner, f"{path}.{index}")
 
 
-_PRINCIPAL, _INTEREST, _PAYMENT = "ValorDaAmortizacao", "ValorDoJuros", "ValorDaPrestacao"
-_BEFORE, _AFTER = "ValorDoSaldoAnterior", "ValorDoSaldoAtual"
+class Totals(NamedTuple):
+    """What a schedule's rows amount to; amounts in cents, days as the number YYYYMMDD.
+
+    ``holds``: the rows are in order, and every rule that looks at rows alone holds on all of them.
+    """
+
+    holds: bool
+    due: int
+    before: int
+    principal: int
+    interest: int
+    payment: int
+    first_due: int
+    last_due: int
+
+
+def totals(table: Table) -> list[Totals]:
+    """The schedules of many contracts: the rules of ``_schedule``, on whole columns at once."""
+    import numpy as np  # for many documents only
+
+    columns, begins = table.columns, table.begins
+    number, day = columns["NumeroDaParcela"], columns["DataDeVencimento"]
+    before, after = columns["ValorDoSaldoAnterior"], columns["ValorDoSaldoAtual"]
+    principal, interest, payment = (columns[name] for name in _PARTS)
+    charges = sum(columns[name] for name in _CHARGES)
+    first = np.zeros(len(number), bool)
+    first[begins] = True
+    is_due = number >= 1
+    holds = after == before + interest + charges - payment
+    holds &= ~is_due | (payment == principal + interest + charges)
+    holds[1:] &= first[1:] | ((before[1:] == after[:-1]) & (number[1:] == number[:-1] + 1))
+    holds[begins] &= number[begins] <= 1
+    ends = np.append(begins[1:], len(number)) - 1
+    holds[ends] &= (after[ends] == 0) & is_due[ends]
+    first_due = begins + ~is_due[begins]
+    facts = (
+        np.logical_and.reduceat(holds, begins),
+        np.add.reduceat(is_due.astype(np.int64), begins),
+        before[begins],
+        *(np.add.reduceat(amounts, begins) for amounts in (principal, interest, payment)),
+        day[np.minimum(first_due, ends)],
+        day[ends],
+    )
+    return [*map(Totals, *(fact.tolist() for fact in facts))]
+
+
+_PARTS = ("ValorDaAmortizacao", "ValorDoJuros", "ValorDaPrestacao")
 _CHARGES = ("ValorDaCorrecao", "ValorDoSeguro", "ValorTaxaBancaria")
-_ZEROS = frozenset({"0", "0.0", "0.00"})
 
 
-def _adds_up(operation: Document, rows: Uniform) -> bool:
+def as_amount(cents: int) -> Decimal:
+    """An amount in reais."""
+    return Decimal(cents).scaleb(-2)
+
+
+def _adds_up(operation: Document, rows: Totals) -> bool:
     """Whether an ordinary schedule holds in every respect; ``False`` only means that it isn't sure.
 
-    The same rules as in ``_schedule``, on whole columns at once: nearly free, and no finding's words.
+    The same rules as in ``_schedule``, without a look at the rows: nearly free, and no finding's words.
     """
-    number, size = rows.column("NumeroDaParcela"), len(rows)
-    start = int(number[0] == "0")
-    if number != _numbers(1 - start, size) or not _ZEROS.issuperset(chain(*map(rows.column, _CHARGES))):
-        return False
-    principal, interest, payment, after = map(rows.amounts, (_PRINCIPAL, _INTEREST, _PAYMENT, _AFTER))
-    before = [operation["ValorBruto"], *after[:-1]]
-    if not _chained(rows, before) or after[-1] or before[0] + interest[0] != after[0] + payment[0]:
-        return False
-    due, parts = rows.column("DataDeVencimento"), principal[start:]
     return (
-        payment[start:] == [*map(add, parts, interest[start:])]
-        and before[start:] == [*map(add, after[start:], parts)]  # and so interest less payment
-        and operation["TotalDeAmortizacao"] == sum(principal)
-        and operation["TotalDeJuros"] == sum(interest)
-        and operation["TotalDoValorDasParcelas"] == sum(payment)
-        and operation["NumeroDeParcelas"] == size - start > 0
-        and _same_day(operation["DataDeVencimentoInicial"], due[start])
-        and _same_day(operation["DataDeVencimentoFinal"], due[-1])
+        rows.holds
+        and operation["ValorBruto"] * 100 == rows.before
+        and operation["NumeroDeParcelas"] == rows.due
+        and all(
+            (stated := operation[name]) is not None and stated * 100 == cents
+            for name, cents in (
+                ("TotalDeAmortizacao", rows.principal),
+                ("TotalDeJuros", rows.interest),
+                ("TotalDoValorDasParcelas", rows.payment),
+            )
+        )
+        and _is_day(operation["DataDeVencimentoInicial"], rows.first_due)
+        and _is_day(operation["DataDeVencimentoFinal"], rows.last_due)
     )
 
 
-@lru_cache(maxsize=1024)
-def _numbers(first: int, size: int) -> tuple[str, ...]:
-    return tuple(map(str, range(first, first + size)))
-
-
-def _chained(rows: Uniform, before: list[Decimal]) -> bool:
-    """Whether each row begins with ``before``, which but for the first is where the row above it ended."""
-    texts = rows.column(_BEFORE)
-    if texts[1:] == rows.column(_AFTER)[:-1]:
-        return Decimal(texts[0]) == before[0]
-    return rows.amounts(_BEFORE) == before
-
-
-def _same_day(day: date | None, text: str) -> bool:
-    return day is not None and day.isoformat() == text[:10]
+def _is_day(day: date | None, number: int) -> bool:
+    return day is not None and day.year * 10_000 + day.month * 100 + day.day == number
 
 
 def _client(document: Document) -> Iterator[Finding]:

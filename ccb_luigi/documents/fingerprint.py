@@ -13,7 +13,9 @@ RULES = (
     "codes",
     "dictionary",
     "tables",
+    "documents/alike",
     "documents/block",
+    "documents/columns",
     "documents/contract",
     "documents/copytext",
     "documents/findings",
@@ -23,13 +25,14 @@ RULES = (
     "documents/rawbson",
     "documents/rows",
     "documents/shard",
+    "documents/sidebyside",
     "documents/transform",
     "documents/uniform",
     "documents/values",
 )
 """The modules that make rows out of bytes, as paths: with other code a document is read anew."""
 
-_LIBRARIES = ("pymongo", "cerberus")
+_LIBRARIES = ("pymongo", "cerberus", "numpy")
 
 
 @lru_cache(maxsize=4)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from bson.errors import InvalidBSON
 
-from ccb_luigi.documents.transform import Accepted, Refused, decode
+from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.transform import Accepted, Refused
 from ccb_luigi.documents.values import Unreadable, key
 
 _CLIENT, _DOCUMENT, _VERIFIER = "cliente", "documento", "verificador"

@@ -8,14 +8,12 @@ that this compiler doesn't know makes its field unsure for ever, never wrongly v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import reduce
-from operator import getitem
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from ccb_luigi.documents import uniform, values
+from ccb_luigi.documents import values
 from ccb_luigi.documents.uniform import Uniform
 from ccb_luigi.documents.values import Rounded, Unreadable
 
@@ -33,7 +31,7 @@ _KNOWN_RULES = frozenset(
 )
 
 
-class _Unsure(Exception):
+class Unsure(Exception):
     """Cerberus must look at this document."""
 
 
@@ -44,33 +42,10 @@ def compiled(schema: Rules, zone: ZoneInfo) -> Gate:
     def gate(document: Document) -> Document | None:
         try:
             return read(document)
-        except (_Unsure, Unreadable):
+        except (Unsure, Unreadable):
             return None
 
     return gate
-
-
-class ByBytes(NamedTuple):
-    """A list that can be read without decoding it: the names on the way to it, its own, and its reader."""
-
-    outer: tuple[str, ...]
-    name: str
-    read: Callable[[bytes], Uniform | None]
-
-    def around(self, document: Document) -> Any:
-        """The sub-document that holds the list. Raises ``LookupError``, ``TypeError`` if there is none."""
-        return reduce(getitem, self.outer, document)
-
-
-def by_bytes(schema: Rules, zone: ZoneInfo) -> ByBytes | None:
-    """The first list of the schema of which ``uniform`` can make a reader."""
-    for name, rules in schema.items():
-        inner = rules.get("schema", {})
-        if rules.get("coerce") == "document" and (found := by_bytes(inner, zone)):
-            return found._replace(outer=(name, *found.outer))
-        if rules.get("coerce") == "items" and (read := uniform.reader(inner, _reader(inner, zone))):
-            return ByBytes((), name, read)
-    return None
 
 
 def _fields(schema: Rules, zone: ZoneInfo) -> Callable[[Document], Document]:
@@ -79,12 +54,12 @@ def _fields(schema: Rules, zone: ZoneInfo) -> Callable[[Document], Document]:
     It is written here as code, one expression per field: the usual form of a value is read in place, and
     only another one by the field's reader. Calls are what the gate's time would go into.
     """
-    written = _Expressions(zone)
+    written = Expressions(zone)
     entries = [f"{name!r}: {written.of(rules, f'get({name!r})')}" for name, rules in schema.items()]
     return written.function(f"lambda document: (get := document.get) and {{{', '.join(entries)}}}")
 
 
-class _Expressions:
+class Expressions:
     """Writes code that reads values."""
 
     def __init__(self, zone: ZoneInfo) -> None:
@@ -94,14 +69,14 @@ class _Expressions:
 
     def of(self, rules: Rules, value: str) -> str:
         """An expression for the normal form of the raw value that the expression ``value`` gives."""
-        read = self._name("read", _reader(rules, self._zone))
+        read = self._name("read", reader(rules, self._zone))
         if usual := _usual(rules):
             found, condition = usual
             return f"{found} if {condition.format(value)} else {read}(v)"
-        if inner := _usual_document(rules):
+        if inner := usual_document(rules):
             fields = self._name("fields", _fields(inner, self._zone))
             return f"{fields}(v) if {_IS_DOCUMENT.format(value)} else {read}(v)"
-        if inner := _usual_items(rules):
+        if inner := usual_items(rules):
             item = self._name("item", self.function(f"lambda i: {self.of(inner, 'i')}"))
             only = f"[{item}(v)] if {_IS_DOCUMENT.format('v')} else {read}(v)"
             return f"[*map({item}, v)] if type(v := {value}) is list else {only}"
@@ -136,14 +111,14 @@ _USUAL = {
 _IS_DOCUMENT = "type(v := {}) is dict and '@i:nil' not in v and '@xsi:nil' not in v"
 
 
-def _usual_document(rules: Rules) -> Rules | None:
+def usual_document(rules: Rules) -> Rules | None:
     """The schema of a field that is a sub-document, if a document that isn't null is all that it asks for."""
     usual = rules.keys() <= {"type", "coerce", "nullable", "required", "schema"}
     is_document = (rules.get("coerce"), rules.get("type")) == ("document", "dict")
     return rules.get("schema", {}) if usual and is_document else None
 
 
-def _usual_items(rules: Rules) -> Rules | None:
+def usual_items(rules: Rules) -> Rules | None:
     """The rules of a list's items, if the list has no other rules."""
     usual = rules.keys() <= {"type", "coerce", "nullable", "schema"}
     is_list = (rules.get("coerce"), rules.get("type")) == ("items", "list")
@@ -170,7 +145,7 @@ def _usual(rules: Rules) -> tuple[str, str] | None:
     return found, condition
 
 
-def _reader(rules: Rules, zone: ZoneInfo) -> Reader:
+def reader(rules: Rules, zone: ZoneInfo) -> Reader:
     """A function from a raw value to its normal form, that holds all the rules of the field."""
     coerce, kind = rules.get("coerce"), rules.get("type")
     if not rules.keys() <= _KNOWN_RULES or _TYPE_OF.get(str(coerce)) != kind:
@@ -209,7 +184,7 @@ _TYPE_OF = {
 
 
 def _never(_: Any) -> Any:
-    raise _Unsure
+    raise Unsure
 
 
 def _scalar_reader(coerce: str, zone: ZoneInfo) -> Reader:
@@ -220,14 +195,14 @@ def _scalar_reader(coerce: str, zone: ZoneInfo) -> Reader:
 
 def _tax_id(value: Any) -> str | None:
     if type(value) is not str:  # how many digits an int had depends on the field beside it
-        raise _Unsure
+        raise Unsure
     return values.tax_id(value, None)
 
 
 def _exact_money(value: Any) -> Any:
     found = values.money(value)
     if type(found) is Rounded:  # which is a finding
-        raise _Unsure
+        raise Unsure
     return found
 
 
@@ -275,17 +250,17 @@ def _document_reader(rules: Rules, zone: ZoneInfo) -> Reader:
         if values.is_null(value):
             return None
         if type(value) is not dict:
-            raise _Unsure
+            raise Unsure
         return read(value)
 
     return document
 
 
 def _items_reader(rules: Rules, zone: ZoneInfo) -> Reader:
-    read = _reader(rules.get("schema", {}), zone)
+    read = reader(rules.get("schema", {}), zone)
 
     def items(value: Any) -> list[Any] | Uniform | None:
-        if type(value) is Uniform:  # the reader that `by_bytes` found has checked its items
+        if type(value) is Uniform:  # whoever made it has checked its items
             return value
         if type(value) is not list:
             if values.is_null(value):
@@ -300,7 +275,7 @@ def _at_most(read: Reader, limit: int) -> Reader:
     def short(value: Any) -> Any:
         found = read(value)
         if found is not None and len(found) > limit:
-            raise _Unsure
+            raise Unsure
         return found
 
     return short
@@ -310,7 +285,7 @@ def _at_least(read: Reader, limit: Any) -> Reader:
     def large(value: Any) -> Any:
         found = read(value)
         if found is not None and found < limit:
-            raise _Unsure
+            raise Unsure
         return found
 
     return large
@@ -322,13 +297,11 @@ def _checked(read: Reader, check: Any) -> Reader:
 
     def distinct(value: Any) -> Any:
         found = read(value)
-        numbers: Sequence[Any]
-        if type(found) is Uniform:  # without leading zeros, so that equal numbers are equal texts
-            numbers = found.column("NumeroDaParcela")
-        else:
-            numbers = [row["NumeroDaParcela"] for row in found or () if row is not None]
+        if type(found) is Uniform and "NumeroDaParcela" in found.rising:
+            return found
+        numbers = [row["NumeroDaParcela"] for row in found or () if row is not None]
         if len(numbers) != len(set(numbers)):
-            raise _Unsure
+            raise Unsure
         return found
 
     return distinct
@@ -339,10 +312,10 @@ def _present(read: Reader, nullable: bool) -> Reader:
 
     def present(value: Any) -> Any:
         if value is None and nullable:
-            raise _Unsure
+            raise Unsure
         found = read(value)
         if found is None and not nullable:
-            raise _Unsure
+            raise Unsure
         return found
 
     return present

@@ -1,4 +1,4 @@
-"""What a decoder doesn't do with raw BSON: keys that occur twice, and a list that is left in its bytes.
+"""Raw BSON: how it is decoded, and the keys that occur twice, which a decoder doesn't mind.
 
 Of two equal keys in one (sub-)document PyMongo keeps the last, MongoDB's queries look at the first, other
 drivers do as they like: what such a document says depends on who reads it, so nobody may guess.
@@ -7,17 +7,23 @@ drivers do as they like: what such a document says depends on who reads it, so n
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
 from typing import Any
 
 import bson
-from bson.errors import BSONError
+from bson import CodecOptions, DatetimeConversion
+from bson.errors import BSONError, InvalidBSON
+
+# Dates past year 9999 decode to a number instead of failing the whole document.
+CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
+    tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
+)
 
 LONGEST_PATH = 200
 """Characters of a path that are told; a key may have millions."""
 
 _SUB_DOCUMENT, _ARRAY, _BINARY, _REGEX, _CODE_WITH_SCOPE = 0x03, 0x04, 0x05, 0x0B, 0x0F
-_USER_DEFINED = 0x80  # a subtype of binary data that drivers leave alone
-_FIXED = {
+FIXED = {
     0x01: 8,  # double
     0x06: 0,  # undefined
     0x07: 12,  # ObjectId
@@ -32,7 +38,7 @@ _FIXED = {
     0xFF: 0,  # MinKey
 }
 # The others begin with a length; so many bytes of the value it doesn't count.
-_UNCOUNTED = {
+UNCOUNTED = {
     0x02: 4,  # string
     _SUB_DOCUMENT: 0,
     _ARRAY: 0,
@@ -42,6 +48,30 @@ _UNCOUNTED = {
     0x0E: 4,  # symbol
     _CODE_WITH_SCOPE: 0,
 }
+
+
+def decode(raw: bytes) -> dict[str, Any]:
+    """The document in Python types.
+
+    Raises:
+        InvalidBSON: the bytes are not a document (truncated, bad UTF-8, nested too deep).
+    """
+    try:
+        return bson.decode(raw, codec_options=CODEC)
+    except InvalidBSON:
+        raise
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise InvalidBSON(type(error).__name__) from None
+
+
+def document_of(elements: bytes) -> dict[str, Any] | None:
+    """The document of these elements; ``None`` if it can't be decoded, or has a key twice."""
+    raw = (len(elements) + 5).to_bytes(4, "little") + elements + b"\0"
+    try:
+        document = decode(raw)
+    except InvalidBSON:
+        return None
+    return document if written_the_same(raw, document) else None
 
 
 def repeated_key(raw: bytes, decoded: dict[str, Any]) -> str | None:
@@ -57,8 +87,8 @@ def repeated_key(raw: bytes, decoded: dict[str, Any]) -> str | None:
     while waiting:
         start, prefix, is_array = waiting.pop()
         seen: set[bytes] = set()
-        for index, (kind, key, value) in enumerate(_elements(raw, start)):
-            path = prefix + (str(index) if is_array else _shown(key))
+        for index, (kind, key, value) in enumerate(elements(raw, start)):
+            path = prefix + (str(index) if is_array else shown(key))
             if key in seen and not is_array:  # an array's keys are read by nobody
                 return path[:LONGEST_PATH]
             seen.add(key)
@@ -81,35 +111,14 @@ def written_the_same(raw: bytes, decoded: dict[str, Any]) -> bool:
         return False  # not everything that can be read can be written
 
 
-def set_aside(raw: bytes, name: bytes) -> tuple[bytes, bytes] | None:
-    """``raw`` with its array ``name`` as binary data of the same length, and the elements of that array.
-
-    Nothing else moves, so whatever decodes the first passes over the array, whose elements somebody else
-    must read. ``None``: the name isn't there exactly once, anywhere in the bytes, or isn't an array's. So
-    where the decoder comes upon the name, it has found this place, and no text that looks like it.
-    """
-    key = name + b"\0"
-    if raw.count(key) != 1:
-        return None
-    kind = raw.index(key) - 1
-    start = kind + 1 + len(key)
-    size = _length(raw, start)
-    if raw[kind] != _ARRAY or not 5 <= size < len(raw) - start:
-        return None
-    aside = bytearray(raw)
-    aside[kind] = _BINARY
-    aside[start : start + 5] = b"%b%c" % ((size - 5).to_bytes(4, "little"), _USER_DEFINED)
-    return bytes(aside), raw[start + 4 : start + size]
-
-
 def occurs_twice(raw: bytes, name: bytes) -> bool:
     """Whether the document itself, not one inside it, has the key ``name`` more than once."""
     if raw.count(name + b"\0") < 2:  # nearly always
         return False
-    return [key for _, key, _ in _elements(raw, 0)].count(name) > 1
+    return [key for _, key, _ in elements(raw, 0)].count(name) > 1
 
 
-def _elements(raw: bytes, start: int) -> Iterator[tuple[int, bytes, int]]:
+def elements(raw: bytes, start: int) -> Iterator[tuple[int, bytes, int]]:
     """(type, key, position of the value) of the elements of the document at ``start``, which decodes."""
     position, end = start + 4, start + _length(raw, start) - 1
     while position < end:
@@ -117,18 +126,18 @@ def _elements(raw: bytes, start: int) -> Iterator[tuple[int, bytes, int]]:
         key_end = raw.index(0, position)
         value = key_end + 1
         yield kind, raw[position + 1 : key_end], value
-        if kind in _FIXED:
-            position = value + _FIXED[kind]
+        if kind in FIXED:
+            position = value + FIXED[kind]
         elif kind == _REGEX:
             position = raw.index(0, raw.index(0, value) + 1) + 1
         else:
-            position = value + _UNCOUNTED[kind] + _length(raw, value)
+            position = value + UNCOUNTED[kind] + _length(raw, value)
 
 
 def _length(raw: bytes, position: int) -> int:
     return int.from_bytes(raw[position : position + 4], "little")
 
 
-def _shown(key: bytes) -> str:
+def shown(key: bytes) -> str:
     """As in the paths of ``contract.extras``: a dot inside a key isn't one of the path."""
     return key.decode().replace("\\", "\\\\").replace(".", "\\.")

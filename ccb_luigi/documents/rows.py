@@ -17,7 +17,7 @@ from sqlalchemy import Table
 
 from ccb_luigi import tables
 from ccb_luigi.documents import values
-from ccb_luigi.documents.contract import PARCELA, Document, extras
+from ccb_luigi.documents.contract import PARCELA, Document
 from ccb_luigi.documents.uniform import Uniform
 
 Row = tuple[Any, ...]
@@ -45,8 +45,12 @@ class Rows:
     extras: str = "{}"
 
 
-def rows_of(document: Document, raw: Document) -> Rows:
-    """The rows of one contract; ``raw`` is the document as it was read, for what has no column."""
+def rows_of(document: Document, others: Document, raw: Callable[[], Document]) -> Rows:
+    """The rows of one contract.
+
+    ``others``: path → value of the fields without a column. ``raw`` gives the document as it was read, for
+    parts of it that have no row either.
+    """
     rows = Rows({})
     operation = document["operation"]
     rows.tables["clientes"] = [_client(document)]
@@ -58,7 +62,10 @@ def rows_of(document: Document, raw: Document) -> Rows:
     cet = operation.get("detalhamentoDaCET")
     breakdown = _cet(cet) if cet else ()
     rows.tables["detalhamento_cet"] = [breakdown] if any(p is not None for p in breakdown) else []
-    rows.extras = extras_json(raw, rows.left_out)
+    if rows.left_out:
+        read = raw()
+        others = others | {path: _at(read, path) for path, _ in rows.left_out}
+    rows.extras = _json(others)
     rows.tables["operacoes"] = [(*_operation(document), rows.extras)]
     return rows
 
@@ -79,11 +86,8 @@ def _parcelas(document: Document) -> list[Row] | Uniform:
     return [_parcela(row) for row in rows]
 
 
-def extras_json(raw: Document, left_out: list[tuple[str, str | None]]) -> str:
-    """The fields without a column as relaxed extended JSON, dotted path → value."""
-    found = extras(raw)
-    for path, _ in left_out:
-        found[path] = _at(raw, path)
+def _json(found: Document) -> str:
+    """Dotted path → value as relaxed extended JSON."""
     if _PLAIN.issuperset(map(type, found.values())):
         return _as_json(tuple(found.items()))
     return json_util.dumps(found, json_options=_RELAXED, ensure_ascii=False)

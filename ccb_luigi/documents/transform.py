@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import bson
-from bson import CodecOptions, DatetimeConversion, ObjectId, json_util
+from bson import ObjectId, json_util
 from bson.errors import InvalidBSON
 
 from ccb_luigi.documents import rawbson
-from ccb_luigi.documents.contract import Contract, Document, Rejected
-from ccb_luigi.documents.findings import Finding, findings, rounded
+from ccb_luigi.documents.contract import SCHEMA, Contract, Document, Rejected, extras
+from ccb_luigi.documents.findings import Finding, as_amount, findings, rounded, totals
+from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.rows import Row, rows_of, schedule
 from ccb_luigi.documents.uniform import Uniform
 from ccb_luigi.documents.values import EPOCH, Unreadable
 
-# Dates past year 9999 decode to a number instead of failing the whole document.
-CODEC: CodecOptions[Document] = CodecOptions(
-    tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
-)
+if TYPE_CHECKING:
+    from ccb_luigi.documents.columns import Columns, Read
+
 # Between these every zone has a day for a date; the day before the first is .NET's null.
 FIRST = datetime(1, 1, 2, tzinfo=UTC)
 LAST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
@@ -62,16 +63,17 @@ class Refused:
         return hashlib.sha256(self.raw).hexdigest()
 
 
-@dataclass(slots=True)
-class Opened:
-    """A document in Python types. Where its schedule could be read from the bytes, that is in ``rows``.
+class Known(NamedTuple):
+    """A valid document in its normal form.
 
-    Then binary data stands in its place, both in the document and in ``bytes``, of which it was decoded.
+    ``others``: path → value of its fields without a column. ``moment``: its effective time, in UTC.
+    ``noted``: findings that its normal form no longer shows.
     """
 
     document: Document
-    bytes: bytes
-    rows: Uniform | None = None
+    others: Document
+    moment: datetime | None
+    noted: Sequence[Finding] = ()
 
 
 class Transform:
@@ -81,6 +83,16 @@ class Transform:
         self.zone = zone
         self.promoted = promoted
         self.contract = Contract(zone)
+
+    @cached_property
+    def _columns(self) -> Columns:
+        from ccb_luigi.documents.columns import Columns
+
+        return Columns(SCHEMA, self.zone, totals)
+
+    def read(self, documents: Sequence[bytes]) -> list[Known | None]:
+        """Those of many documents that are surely valid, read side by side; ``None`` for the others."""
+        return [read and _known_at_once(read) for read in self._columns.read(documents)]
 
     def partition(self, document: Document) -> date | None:
         """The date whose partition holds the document; ``None`` if its time can't be read."""
@@ -101,57 +113,35 @@ class Transform:
         """The current day in the zone of the partitions."""
         return datetime.now(self.zone).date()
 
-    def open(self, raw: bytes) -> Opened:
-        """Decodes a document, but not its schedule if that can be read from the bytes.
-
-        Raises:
-            InvalidBSON: as ``decode``.
-        """
-        if (listed := self.contract.by_bytes) and (found := rawbson.set_aside(raw, listed.name.encode())):
-            aside, array = found
-            if (rows := listed.read(array)) is not None:
-                with suppress(InvalidBSON, LookupError, TypeError):  # the name is elsewhere
-                    document = decode(aside)
-                    listed.around(document)[listed.name]
-                    return Opened(document, aside, rows)
-        return Opened(decode(raw), raw)
-
-    def judge(self, raw: bytes, opened: Opened | None = None) -> Accepted | Refused:
-        """Everything about one document; ``opened`` is ``raw``, if somebody already did that."""
+    def judge(self, raw: bytes, read: Known | Document | None = None) -> Accepted | Refused:
+        """Everything about one document; ``read`` is ``raw``, as far as somebody has already come with it."""
         try:
-            opened = opened or self.open(raw)
-            if opened.rows is not None and not rawbson.written_the_same(opened.bytes, opened.document):
-                opened = Opened(decode(raw), raw)
+            known = read if isinstance(read, Known) else self._known(raw, read or decode(raw))
+            return self._accepted(raw, known)
         except InvalidBSON:
-            broken = Rejected({"": ["bson_invalido"]})
-            return Refused(quick_name(raw), broken.codes, broken.messages, raw)
-        if opened.rows is None and (path := rawbson.repeated_key(raw, opened.document)) is not None:
-            twice = Rejected({path: ["chave_repetida"]})
-            return Refused(name_of(raw), twice.codes, twice.messages, raw)
-        try:
-            return self._accepted(raw, opened)
+            rejected = Rejected({"": ["bson_invalido"]})
         except RecursionError:
-            deep = Rejected({"": ["aninhamento"]})
-            return Refused(name_of(raw), deep.codes, deep.messages, raw)
-        except Rejected as rejected:
-            return Refused(name_of(raw), rejected.codes, rejected.messages, raw)
+            rejected = Rejected({"": ["aninhamento"]})
+        except Rejected as error:
+            rejected = error
+        return Refused(name_of(raw), rejected.codes, rejected.messages, raw)
 
-    def _accepted(self, raw: bytes, opened: Opened) -> Accepted:
-        decoded = opened.document
-        if (listed := self.contract.by_bytes) and opened.rows is not None:
-            listed.around(decoded)[listed.name] = opened.rows
+    def _known(self, raw: bytes, decoded: Document) -> Known:
+        if (path := rawbson.repeated_key(raw, decoded)) is not None:
+            raise Rejected({path: ["chave_repetida"]})
         passed = self.contract.gate(decoded)
-        if passed is None and opened.rows is not None:  # Cerberus reads plain values only
-            decoded = decode(raw)
         document = self.contract.judge(decoded) if passed is None else passed
         moment = self.contract.effective_time(decoded)
-        rows = rows_of(document, decoded)
+        noted = [*rounded(document)] if passed is None else []  # the gate passes nothing that is rounded
+        return Known(document, extras(decoded), moment, noted)
+
+    def _accepted(self, raw: bytes, known: Known) -> Accepted:
+        document = known.document
+        rows = rows_of(document, known.others, lambda: decode(raw))
         _refuse_nul(rows.extras)
-        found = findings(document)
-        if passed is None:  # the gate passes nothing rounded
-            found += rounded(document)
+        found = [*findings(document), *known.noted]
         found += [(code, path) for path, code in rows.left_out if code]
-        if moment is None:
+        if known.moment is None:
             found.append(("sem_data", "updatedAt"))
         if promoted := [(code, path) for code, path in found if code in self.promoted]:
             raise Rejected(_by_path(promoted))
@@ -159,7 +149,7 @@ class Transform:
             mongo_id=document["_id"],
             ccb_code=document["ccbCode"],
             client_id=document["clientId"],
-            atualizado_em=moment or EPOCH,
+            atualizado_em=known.moment or EPOCH,
             valor_bruto=document["operation"]["ValorBruto"],
             soma_prestacoes=_payments(document),
             rows=rows.tables,
@@ -167,25 +157,25 @@ class Transform:
         )
 
 
+def _known_at_once(read: Read) -> Known | None:
+    document = read.document
+    moment = document["updatedAt"] or document["createdAt"] or document["emitedAt"]
+    others = _document_of(read.others)
+    return None if moment is None or others is None else Known(document, others, moment)
+
+
+@lru_cache(maxsize=4096)
+def _document_of(elements: bytes) -> Document | None:
+    """Remembered: what has no column is nearly the same in every document of a source. Not to be changed."""
+    found = rawbson.document_of(elements)
+    return None if found is None else dict(sorted(found.items()))
+
+
 def _payments(document: Document) -> Decimal:
     rows = schedule(document)
     if type(rows) is Uniform:
-        return sum(rows.amounts("ValorDaPrestacao"), Decimal(0))
+        return as_amount(rows.known.payment)
     return sum((row.get("ValorDaPrestacao") or Decimal(0) for row in rows), Decimal(0))
-
-
-def decode(raw: bytes) -> Document:
-    """The document in Python types.
-
-    Raises:
-        InvalidBSON: the bytes are not a document (truncated, bad UTF-8, nested too deep).
-    """
-    try:
-        return bson.decode(raw, codec_options=CODEC)
-    except InvalidBSON:
-        raise
-    except (ValueError, OverflowError, RecursionError) as error:
-        raise InvalidBSON(type(error).__name__) from None
 
 
 def name_of(raw: bytes) -> str:

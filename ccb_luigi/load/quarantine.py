@@ -16,7 +16,8 @@ from sqlalchemy import Connection, select, text
 
 from ccb_luigi.codes import meaning
 from ccb_luigi.database.postgres import driver_connection
-from ccb_luigi.documents.transform import BY_BYTES, Refused, decode
+from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.transform import BY_BYTES, Refused
 from ccb_luigi.documents.values import key
 from ccb_luigi.load import situacao
 from ccb_luigi.tables import quarentena

@@ -19,7 +19,8 @@ from bson.errors import InvalidBSON
 from sqlalchemy import Connection, text
 
 from ccb_luigi.documents.forgotten import Forgotten
-from ccb_luigi.documents.transform import BY_BYTES, Transform, decode, id_text, name_of
+from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.transform import BY_BYTES, Transform, id_text, name_of
 from ccb_luigi.documents.values import EPOCH, Unreadable, key
 
 BLOCK = 5000

@@ -26,7 +26,8 @@ from ccb_luigi import tables
 from ccb_luigi.documents import rawbson, values
 from ccb_luigi.documents.contract import Contract, Document, Rejected, extras
 from ccb_luigi.documents.findings import findings, rounded
-from ccb_luigi.documents.transform import decode, name_of
+from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.transform import name_of
 from ccb_luigi.documents.values import EPOCH, Unreadable
 
 Row = dict[str, Any]

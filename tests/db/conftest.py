@@ -10,6 +10,7 @@ import psycopg2.extras
 import pytest
 from world import World
 
+from ccb_luigi.documents import block
 from ccb_luigi.settings import Settings
 
 Rows = Callable[..., list[dict[str, Any]]]
@@ -26,6 +27,12 @@ def settings(database_url: str, mongo: Any) -> Settings:
         retry_seconds=30,
         lock_seconds=60,
     )
+
+
+@pytest.fixture(autouse=True)
+def side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also few documents are read as many are: dates of some size go that way."""
+    monkeypatch.setattr(block, "SIDE_BY_SIDE", 1)
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from sqlalchemy import event, text
 from world import D1, D2, D3, D4, STEPS, World, at, at_once, document, rejected
 
 from ccb_luigi.database import postgres
+from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.shard import owns
-from ccb_luigi.documents.transform import decode
 from ccb_luigi.errors import CircuitBroken, NotReconciled, PartitionFailed, SourceError
 from ccb_luigi.load import bulk, plan, reconcile
 from ccb_luigi.load.plan import Plan

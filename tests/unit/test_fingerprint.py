@@ -24,7 +24,12 @@ def reached_from(module: str) -> set[str]:
         if name in found:
             continue
         found.add(name)
-        for node in ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8")).body:
+        nodes: list[ast.AST] = [ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))]
+        while nodes:
+            node = nodes.pop()
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                continue
+            nodes += ast.iter_child_nodes(node)
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ccb_luigi":
                 inner = Path(*(node.module or "").split(".")[1:])
                 names = [str(inner), *(str(inner / alias.name) for alias in node.names)]

@@ -14,8 +14,7 @@ from hostile import KINDS, Pairs, Raw, element, encode, string
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccb_luigi.documents.rawbson import LONGEST_PATH, occurs_twice, repeated_key
-from ccb_luigi.documents.transform import CODEC, decode
+from ccb_luigi.documents.rawbson import CODEC, LONGEST_PATH, decode, occurs_twice, repeated_key
 
 
 def found(raw: bytes) -> str | None:

@@ -12,7 +12,7 @@ import pytest
 from bson import Decimal128, Int64, ObjectId
 from contracts import MISSING, SCHEDULE, Document, contract, parcela, schedule
 
-from ccb_luigi.documents.contract import Contract
+from ccb_luigi.documents.contract import Contract, extras
 from ccb_luigi.documents.rows import Rows, rows_of
 
 CHECKER = Contract(ZoneInfo("America/Sao_Paulo"))
@@ -21,14 +21,15 @@ PJ = {"type": "PJ", "taxId": "12.ABC.345/01DE-35"}
 
 def rows(**changes: Any) -> Rows:
     document = contract(**changes)
-    return rows_of(CHECKER.check(document), document)
+    return rows_of(CHECKER.check(document), extras(document), lambda: document)
 
 
 def table(name: str, /, **changes: Any) -> list[tuple[Any, ...]]:
     """The rows of one table; both ways through the contract must give the same."""
     document = contract(**changes)
-    found = rows_of(CHECKER.check(document), document).tables[name]
-    assert rows_of(CHECKER.judge(document), document).tables[name] == found
+    raw, others = (lambda: document), extras(document)
+    found = rows_of(CHECKER.check(document), others, raw).tables[name]
+    assert rows_of(CHECKER.judge(document), others, raw).tables[name] == found
     return found
 
 

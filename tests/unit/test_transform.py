@@ -22,7 +22,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ccb_luigi import tables
 from ccb_luigi.codes import FINDINGS, REJECTIONS
-from ccb_luigi.documents.transform import Accepted, Opened, Refused, Transform, decode, name_of
+from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.transform import Accepted, Refused, Transform, name_of
 from ccb_luigi.sources.mongo import split
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -219,8 +220,8 @@ def test_the_sum_of_payments_takes_no_heed_of_what_is_stated_or_null() -> None:
 
 def test_a_document_that_somebody_opened_already_is_judged_the_same() -> None:
     raw = bson.encode(contract())
-    assert TRANSFORM.judge(raw, TRANSFORM.open(raw)) == TRANSFORM.judge(raw)
-    assert TRANSFORM.judge(raw, Opened(decode(raw), raw)) == TRANSFORM.judge(raw)
+    assert TRANSFORM.judge(raw, decode(raw)) == TRANSFORM.judge(raw)
+    assert TRANSFORM.judge(raw, *TRANSFORM.read([raw])) == TRANSFORM.judge(raw)
 
 
 # --- what can't be decoded --------------------------------------------------------------------------

@@ -13,14 +13,17 @@ import bson
 import pytest
 from bson import Binary, Code
 from contracts import bson_values, changed, contract, field_paths, schedule
-from hostile import KINDS, Pairs, Raw, encode, string
+from hostile import Pairs, Raw, encode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ccb_luigi.documents import gate
+from ccb_luigi.documents import alike, gate
+from ccb_luigi.documents.columns import Columns
 from ccb_luigi.documents.contract import PARCELA, SCHEMA, Contract, Document
-from ccb_luigi.documents.rawbson import set_aside
-from ccb_luigi.documents.transform import Opened, Transform, decode
+from ccb_luigi.documents.findings import totals
+from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.rows import schedule as schedule_of
+from ccb_luigi.documents.transform import Transform
 from ccb_luigi.documents.uniform import Uniform
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -28,10 +31,13 @@ TRANSFORM = Transform(ZONE)
 CONTRACT = Contract(ZONE)
 AMOUNTS = [name for name in PARCELA if name.startswith("Valor")]
 LIST = b"PrevisaoDeParcela"
+GOOD = encode(contract())
 
 
 def opened(items: Any) -> Uniform | None:
-    return TRANSFORM.open(encode(contract(items))).rows
+    (known,) = TRANSFORM.read([encode(contract(items))])
+    found = known and schedule_of(known.document)
+    return found if type(found) is Uniform else None
 
 
 def by_cerberus(items: Any) -> Any:
@@ -39,17 +45,13 @@ def by_cerberus(items: Any) -> Any:
 
 
 def same_as_decoded(raw: bytes) -> None:
-    """The road by bytes comes to what the road over all values comes to."""
-    try:
-        decoded = Opened(decode(raw), raw)
-    except bson.errors.InvalidBSON:
-        with pytest.raises(bson.errors.InvalidBSON):
-            TRANSFORM.open(raw)
-        return
-    same = TRANSFORM.judge(raw) == TRANSFORM.judge(
-        raw, decoded
-    )  # not in the assert: its words would take minutes
-    assert same
+    """The road by bytes comes to what the road over all values comes to, and no neighbour minds."""
+    *read, neighbour = TRANSFORM.read([GOOD, raw, GOOD])
+    assert neighbour is not None
+    for one, known in zip([GOOD, raw], read, strict=True):
+        if known is not None:
+            same = TRANSFORM.judge(one, known) == TRANSFORM.judge(one)
+            assert same  # not in one: its words would take minutes
 
 
 def parsed(line: str) -> tuple[Any, ...]:
@@ -86,7 +88,8 @@ def test_the_text_for_copy_says_what_cerberus_reads(items: list[Document]) -> No
         assert [*found] == judged
         expected = [tuple(row[name] for name in PARCELA) for row in judged]
         assert [parsed(line) for line in found.text.split("\n")] == expected
-        assert found.amounts("ValorDoJuros") == [row["ValorDoJuros"] for row in judged]
+        assert found.known.interest == sum(row["ValorDoJuros"] for row in judged) * 100
+        assert found.known.payment == sum(row["ValorDaPrestacao"] for row in judged) * 100
 
 
 def test_an_ordinary_schedule_is_read_from_its_bytes() -> None:
@@ -98,10 +101,9 @@ def test_an_ordinary_schedule_is_read_from_its_bytes() -> None:
 
 def test_rows_of_a_uniform_schedule_are_rows_and_text_at_once() -> None:
     raw = bson.encode(contract())
-    judged = TRANSFORM.judge(raw, Opened(decode(raw), raw))
-    found = TRANSFORM.judge(raw).rows["parcelas"]  # type: ignore[union-attr]
+    found = TRANSFORM.judge(raw, *TRANSFORM.read([raw])).rows["parcelas"]  # type: ignore[union-attr]
     assert isinstance(found, Uniform)
-    assert found == judged.rows["parcelas"]  # type: ignore[union-attr]
+    assert found == TRANSFORM.judge(raw).rows["parcelas"]  # type: ignore[union-attr]
     assert [parsed(line) for line in found.text.split("\n")] == [*found]
 
 
@@ -202,7 +204,6 @@ def test_a_field_more_or_less_or_elsewhere_is_read_value_by_value() -> None:
 
 # --- hostile bytes -----------------------------------------------------------------------------------
 
-GOOD = encode(contract())
 ROWS = GOOD.index(LIST)
 
 
@@ -263,7 +264,8 @@ ARRAY = GOOD[ROWS - 1 :][: struct.unpack("<i", GOOD[ROWS + len(LIST) + 1 :][:4])
 )
 def test_what_only_looks_like_the_schedule_is_not_taken_for_it(document: Document) -> None:
     raw = encode(document)
-    assert TRANSFORM.open(raw).rows is None
+    for known in TRANSFORM.read([raw]):
+        assert known is None or schedule_of(known.document) == schedule_of(CONTRACT.judge(decode(raw)))
     same_as_decoded(raw)
 
 
@@ -276,13 +278,6 @@ def test_keys_that_occur_twice_are_found_as_before() -> None:
         raw = encode(twice(contract(), *path))
         assert TRANSFORM.judge(raw).codes == ["chave_repetida"]  # type: ignore[union-attr]
         same_as_decoded(raw)
-
-
-def test_every_kind_of_hostile_document_is_judged_the_same() -> None:
-    for kind in KINDS:
-        raw = kind.raw("h")
-        if len(raw) < 1 << 20:
-            same_as_decoded(raw)
 
 
 PATHS = sorted(field_paths(contract()))
@@ -300,20 +295,6 @@ def test_by_bytes_or_by_values_a_document_is_judged_the_same(changes: Document) 
     same_as_decoded(encode(document))
 
 
-def test_setting_a_list_aside_moves_nothing_else() -> None:
-    found = set_aside(GOOD, LIST)
-    assert found is not None
-    aside, array = found
-    assert len(aside) == len(GOOD)
-    assert bson.decode(aside)["operation"]["parcelas"].pop("PrevisaoDeParcela") == Binary(array[1:], 0x80)
-    assert struct.pack("<i", len(array) + 4) + array == bson.encode(
-        {str(n): row for n, row in enumerate(schedule())}
-    )
-    assert set_aside(encode({"PrevisaoDeParcela": {"a": 1}}), LIST) is None
-    assert set_aside(encode({"PrevisaoDeParcela": Raw(4, b"\xff\xff\xff\x7f")}), LIST) is None
-    assert set_aside(encode({"a": Raw(2, string(LIST))}), LIST) is None
-
-
 @pytest.mark.parametrize("name", PARCELA)
 @pytest.mark.parametrize(
     "rule",
@@ -324,16 +305,22 @@ def test_a_rule_that_looks_can_not_hold_leaves_the_list_to_others(name: str, rul
     schema = copy.deepcopy(SCHEMA)
     listed: Any = schema["operation"]["schema"]["parcelas"]["schema"]["PrevisaoDeParcela"]
     listed["schema"]["schema"][name].update(rule)
-    assert gate.by_bytes(schema, ZONE) is None
+    item = listed["schema"]
+    assert alike.reader(item, gate.reader(item, ZONE), totals) is None
 
 
 def test_the_list_keeps_its_own_rules() -> None:
-    raw = bson.encode(contract())
-    found = TRANSFORM.open(raw)
-    document = changed(contract(), "operation.parcelas", {"PrevisaoDeParcela": None})
-    document["operation"]["parcelas"]["PrevisaoDeParcela"] = found.rows
-    assert gate.compiled(SCHEMA, ZONE)(document) is not None
+    assert Columns(SCHEMA, ZONE, totals).read([GOOD]) != [None]
     for rule in ({"maxlength": 12}, {"forbidden": ["x"]}, {"check_with": "something_else"}):
         schema = copy.deepcopy(SCHEMA)
         schema["operation"]["schema"]["parcelas"]["schema"]["PrevisaoDeParcela"].update(rule)
-        assert gate.compiled(schema, ZONE)(document) is None
+        assert Columns(schema, ZONE, totals).read([GOOD]) == [None]
+
+
+def test_a_list_of_another_form_harms_no_neighbour() -> None:
+    others = [None, {}, [], [None], "", schedule()[0], [{}], [{"Nova": "1"}], [*schedule(), None], [1], ["x"]]
+    raws = [encode(contract(items)) for items in [schedule(), *others, schedule()[:-1]]]
+    known = TRANSFORM.read(raws)
+    assert [type(schedule_of(known[place].document)) for place in (0, -1)] == [Uniform, Uniform]  # type: ignore[union-attr]
+    for raw, one in zip(raws, known, strict=True):
+        assert one is None or TRANSFORM.judge(raw, one) == TRANSFORM.judge(raw)

@@ -1,0 +1,226 @@
+"""Many documents read side by side: field by field over all of them, instead of document by document.
+
+The bytes of a block are one array. For each key in turn it is looked up, in one step for all documents, who
+has it next, of what type its value is and where that ends; so the walk costs per field, and hardly per
+document. The values of a field then pass the gate as one column.
+
+Documents of one source have their keys in one order, of which each may lack some: that order is learnt from
+the first ones. Whatever isn't as expected leaves its document in doubt, and somebody else reads it: this
+reader is only ever sure or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from bson import Int64, ObjectId
+from numpy.typing import NDArray
+
+from ccb_luigi.documents import rawbson
+
+Positions = NDArray[np.int64]
+
+_PADDING = 1024
+"""Zeros behind the last document: no look at a key or a number goes past the end."""
+
+LONGEST_KEY = 200
+KEYS = 500
+"""So many different keys are learnt for a (sub-)document; one whose keys are data would have ever more."""
+
+DOUBLE, STRING, DOCUMENT, ARRAY = 0x01, 0x02, 0x03, 0x04
+OBJECT_ID, BOOLEAN, DATE, NULL, INT32, INT64 = 0x07, 0x08, 0x09, 0x0A, 0x10, 0x12
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_YEAR_2 = int((datetime(2, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds()) * 1000
+_YEAR_9999 = int((datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds()) * 1000
+
+# Per type: what a value takes besides the length that it may begin with, whether it does, and the least
+# that this length can be. What isn't named can't be passed over.
+_BESIDES = np.zeros(256, np.int64)
+_COUNTED = np.zeros(256, np.int64)
+_LEAST = np.full(256, np.iinfo(np.int32).max, np.int64)
+for _kind, _size in rawbson.FIXED.items():
+    _BESIDES[_kind], _LEAST[_kind] = _size, np.iinfo(np.int32).min
+for _kind, _size in rawbson.UNCOUNTED.items():
+    _BESIDES[_kind], _COUNTED[_kind], _LEAST[_kind] = _size, 1, 5 if _kind in (DOCUMENT, ARRAY) else 1
+
+
+class Values(NamedTuple):
+    """Values of one field: the documents' numbers, BSON types, where each begins and where it ends."""
+
+    who: Positions
+    kinds: NDArray[np.uint8]
+    starts: Positions
+    ends: Positions
+
+    def where(self, which: Any) -> Values:
+        """Those that an index or a mask names."""
+        return Values(*(part[which] for part in self))
+
+
+class Block:
+    """The bytes of documents, one after the other, and of which of them it is still sure."""
+
+    def __init__(self, documents: Sequence[bytes]) -> None:
+        self.raw = b"".join([*documents, bytes(_PADDING)])
+        self.bytes = np.frombuffer(self.raw, np.uint8)
+        self._text = self.raw.decode("latin-1")  # a character per byte
+        self._windows: dict[str, NDArray[Any]] = {}
+        sizes = np.fromiter(map(len, documents), np.int64, len(documents))
+        ends = sizes.cumsum()
+        self.all = Values(np.arange(len(documents)), np.full(len(documents), DOCUMENT), ends - sizes, ends)
+        self.sure = sizes >= 5
+        self.sure &= self.at("<i4", self.all.starts) == sizes
+
+    def doubt(self, who: Any) -> None:
+        """Leaves documents to somebody else."""
+        self.sure[who] = False
+
+    def elements(
+        self, of: Values, keys: Sequence[bytes], *, gaps: bool = True
+    ) -> Iterator[tuple[bytes, Positions, Values]]:
+        """(key, which of ``of`` have it, its values) for each of the keys that some have.
+
+        ``of``: sub-documents, arrays or the documents themselves. Whoever has others, or in another order, is
+        in doubt; the end of each is where its own length says. Without ``gaps`` (in arrays) nobody has a key
+        if nobody has the one before it.
+        """
+        position, last = of.starts + 4, len(self.raw) - _PADDING
+        for key in keys:
+            name = key + b"\0"
+            at = np.flatnonzero(self.at(f"S{len(name)}", position + 1) == name)
+            if not len(at):
+                if gaps:
+                    continue
+                break
+            everybody = len(at) == len(position)
+            here, who = (position, of.who) if everybody else (position[at], of.who[at])
+            kinds, starts = self.bytes[here], here + (1 + len(name))
+            lengths = self.at("<i4", starts)
+            sizes = _BESIDES[kinds] + lengths * _COUNTED[kinds]
+            if (impossible := lengths < _LEAST[kinds]).any():
+                self.doubt(who[impossible])
+                sizes[impossible] = 0
+            ends = np.minimum(starts + sizes, last)
+            yield key, at, Values(who, kinds, starts, ends)
+            position[at] = ends
+        self.doubt(of.who[(position != of.ends - 1) | (self.bytes[position] != 0)])
+
+    @staticmethod
+    def filled(of: Values, at: Positions, found: Values) -> Values:
+        """Values for all of ``of``: what was found at ``at``, and elsewhere some of no type."""
+        if len(at) == len(of.who):
+            return found
+        kinds = np.zeros(len(of.who), np.uint8)
+        starts, ends = np.full((2, len(of.who)), 8)
+        kinds[at], starts[at], ends[at] = found[1:]
+        return Values(of.who, kinds, starts, ends)
+
+    def decoded(self, found: Values) -> list[Any]:
+        """The values as PyMongo would give them, where it can; elsewhere ``None``, in doubt."""
+        kinds = np.unique(found.kinds).tolist()
+        if len(kinds) == 1:
+            return self._of_kind(kinds[0], found)
+        values: list[Any] = [None] * len(found.who)
+        for kind in kinds:
+            at = np.flatnonzero(found.kinds == kind)
+            for index, value in zip(at.tolist(), self._of_kind(kind, found.where(at)), strict=True):
+                values[index] = value
+        return values
+
+    def _of_kind(self, kind: int, found: Values) -> list[Any]:
+        if kind == STRING:
+            return self._strings(found)
+        if kind == INT32:
+            numbers: list[Any] = self.at("<i4", found.starts).tolist()
+            return numbers
+        if kind == DATE:
+            return self._dates(found)
+        if kind == BOOLEAN:
+            truth = self.bytes[found.starts]
+            self.doubt(found.who[truth > 1])
+            return [*map(bool, truth.tolist())]
+        if kind == INT64:
+            return [*map(Int64, self.at("<i8", found.starts).tolist())]
+        if kind == DOUBLE:
+            doubles: list[Any] = self.at("<f8", found.starts).tolist()
+            return doubles
+        if kind == OBJECT_ID:
+            return [ObjectId(self.raw[start : start + 12]) for start in found.starts.tolist()]
+        if kind == NULL:
+            return [None] * len(found.who)
+        where = zip(found.who.tolist(), found.starts.tolist(), found.ends.tolist(), strict=True)
+        name = bytes([kind]) + b"value\0"
+        return [self._alone(who, name + self.raw[start:end]) for who, start, end in where]
+
+    def _alone(self, who: int, element: bytes) -> Any:
+        if document := rawbson.document_of(element):
+            return document["value"]
+        self.doubt(who)
+        return None
+
+    def _strings(self, found: Values) -> list[Any]:
+        self.doubt(found.who[self.bytes[found.ends - 1] != 0])
+        text = self._text
+        strings = [
+            text[start:end]
+            for start, end in zip((found.starts + 4).tolist(), (found.ends - 1).tolist(), strict=True)
+        ]
+        return strings if "".join(strings).isascii() else [*map(self._as_utf8, strings, found.who.tolist())]
+
+    def _as_utf8(self, string: str, who: int) -> str | None:
+        try:
+            return string if string.isascii() else string.encode("latin-1").decode()
+        except UnicodeDecodeError:
+            self.doubt(who)
+            return None
+
+    def _dates(self, found: Values) -> list[Any]:
+        """Between the years that every zone has a day for."""
+        moments = self.at("<i8", found.starts)
+        odd = (moments < _YEAR_2) | (moments >= _YEAR_9999)
+        self.doubt(found.who[odd])
+        return [_EPOCH + timedelta(milliseconds=ms) for ms in np.where(odd, 0, moments).tolist()]
+
+    def at(self, kind: str, positions: Positions) -> NDArray[Any]:
+        """What is at the positions, read as one of NumPy's types."""
+        if (window := self._windows.get(kind)) is None:
+            size = np.dtype(kind).itemsize
+            window = np.ndarray((len(self.raw) - size + 1,), kind, self.raw, strides=(1,))
+            self._windows[kind] = window
+        return window[positions]
+
+
+class Order:
+    """The keys of a (sub-)document in the order in which its source writes them, as far as it is known."""
+
+    def __init__(self) -> None:
+        self.keys: list[bytes] = []
+        self._before: dict[bytes, set[bytes]] = {}
+
+    def learn(self, keys: Sequence[bytes]) -> bool:
+        """Takes the keys of one more document in. Whether there was something new.
+
+        Nothing is learnt of a document that has them in another order, or that is something else when it is
+        decoded: a null ("@i:nil"), a reference ("$ref").
+        """
+        if any(len(key) > LONGEST_KEY or key.startswith((b"@", b"$")) for key in keys):
+            return False
+        before = {key: {*others} for key, others in self._before.items()}
+        for key in keys[:1]:
+            before.setdefault(key, set())
+        for earlier, key in pairwise(keys):
+            before.setdefault(key, set()).add(earlier)
+        if before == self._before or len(before) > KEYS:
+            return False
+        try:
+            self.keys = [*TopologicalSorter(before).static_order()]
+        except CycleError:
+            return False
+        self._before = before
+        return True

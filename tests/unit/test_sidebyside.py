@@ -1,0 +1,305 @@
+"""Documents that are read side by side are read as each is alone, or left to whoever reads them alone."""
+
+from __future__ import annotations
+
+import copy
+import random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import bson
+import pytest
+from bson import Decimal128, Int64, ObjectId
+from contracts import MISSING, bson_values, changed, contract, field_paths
+from hostile import KINDS, Pairs, Raw, base, encode, string
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_gate import every_field, exactly, known, rules_at
+
+from ccb_luigi.documents.columns import Columns
+from ccb_luigi.documents.contract import SCHEMA, Contract, Document
+from ccb_luigi.documents.findings import totals
+from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.sidebyside import Order
+from ccb_luigi.documents.transform import Accepted, Known, Transform
+
+ZONE = ZoneInfo("America/Sao_Paulo")
+TRANSFORM = Transform(ZONE)
+CONTRACT = Contract(ZONE)
+PATHS = sorted(field_paths(contract()))
+GOOD = encode(contract())
+
+
+def read(*raws: bytes) -> list[Known | None]:
+    """What is read; as ``judge`` says of each alone, or nothing."""
+    found = TRANSFORM.read(raws)
+    for raw, one in zip(raws, found, strict=True):
+        if one is not None:
+            same = TRANSFORM.judge(raw, one) == TRANSFORM.judge(raw)
+            assert same  # not in one: its words would take minutes
+    return found
+
+
+def sure(document: Document) -> bool:
+    """Whether it is read, with values of the very types and digits that Cerberus gives them."""
+    raw = encode(document)
+    (one,) = read(raw)
+    if one is not None:
+        judged = CONTRACT.judge(decode(raw))
+        assert exactly(known(one.document, SCHEMA)) == exactly(known(judged, SCHEMA))
+    return one is not None
+
+
+# --- what it is sure of ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"_id": ObjectId("65f000000000000000000001")},
+        {"identity": None},
+        {"identity": MISSING},
+        {"identity": [{"number": "1"}, None, {"number": "2", "issuer": "SSP"}]},
+        {"address": []},
+        {"address": [contract()["address"], {**contract()["address"], "type": "comercial"}]},
+        {"contacts": {"email": ["a@example.com", "b@example.com"], "phone": None}},
+        {"contacts": {"email": "", "phone": [None, "(11) 90000-0000"]}},
+        {"bankData.accountNumber": Int64(8079)},
+        {"bankData": [contract()["bankData"]] * 2},
+        {"name": "Ângela Conceição da Exemplo"},
+        {"operation.ValorDoSeguro": Decimal128("0.00")},
+        {"operation.ValorDoSeguro": {"$numberDecimal": "0.00"}},
+        {"operation.ValorDoSeguro": 0.0},
+        {"operation.ValorDoSeguro": {"@i:nil": "true"}},
+        {"operation.detalhamentoDaCET": MISSING},
+        {"operation.parcelas": None},
+        {"birthDate": MISSING, "motherName": None},
+        {"nova": {"a": [1, {"b": None}], "c": "ç"}},
+        {"operation.Nova": 1.5, "contacts.fax": "x", "identity.foto": b"x"},
+        {"guarantors": [{"name": "x"}]},
+        {"emitedAt": "2024-03-12T12:20:19Z"},
+        {"updatedAt": None},
+    ],
+    ids=str,
+)
+def test_the_usual_variants_are_read_side_by_side(changes: Document) -> None:
+    assert sure(contract(**changes))
+
+
+def test_what_has_no_column_goes_along() -> None:
+    document = contract(**{"nova": 1, "operation.a": {"b": "x"}, "identity.foto": b"x"})
+    document["operation"]["with.dot"] = "y"
+    (one,) = read(encode(document))
+    assert one is not None
+    assert one.others == {
+        "bank": None,
+        "guarantors": None,
+        "identity.0.foto": b"x",
+        "nova": 1,
+        "operation.a": {"b": "x"},
+        "operation.with\\.dot": "y",
+        "sendVortx": "True",
+    }
+
+
+def test_of_a_block_each_document_is_read_as_it_is_alone() -> None:
+    chosen = random.Random(20)
+    raws = []
+    for number in range(200):
+        document = contract(_id=f"d{number}", ccbCode=f"C{number}", name=f"{'Zoë '[: number % 5]}x{number}")
+        for name in chosen.sample(
+            ["identity", "birthDate", "motherName", "gender", "guarantors"], number % 4
+        ):
+            del document[name]
+        document["address"] = [document["address"]] * (number % 3)
+        raws.append(encode(document))
+    for raw, one in zip(raws, read(*raws), strict=True):
+        assert one is not None
+        assert one.document["_id"] == bson.decode(raw)["_id"]
+        assert one.document["ccbCode"] == bson.decode(raw)["ccbCode"]
+
+
+def test_what_was_learnt_first_may_have_been_the_exception() -> None:
+    transform = Transform(ZONE)
+    odd = encode(dict(reversed(contract().items())))
+    assert None not in transform.read([odd, odd])
+    ours = [encode(contract(_id=str(number))) for number in range(9)]
+    assert None not in transform.read(ours)
+    assert transform.read([odd, *ours])[1:] == [transform.read([raw])[0] for raw in ours]
+
+
+@pytest.mark.parametrize(
+    ("documents", "order"),
+    [
+        (["ac", "abc"], "abc"),
+        (["ac", "acb"], "acb"),
+        (["ab", "cd", "bc"], "abcd"),
+        (["ad", "ab", "bd", "ac", "cb"], "acbd"),
+        (["abc", "ba"], "abc"),
+        (["ab", "b@"], "ab"),
+    ],
+)
+def test_an_order_is_learnt_from_parts_of_it(documents: list[str], order: str) -> None:
+    found = Order()
+    for document in documents:
+        found.learn([key.encode() for key in document])
+    assert b"".join(found.keys).decode() == order
+
+
+def test_keys_that_are_data_are_not_learnt_for_ever() -> None:
+    found = Order()
+    for number in range(2000):
+        found.learn([b"_id", b"key %d" % number])
+    assert len(found.keys) < 1000
+
+
+# --- what it leaves to others ------------------------------------------------------------------------
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
+def test_no_byte_of_a_document_can_change_unseen(place: int, byte: int) -> None:
+    raw = bytearray(GOOD)
+    raw[place] = byte
+    first, _, last = read(GOOD, bytes(raw), GOOD)
+    assert first is not None
+    assert last is not None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, len(GOOD)), st.binary(max_size=3), st.integers(0, 3))
+def test_no_bytes_too_many_or_too_few_are_passed_over(place: int, more: bytes, fewer: int) -> None:
+    changed_bytes = GOOD[:place] + more + GOOD[place + fewer :]
+    of_its_size = len(changed_bytes).to_bytes(4, "little") + changed_bytes[4:]
+    for raw in (changed_bytes, of_its_size):
+        first, _, last = read(GOOD, raw, GOOD)
+        assert first is not None
+        assert last is not None
+
+
+def test_no_length_can_be_another() -> None:
+    for path in PATHS:
+        name = path.rpartition(".")[2].encode()
+        place = GOOD.find(name + b"\0") + len(name) + 1
+        for change in (-1, 1, 2, 256, -(2**31)):
+            length = (int.from_bytes(GOOD[place : place + 4], "little", signed=True) + change) % 2**32
+            raw = GOOD[:place] + length.to_bytes(4, "little") + GOOD[place + 4 :]
+            assert None not in read(GOOD, raw, GOOD)[::2]
+
+
+@pytest.mark.parametrize(
+    "path", [("name",), ("operation",), ("operation", "CET"), ("contacts",), ("identity",)]
+)
+def test_a_key_twice_is_nothing_to_be_sure_of(path: tuple[str, ...]) -> None:
+    def twice(document: Document, first: str, *rest: str) -> Pairs:
+        pairs = [(k, twice(v, *rest) if rest and k == first else v) for k, v in document.items()]
+        return Pairs(pairs if rest else [*pairs, (first, document[first])])
+
+    assert read(GOOD, encode(twice(contract(), *path)))[1] is None
+
+
+def test_a_key_twice_in_what_has_no_column_is_nothing_to_be_sure_of() -> None:
+    for value in (
+        Pairs([("a", 1), ("a", 1)]),
+        [Pairs([("a", 1), ("a", 2)])],
+        {"x": Pairs([("a", 1), ("a", 1)])},
+    ):
+        first, one = read(GOOD, encode({**contract(), "nova": value}))
+        assert first is not None
+        assert one is None
+
+
+def test_empty_and_broken_places_are_passed_over() -> None:
+    found = read(b"", GOOD, b"\0", GOOD[:-1], GOOD, b"\5\0\0\0\0", GOOD + b"\0")
+    assert [one is not None for one in found] == [False, True, False, False, True, False, False]
+    assert read() == []
+
+
+def test_every_kind_of_hostile_document_is_judged_the_same_and_harms_no_neighbour() -> None:
+    good = encode(base("good"))
+    for kind in KINDS:
+        raw = kind.raw("h")
+        if len(raw) < 1 << 20:
+            assert None not in read(good, raw, good)[::2]
+
+
+def test_values_of_every_type_are_judged_the_same() -> None:
+    wrong = [
+        Raw(2, string(b"a\xff")),
+        Raw(2, string(b"a", 3)),
+        Raw(8, b"\2"),
+        Raw(9, b"\xff" * 7 + b"\x7f"),
+        Raw(77, b""),
+    ]
+    for path in PATHS:
+        for value in wrong:
+            document = contract()
+            changed(document, path, value)
+            assert None not in read(GOOD, encode(document), GOOD)[::2]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.sampled_from(PATHS), bson_values()), max_size=8))
+def test_whatever_stands_in_a_field_its_document_is_judged_the_same(changes: list[tuple[str, Any]]) -> None:
+    documents = [contract()]
+    for path, value in changes:
+        document = contract()
+        changed(document, path, value)
+        documents.append(document)
+    assert read(*map(encode, documents))[0] is not None
+
+
+# --- the schema's rules, as in the gate --------------------------------------------------------------
+
+
+def with_rules(path: tuple[str, ...], **rules: Any) -> Columns:
+    schema = copy.deepcopy(SCHEMA)
+    rules_at(schema, path).update(rules)
+    return Columns(schema, ZONE, totals)
+
+
+@pytest.mark.parametrize("path", every_field(SCHEMA), ids=".".join)
+def test_a_rule_that_nobody_knows_makes_every_document_unsure(path: tuple[str, ...]) -> None:
+    assert with_rules(path, forbidden=["x"]).read([GOOD]) == [None]
+    assert with_rules(path, type="set").read([GOOD]) == [None]
+
+
+@pytest.mark.parametrize("path", every_field(SCHEMA), ids=".".join)
+def test_a_field_that_becomes_required_is_required(path: tuple[str, ...]) -> None:
+    columns = with_rules(path, required=True, nullable=False)
+    document = contract()
+    place: Any = document
+    steps = [step for step in path if step != "schema"]
+    for step in steps[:-1]:
+        place = place[step]
+        place = place[0] if isinstance(place, list) else place
+    place.pop(steps[-1], None)
+    assert columns.read([encode(document)]) == [None]
+    place[steps[-1]] = None
+    assert columns.read([encode(document)]) == [None]
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        (("clientId",), {"maxlength": 3}),
+        (("_id",), {"maxlength": 3}),
+        (("operation", "schema", "NumeroDeParcelas"), {"min": 1000}),
+        (("contacts", "schema", "email", "schema"), {"maxlength": 3}),
+    ],
+    ids=str,
+)
+def test_a_stricter_rule_is_stricter(path: tuple[str, ...], rule: Document) -> None:
+    assert with_rules(path).read([GOOD]) != [None]
+    assert with_rules(path, **rule).read([GOOD]) == [None]
+
+
+def test_promoted_findings_and_left_out_parts_are_told_as_of_one_alone() -> None:
+    raw = encode(contract(**{"address.zipCode": "123", "bankData.accountNumber": None}))
+    for promoted in (frozenset[str](), frozenset({"conta_incompleta"})):
+        transform = Transform(ZONE, promoted)
+        (one,) = transform.read([raw])
+        assert one is not None
+        assert transform.judge(raw, one) == transform.judge(raw)
+        assert isinstance(transform.judge(raw, one), Accepted) != bool(promoted)
