@@ -5,6 +5,7 @@ Not by its own command: that one waits for SIGTERM in a way that misses one in t
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import signal
@@ -23,6 +24,9 @@ def main(directory: str, port: str, options: str) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, endings)
     server = SecantusDBServer(host, int(port), directory, **given)
     server.start()
+    # It gathers the whole result of a query as Python objects, which are no garbage: seldom look for some.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     signal.sigwait(endings)
     server.stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -86,6 +87,8 @@ class Transform:
 
     @cached_property
     def _columns(self) -> Columns:
+        # Else NumPy starts threads for linear algebra, which nobody does: half of its import's time.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from ccb_luigi.documents.columns import Columns
 
         return Columns(SCHEMA, self.zone, totals)

@@ -41,6 +41,7 @@ OWNERS = {
     "psycopg2": {"database.postgres", "load.quarantine"},
     "cerberus": {"documents.contract"},
     "distributed": {"load.cluster"},
+    "numpy": {f"documents.{name}" for name in ("sidebyside", "alike", "columns", "findings")},
 }
 
 
