@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from itertools import filterfalse
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -175,12 +176,19 @@ def _flat(reasons: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
 
 
 class Contract:
-    """The schema, ready to check documents; one per process, since making it costs milliseconds."""
+    """The schema, ready to check documents; one per process, since making its parts costs milliseconds."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self.zone = zone
-        self.gate = gate.compiled(SCHEMA, zone)
-        self._validator = _Validator(SCHEMA, allow_unknown=True, zone=zone)
+
+    @cached_property
+    def gate(self) -> gate.Gate:
+        """The fast way through the contract (see ``gate``)."""
+        return gate.compiled(SCHEMA, self.zone)
+
+    @cached_property
+    def _validator(self) -> Any:
+        return _Validator(SCHEMA, allow_unknown=True, zone=self.zone)
 
     def check(self, document: Document) -> Document:
         """The document with every known field in its normal form (see ``values``).
