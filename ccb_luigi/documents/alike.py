@@ -48,9 +48,11 @@ Know = Callable[[Table], Sequence[Any]]
 """What is to be known of each list."""
 
 
-def reader(
-    rules: Rules, read_item: Callable[[Any], Any], know: Know
-) -> Callable[[Block, Values], list[Uniform | None]] | None:
+Read = Callable[[Block, Values, Sequence[bytes]], list[Uniform | None]]
+"""From arrays, whose items have their keys in this order, to what they are."""
+
+
+def reader(rules: Rules, read_item: Callable[[Any], Any], know: Know) -> Read | None:
     """A function from arrays to their ``Uniform``, ``None`` for one that has an item of another form.
 
     ``rules``: those of one item. ``None`` instead of a function: they can't be checked by form alone.
@@ -62,13 +64,14 @@ def reader(
         return None
     names = [*fields]
     keys = [name.encode() for name in fields]
+    counts = [name for name, form in zip(names, forms, strict=True) if form is _integers]
 
-    def read(block: Block, arrays: Values) -> list[Uniform | None]:
+    def read(block: Block, arrays: Values, order: Sequence[bytes]) -> list[Uniform | None]:
         ours = copy.copy(block)
         ours.sure = block.sure.copy()  # what we doubt is only that items are alike
         items = _items(ours, arrays)
-        texts = {key: ours.filled(items, at, found) for key, at, found in ours.elements(items, keys)}
-        if len(texts) < len(keys) or not len(items.who):
+        texts = {key: ours.filled(items, at, found) for key, at, found in ours.elements(items, order)}
+        if not texts.keys() >= {*keys}:
             return [None] * len(arrays.who)
         spans: list[tuple[Positions, Positions]] = []
         columns: dict[str, Numbers] = {}
@@ -79,7 +82,7 @@ def reader(
             ours.doubt(items.who[~(good & fits)])
             spans.append((starts, ends))
         table = Table(columns, np.flatnonzero(np.diff(items.who, prepend=-1)))
-        lists = zip(_texts(ours, spans, table), _rising(table), know(table), strict=True)
+        lists = zip(_texts(ours, spans, table), _rising(table, counts), know(table), strict=True)
         found = dict(zip(items.who[table.begins].tolist(), lists, strict=True))
         sure = ours.sure[arrays.who].tolist()
         return [
@@ -95,11 +98,11 @@ def reader(
 _NOTHING = ("", frozenset[str](), None)
 
 
-def _rising(table: Table) -> list[frozenset[str]]:
-    """Per list the columns whose numbers rise from each item to the next."""
-    rising = []
-    for name, numbers in table.columns.items():
-        rises = np.diff(numbers, prepend=0) > 0
+def _rising(table: Table, names: Sequence[str]) -> list[frozenset[str]]:
+    """Per list those of the columns whose numbers rise from each item to the next."""
+    rising = [[""] * len(table.begins)]
+    for name in names:
+        rises = np.diff(table.columns[name], prepend=0) > 0
         rises[table.begins] = True
         rising.append([name if it else "" for it in np.logical_and.reduceat(rises, table.begins).tolist()])
     return [*map(frozenset, zip(*rising, strict=True))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
@@ -198,8 +198,9 @@ class _Items:
 class _Alike:
     """Lists whose items are alike in nearly every document."""
 
-    def __init__(self, rules: Rules, zone: ZoneInfo, read: Callable[[Block, Values], list[Any]]) -> None:
+    def __init__(self, rules: Rules, zone: ZoneInfo, read: alike.Read) -> None:
         self._read = read
+        self._order = Order()
         self._check = gate.reader(rules, zone)
         self._known = frozenset(rules["schema"]["schema"])
         self.absent = _of_nothing(rules, zone)
@@ -207,7 +208,8 @@ class _Alike:
     def read(self, block: _Gathering, found: Values, path: str) -> list[Any]:
         read: list[Any] = [None] * len(found.who)
         if len(at := np.flatnonzero(found.kinds == ARRAY)):
-            for index, uniform in zip(at.tolist(), self._read(block, found.where(at)), strict=True):
+            lists = self._read(block, found.where(at), self._order.keys)
+            for index, uniform in zip(at.tolist(), lists, strict=True):
                 read[index] = uniform
         others = [index for index, uniform in enumerate(read) if uniform is None]
         for index, value in zip(others, block.decoded(found.where(others)) if others else (), strict=True):
@@ -221,7 +223,12 @@ class _Alike:
         return any(isinstance(item, dict) and not self._known.issuperset(item) for item in items)
 
     def learn(self, raw: bytes, kind: int, start: int) -> bool:
-        return False
+        if kind != ARRAY:
+            return False
+        items = (value for inner, _, value in rawbson.elements(raw, start) if inner == DOCUMENT)
+        orders = ([key for _, key, _ in rawbson.elements(raw, item)] for item in items)
+        known = (keys for keys in orders if self._known.issuperset(map(bytes.decode, keys)))
+        return sum(map(self._order.learn, known)) > 0
 
 
 class _Fields:

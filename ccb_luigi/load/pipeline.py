@@ -65,11 +65,11 @@ def extract(settings: Settings, day: date, progress: Reading = lambda *_: None) 
                     known=versions.Known(connection, batch, day, rules),
                     workers=cluster.workers(settings),
                     progress=lambda read: progress(read, origin.share_read()),
+                    when_read=lambda: connection.execute(text("SELECT staging.analisar()")),
                 )
             if tripped(counts.lidos, counts.quarentena, settings.max_rejected_share):
                 loading.discard(connection, batch)  # the quarantine stays, to show what is wrong
                 return counts
-            connection.execute(text("SELECT staging.analisar()"))
             markers.put(connection, markers.EXTRACTION, day, counts.lidos, asdict(counts))
             return counts
 

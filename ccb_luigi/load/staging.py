@@ -65,14 +65,18 @@ def stage(
     known: Known | None = None,
     workers: parallel.Workers | None = None,
     progress: Progress = lambda _: None,
+    when_read: Callable[[], object] = lambda: None,
 ) -> Counts:
     """Judges ``documents`` and fills staging and quarantine with those that belong to the batch.
 
-    What is ``known`` to be intact isn't judged again.
+    What is ``known`` to be intact isn't judged again. ``when_read`` is called once all is read and nearly all
+    is staged: other processes still judge the rest.
     """
+    all_read = False
     counts = Counts(staging={table.name: 0 for table in tables.STAGING})
 
     def changed() -> Iterator[tuple[int, list[bytes]]]:
+        nonlocal all_read
         for number, block in blocks(documents):
             intact = known.pass_over(number * DOCUMENTS, block) if known else 0
             counts.lidos += intact
@@ -82,6 +86,7 @@ def stage(
                 yield number, block
             else:
                 progress(counts.lidos)
+        all_read = True
 
     blocks_in_order = parallel.ordered_map(
         partial(_render, task),
@@ -103,8 +108,16 @@ def stage(
             if task.day is None:
                 counts.add_dates(block)
             progress(counts.lidos)
+            if all_read:
+                when_read()
+                when_read = _nothing
+    when_read()
     _drop_repeated(connection, task.batch, counts)
     return counts
+
+
+def _nothing() -> None:
+    """Has been done."""
 
 
 def _render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:

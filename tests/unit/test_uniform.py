@@ -317,6 +317,17 @@ def test_the_list_keeps_its_own_rules() -> None:
         assert Columns(schema, ZONE, totals).read([GOOD]) == [None]
 
 
+def test_rows_may_have_their_fields_in_an_order_of_their_own() -> None:
+    items = [dict(reversed(row.items())) for row in schedule()]
+    raw = encode(contract(items))
+    transform = Transform(ZONE)
+    (known,) = transform.read([raw])
+    assert known is not None
+    assert type(schedule_of(known.document)) is Uniform
+    assert transform.judge(raw, known) == transform.judge(raw)
+    assert transform.judge(raw, known).rows["parcelas"] == TRANSFORM.judge(GOOD).rows["parcelas"]  # type: ignore[union-attr]
+
+
 def test_a_list_of_another_form_harms_no_neighbour() -> None:
     others = [None, {}, [], [None], "", schedule()[0], [{}], [{"Nova": "1"}], [*schedule(), None], [1], ["x"]]
     raws = [encode(contract(items)) for items in [schedule(), *others, schedule()[:-1]]]
