@@ -1,7 +1,8 @@
 """Candidates for the gate of the contract, on the same documents, in turn: `python -m benchmarks.gates`.
 
-Each candidate is made anew for every round, off the clock: what one remembers of texts that it has seen
-is then worth as much as on a night's new documents.
+Each gets the documents' bytes, and all but one decode these first, one by one. A candidate is made anew for
+every round, off the clock: what one remembers of texts that it has seen is then worth as much as on a night's
+new documents.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import statistics
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any
 
 import bson
@@ -21,14 +23,18 @@ from rich.table import Table
 
 from benchmarks import documents
 from ccb_luigi.documents import gate
+from ccb_luigi.documents.block import blocks
+from ccb_luigi.documents.columns import Columns
 from ccb_luigi.documents.contract import SCHEMA, Contract, Rejected
+from ccb_luigi.documents.findings import totals
 from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.uniform import Uniform
 from ccb_luigi.settings import Settings
 
 Document = dict[str, Any]
 Rules = dict[str, Any]
-Candidate = Callable[[Document], Any]
-"""The normal form of a decoded document, or ``None``: unsure or rejected."""
+Candidate = Callable[[list[bytes]], list[Any]]
+"""The normal forms of documents, ``None`` for one that it is unsure of, or rejects."""
 
 CERBERUS = "Cerberus"
 SHARE_OF_CERBERUS = 10
@@ -37,35 +43,40 @@ COMPARED = 100
 """So many documents are also looked at: do the candidates find the same in them?"""
 
 
-def _cerberus() -> Candidate:
-    judge = Contract(Settings().zone).judge
-
-    def check(document: Document) -> Document | None:
+def _one_by_one(check: Callable[[Document], Any], *wrong: type[Exception]) -> Candidate:
+    def read(raw: bytes) -> Any:
         try:
-            return judge(document)
-        except Rejected:
+            return check(decode(raw))
+        except wrong:
             return None
 
-    return check
+    return lambda documents: [*map(read, documents)]
+
+
+def _cerberus() -> Candidate:
+    return _one_by_one(Contract(Settings().zone).judge, Rejected)
 
 
 def _msgspec() -> Candidate:
     kind = _struct("Contrato", SCHEMA)
-    convert, wrong = msgspec.convert, msgspec.ValidationError
+    return _one_by_one(partial(msgspec.convert, type=kind, strict=False), msgspec.ValidationError)
 
-    def check(document: Document) -> Any:
-        try:
-            return convert(document, kind, strict=False)
-        except wrong:
-            return None
 
-    return check
+def _side_by_side() -> Candidate:
+    columns = Columns(SCHEMA, Settings().zone, totals)
+
+    def read(raw: list[bytes]) -> list[Any]:
+        found = (columns.read(block) for _, block in blocks(raw))
+        return [one and one.document for block in found for one in block]
+
+    return read
 
 
 # Add a candidate here: a name, and a function that makes it.
 CANDIDATES: dict[str, Callable[[], Candidate]] = {
     CERBERUS: _cerberus,
-    "gate.compiled": lambda: gate.compiled(SCHEMA, Settings().zone),
+    "gate.compiled": lambda: _one_by_one(gate.compiled(SCHEMA, Settings().zone)),
+    "columns.Columns, side by side": _side_by_side,
     "msgspec.convert (weaker)": _msgspec,
 }
 
@@ -132,7 +143,7 @@ def main(number: int, repeat: int) -> None:
     for turn in range(repeat):
         for name, make in CANDIDATES.items():
             with screen.status(f"{turn + 1}/{repeat}  {name} ...", refresh_per_second=2):
-                seconds[name].append(_time(make(), [decode(one) for one in _share(name, raw)]))
+                seconds[name].append(_time(make(), _share(name, raw)))
     screen.print(_table(seconds, raw))
 
 
@@ -151,18 +162,16 @@ def _share(name: str, raw: list[bytes]) -> list[bytes]:
     return raw[::SHARE_OF_CERBERUS] if name == CERBERUS else raw
 
 
-def _time(check: Candidate, decoded: list[Document]) -> float:
+def _time(read: Candidate, raw: list[bytes]) -> float:
     """Seconds per document."""
     began = time.perf_counter()
-    for document in decoded:
-        check(document)
-    return (time.perf_counter() - began) / len(decoded)
+    read(raw)
+    return (time.perf_counter() - began) / len(raw)
 
 
-def _answers(check: Candidate, raw: list[bytes]) -> tuple[float, str]:
+def _answers(read: Candidate, raw: list[bytes]) -> tuple[float, str]:
     """The share of documents that a candidate is sure of, and whether it reads those as Cerberus does."""
-    judge = _cerberus()
-    pairs = [(check(decode(one)), judge(decode(one))) for one in raw]
+    pairs = [*zip(read(raw), _cerberus()(raw), strict=True)]
     sure = [(mine, theirs) for mine, theirs in pairs if mine is not None]
     if not all(isinstance(mine, dict) for mine, _ in sure):
         return len(sure) / len(pairs), "other types"
@@ -172,7 +181,7 @@ def _answers(check: Candidate, raw: list[bytes]) -> tuple[float, str]:
 
 def _known(value: Any, rules: Rules | None = SCHEMA) -> Any:
     """A normal form without what is unknown to the schema or null, which the candidates may leave out."""
-    if isinstance(value, list):
+    if isinstance(value, (list, Uniform)):
         inner = (rules or {}).get("schema")
         return [_known(item, inner.get("schema") if inner else None) for item in value]
     if not isinstance(value, dict) or rules is None:
