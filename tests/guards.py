@@ -172,6 +172,13 @@ MUTATIONS = (
         sidebyside("no_byte_of_a_document_can_change_unseen", "a_key_twice_is_nothing_to_be_sure_of"),
     ),
     Mutation(
+        "side by side: a value ends within what holds it",
+        "ccb_luigi/documents/sidebyside.py",
+        "ends = np.minimum(starts + sizes, within)",
+        "ends = np.minimum(starts + sizes, len(self.raw) - _PADDING)",
+        sidebyside("lengths_that_go_past_their_document_take_no_memory"),
+    ),
+    Mutation(
         "side by side: nulls and references are no sub-documents",
         "ccb_luigi/documents/sidebyside.py",
         'key.startswith((b"@", b"$"))',

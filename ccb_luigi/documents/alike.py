@@ -49,7 +49,7 @@ Know = Callable[[Table], Sequence[Any]]
 
 
 Read = Callable[[Block, Values, Sequence[bytes]], list[Uniform | None]]
-"""From arrays, whose items have their keys in this order, to what they are."""
+"""From arrays (at most one of a document), whose items have their keys in this order, to what they are."""
 
 
 def reader(rules: Rules, read_item: Callable[[Any], Any], know: Know) -> Read | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -17,6 +16,7 @@ from bson.errors import InvalidBSON
 
 from ccb_luigi import tables
 from ccb_luigi.documents import copytext, fingerprint, rawbson
+from ccb_luigi.documents.contract import Document
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.rows import Row
 from ccb_luigi.documents.shard import Covered, Shard, owns
@@ -173,34 +173,46 @@ def blocks(documents: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
         yield number, block
 
 
-def _read(transform: Transform, documents: Sequence[bytes]) -> Iterable[tuple[bytes, Known | None]]:
-    """The documents, and what they are if that is sure by reading them side by side."""
-    many = len(documents) >= SIDE_BY_SIDE
-    return zip(documents, transform.read(documents) if many else repeat(None), strict=many)
+def _read(transform: Transform, documents: Sequence[bytes]) -> Iterator[tuple[int, bytes, Known | None]]:
+    """(place, document, what it is if that is sure by reading all side by side), without empty places."""
+    places = [place for place, raw in enumerate(documents) if raw]
+    there = [documents[place] for place in places]
+    known = transform.read(there) if len(there) >= SIDE_BY_SIDE else [None] * len(there)
+    return zip(places, there, known, strict=True)
+
+
+def _opened(
+    transform: Transform, raw: bytes, known: Known | None
+) -> tuple[date | None, Any, Known | Document | None]:
+    """A document's date, its ``updatedAt`` as it came, and itself, as far as it is read by now.
+
+    All ``None``: it can't be decoded. No date: its time can't be read.
+    """
+    if known is not None:
+        return transform.day(known.moment), None, known
+    try:
+        decoded = decode(raw)
+    except InvalidBSON:
+        return None, None, None
+    return transform.partition(decoded), decoded.get("updatedAt"), decoded
 
 
 def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
-    """Judges the documents of a block, and renders what is accepted. Empty places are passed over.
+    """Judges the documents of a block, and renders what is accepted.
 
     A document whose time can't be read belongs to every date.
     """
     transform = transform_of(task.zone, task.promoted)
     rules = fingerprint.key(task.zone, task.promoted)
     rendering = _Rendering()
-    for doc, (raw, known) in enumerate(_read(transform, documents), number * DOCUMENTS):
-        if not raw:  # it has been dealt with
-            continue
-        decoded = known.document if known else None
-        if known is None:
-            with suppress(InvalidBSON):
-                decoded = decode(raw)
-        found = transform.partition(decoded) if decoded is not None else None
+    for place, raw, known in _read(transform, documents):
+        found, updated, read = _opened(transform, raw, known)
         # Of two updatedAt the server finds a document by one, and the other one is decoded.
-        elsewhere = decoded is not None and task.leaves_out(found, decoded.get("updatedAt"))
+        elsewhere = read is not None and task.leaves_out(found, updated)
         if elsewhere and not rawbson.occurs_twice(raw, b"updatedAt"):
             continue
         partition = task.partition(found, transform.today)
-        judged = transform.judge(raw, known or decoded)
+        judged = transform.judge(raw, read)
         if task.forgotten and task.forgotten.drops(judged):
             rendering.forgotten += 1
             continue
@@ -208,5 +220,6 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
         if isinstance(judged, Refused):
             rendering.refused.append((partition, judged))
         else:
+            doc = number * DOCUMENTS + place
             rendering.add(judged, partition, fingerprint.of(raw, rules), f"{task.batch}\t{doc}\t")
     return rendering.done()

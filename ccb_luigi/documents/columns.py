@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,9 @@ Rules = Mapping[str, Any]
 ITEMS = 64
 """Lists that are longer are left to others."""
 LESSONS, EXAMPLES = 3, 20
-"""So often the order of keys is learnt within a block, each time of so many documents."""
+"""So often the order of keys is learnt within a block, each time of so many documents (or items)."""
+PAUSE, MANY = 10, 100
+"""So many blocks are left to others after one most of whose documents, and so many, could not be read."""
 
 _INDEXES = [str(index).encode() for index in range(ITEMS)]
 _DOUBT = object()
@@ -42,23 +45,27 @@ class Columns:
     def __init__(self, schema: Rules, zone: ZoneInfo, know: Know) -> None:
         self._beginner = partial(_Fields, schema, zone, know)
         self._root = self._beginner()
+        self._pause = 0
 
     def read(self, documents: Sequence[bytes]) -> list[Read | None]:
         """The documents that are surely valid; ``None`` for the others."""
+        if self._pause:
+            self._pause -= 1
+            return [None] * len(documents)
         found = self._read_and_learn(documents)
         if found.count(None) > len(found) / 2:  # what was learnt may have been the exception
             self._root = self._beginner()
             found = self._read_and_learn(documents)
+            if found.count(None) > max(MANY, len(found)) / 2:
+                self._pause = PAUSE
         return found
 
     def _read_and_learn(self, documents: Sequence[bytes]) -> list[Read | None]:
         found = self._read(documents)
         for _ in range(LESSONS):
             lost = [number for number, read in enumerate(found) if read is None]
-            examples = [
-                raw for number in lost[:: 1 + len(lost) // EXAMPLES] if _decodes(raw := documents[number])
-            ]
-            if not sum(self._root.learn(raw, 0) for raw in examples):
+            examples = (documents[number] for number in _some(lost))
+            if not sum(self._root.learn(raw, 0) for raw in examples if _decodes(raw)):
                 break
             again = self._read([documents[number] for number in lost])
             for number, read in zip(lost, again, strict=True):
@@ -191,7 +198,7 @@ class _Items:
     def learn(self, raw: bytes, kind: int, start: int) -> bool:
         if kind != ARRAY:
             return self._item.learn(raw, kind, start)
-        inside = rawbson.elements(raw, start)
+        inside = islice(rawbson.elements(raw, start), EXAMPLES)
         return sum(self._item.learn(raw, inner, value) for inner, _, value in inside) > 0
 
 
@@ -207,10 +214,7 @@ class _Alike:
 
     def read(self, block: _Gathering, found: Values, path: str) -> list[Any]:
         read: list[Any] = [None] * len(found.who)
-        if len(at := np.flatnonzero(found.kinds == ARRAY)):
-            lists = self._read(block, found.where(at), self._order.keys)
-            for index, uniform in zip(at.tolist(), lists, strict=True):
-                read[index] = uniform
+        self._uniform(block, found, np.flatnonzero(found.kinds == ARRAY), read)
         others = [index for index, uniform in enumerate(read) if uniform is None]
         for index, value in zip(others, block.decoded(found.where(others)) if others else (), strict=True):
             read[index] = value
@@ -218,17 +222,38 @@ class _Alike:
                 block.doubt(found.who[index])
         return [_checked(self._check, block, who, value) for who, value in zip(found.who, read, strict=True)]
 
+    def _uniform(self, block: _Gathering, found: Values, at: Any, read: list[Any]) -> None:
+        """Reads those at ``at`` that are uniform; learns from the others the order of the items' keys."""
+        half = len(at) / 2
+        for _ in range(2 * LESSONS):
+            lists = self._read(block, found.where(at), self._order.keys) if len(at) else []
+            for index, uniform in zip(at, lists, strict=True):
+                read[index] = uniform
+            at = [index for index in at if read[index] is None]
+            examples = (block.raw[found.starts[index] : found.ends[index]] for index in _some(at))
+            if sum(map(self._learn, examples)):
+                continue
+            if len(at) <= half:
+                break
+            self._order, half = (
+                Order(),
+                len(at),
+            )  # what was learnt may have been the exception; once is enough
+
+    def _learn(self, array: bytes) -> bool:
+        if rawbson.document_of(b"\x04items\0" + array) is None:
+            return False
+        items = [start for kind, _, start in rawbson.elements(array, 0) if kind == DOCUMENT]
+        orders = ([key for _, key, _ in rawbson.elements(array, start)] for start in _some(items))
+        known = (keys for keys in orders if self._known.issuperset(map(bytes.decode, keys)))
+        return sum(map(self._order.learn, known)) > 0
+
     def _knows_not_all(self, value: Any) -> bool:
         items = value if isinstance(value, list) else [value]
         return any(isinstance(item, dict) and not self._known.issuperset(item) for item in items)
 
     def learn(self, raw: bytes, kind: int, start: int) -> bool:
-        if kind != ARRAY:
-            return False
-        items = (value for inner, _, value in rawbson.elements(raw, start) if inner == DOCUMENT)
-        orders = ([key for _, key, _ in rawbson.elements(raw, item)] for item in items)
-        known = (keys for keys in orders if self._known.issuperset(map(bytes.decode, keys)))
-        return sum(map(self._order.learn, known)) > 0
+        return False  # it learns when it reads
 
 
 class _Fields:
@@ -286,6 +311,11 @@ def _of_nothing(rules: Rules, zone: ZoneInfo) -> Any:
         return gate.reader(rules, zone)(None)
     except (Unsure, Unreadable):
         return _DOUBT
+
+
+def _some(examples: list[Any]) -> list[Any]:
+    """A few of them, from everywhere."""
+    return examples[:: 1 + len(examples) // EXAMPLES]
 
 
 def _decodes(raw: bytes) -> bool:

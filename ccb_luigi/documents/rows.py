@@ -24,6 +24,8 @@ Row = tuple[Any, ...]
 
 _RELAXED = json_util.RELAXED_JSON_OPTIONS
 _PLAIN = frozenset({type(None), str, bool})
+REMEMBERED = 2000
+"""Characters that extras may have to be remembered."""
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 _ADDRESS_KINDS = {
     "residencial": "residencial",
@@ -89,7 +91,8 @@ def _parcelas(document: Document) -> list[Row] | Uniform:
 def _json(found: Document) -> str:
     """Dotted path → value as relaxed extended JSON."""
     if _PLAIN.issuperset(map(type, found.values())):
-        return _as_json(tuple(found.items()))
+        short = sum(len(value) for value in found.values() if type(value) is str) <= REMEMBERED
+        return _as_json(tuple(found.items())) if short else _encode(found)
     return json_util.dumps(found, json_options=_RELAXED, ensure_ascii=False)
 
 

@@ -43,7 +43,7 @@ _YEAR_9999 = int((datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds()) * 
 # that this length can be. What isn't named can't be passed over.
 _BESIDES = np.zeros(256, np.int64)
 _COUNTED = np.zeros(256, np.int64)
-_LEAST = np.full(256, np.iinfo(np.int32).max, np.int64)
+_LEAST = np.full(256, 2**31, np.int64)
 for _kind, _size in rawbson.FIXED.items():
     _BESIDES[_kind], _LEAST[_kind] = _size, np.iinfo(np.int32).min
 for _kind, _size in rawbson.UNCOUNTED.items():
@@ -87,10 +87,10 @@ class Block:
         """(key, which of ``of`` have it, its values) for each of the keys that some have.
 
         ``of``: sub-documents, arrays or the documents themselves. Whoever has others, or in another order, is
-        in doubt; the end of each is where its own length says. Without ``gaps`` (in arrays) nobody has a key
-        if nobody has the one before it.
+        in doubt; the end of a value is where its own length says, within what holds it. Without ``gaps`` (in
+        arrays) nobody has a key if nobody has the one before it.
         """
-        position, last = of.starts + 4, len(self.raw) - _PADDING
+        position = of.starts + 4
         for key in keys:
             name = key + b"\0"
             at = np.flatnonzero(self.at(f"S{len(name)}", position + 1) == name)
@@ -99,14 +99,14 @@ class Block:
                     continue
                 break
             everybody = len(at) == len(position)
-            here, who = (position, of.who) if everybody else (position[at], of.who[at])
+            here, who, within = (part if everybody else part[at] for part in (position, of.who, of.ends))
             kinds, starts = self.bytes[here], here + (1 + len(name))
             lengths = self.at("<i4", starts)
             sizes = _BESIDES[kinds] + lengths * _COUNTED[kinds]
             if (impossible := lengths < _LEAST[kinds]).any():
                 self.doubt(who[impossible])
                 sizes[impossible] = 0
-            ends = np.minimum(starts + sizes, last)
+            ends = np.minimum(starts + sizes, within)
             yield key, at, Values(who, kinds, starts, ends)
             position[at] = ends
         self.doubt(of.who[(position != of.ends - 1) | (self.bytes[position] != 0)])

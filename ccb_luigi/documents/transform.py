@@ -33,6 +33,9 @@ FIRST = datetime(1, 1, 2, tzinfo=UTC)
 LAST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000").search
 MAX_ID = 255
+ZERO = as_amount(0)
+REMEMBERED = 2048
+"""Bytes that the fields without a column of a document may have to be remembered."""
 BY_BYTES = "sha256:"
 
 
@@ -97,13 +100,16 @@ class Transform:
         """Those of many documents that are surely valid, read side by side; ``None`` for the others."""
         return [read and _known_at_once(read) for read in self._columns.read(documents)]
 
+    def day(self, moment: datetime | None) -> date:
+        """The date whose partition holds a version of this effective time (contract §3.1)."""
+        return (moment or EPOCH).astimezone(self.zone).date()
+
     def partition(self, document: Document) -> date | None:
         """The date whose partition holds the document; ``None`` if its time can't be read."""
         try:
-            moment = self.contract.effective_time(document)
+            return self.day(self.contract.effective_time(document))
         except Unreadable:
             return None
-        return (moment or EPOCH).astimezone(self.zone).date()
 
     def partition_of_raw(self, raw: bytes) -> date | None:
         """``partition`` of a document that may not even decode."""
@@ -163,22 +169,28 @@ class Transform:
 def _known_at_once(read: Read) -> Known | None:
     document = read.document
     moment = document["updatedAt"] or document["createdAt"] or document["emitedAt"]
-    others = _document_of(read.others)
+    others = _others(read.others)
     return None if moment is None or others is None else Known(document, others, moment)
 
 
-@lru_cache(maxsize=4096)
-def _document_of(elements: bytes) -> Document | None:
-    """Remembered: what has no column is nearly the same in every document of a source. Not to be changed."""
+def _others(elements: bytes) -> Document | None:
+    """What has no column is nearly the same in every document of a source, unless it is large."""
+    return _short_document(elements) if len(elements) <= REMEMBERED else _document(elements)
+
+
+def _document(elements: bytes) -> Document | None:
     found = rawbson.document_of(elements)
     return None if found is None else dict(sorted(found.items()))
+
+
+_short_document = lru_cache(maxsize=4096)(_document)
 
 
 def _payments(document: Document) -> Decimal:
     rows = schedule(document)
     if type(rows) is Uniform:
         return as_amount(rows.known.payment)
-    return sum((row.get("ValorDaPrestacao") or Decimal(0) for row in rows), Decimal(0))
+    return sum((row.get("ValorDaPrestacao") or ZERO for row in rows), ZERO)
 
 
 def name_of(raw: bytes) -> str:

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import copy
 import random
+import tracemalloc
+from dataclasses import asdict
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import bson
 import pytest
 from bson import Decimal128, Int64, ObjectId
-from contracts import MISSING, bson_values, changed, contract, field_paths
+from contracts import MISSING, bson_values, changed, contract, field_paths, schedule
 from hostile import KINDS, Pairs, Raw, base, encode, string
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_gate import every_field, exactly, known, rules_at
 
+from ccb_luigi.documents import block
+from ccb_luigi.documents import transform as transform_module
 from ccb_luigi.documents.columns import Columns
 from ccb_luigi.documents.contract import SCHEMA, Contract, Document
 from ccb_luigi.documents.findings import totals
 from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.rows import schedule as schedule_of
 from ccb_luigi.documents.sidebyside import Order
-from ccb_luigi.documents.transform import Accepted, Known, Transform
+from ccb_luigi.documents.transform import Accepted, Known, Refused, Transform
+from ccb_luigi.documents.uniform import Uniform
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 TRANSFORM = Transform(ZONE)
@@ -31,13 +38,19 @@ GOOD = encode(contract())
 
 
 def read(*raws: bytes) -> list[Known | None]:
-    """What is read; as ``judge`` says of each alone, or nothing."""
+    """What is read; as ``judge`` says of each alone, to the last digit, or nothing."""
     found = TRANSFORM.read(raws)
     for raw, one in zip(raws, found, strict=True):
         if one is not None:
-            same = TRANSFORM.judge(raw, one) == TRANSFORM.judge(raw)
+            same = told(TRANSFORM.judge(raw, one)) == told(TRANSFORM.judge(raw))
             assert same  # not in one: its words would take minutes
+            assert TRANSFORM.day(one.moment) == TRANSFORM.partition_of_raw(raw)
     return found
+
+
+def told(judged: Accepted | Refused) -> Any:
+    """With the types and digits of everything."""
+    return exactly(judged._asdict() if isinstance(judged, Accepted) else asdict(judged))
 
 
 def sure(document: Document) -> bool:
@@ -129,6 +142,34 @@ def test_what_was_learnt_first_may_have_been_the_exception() -> None:
     assert transform.read([odd, *ours])[1:] == [transform.read([raw])[0] for raw in ours]
 
 
+def test_where_most_can_not_be_read_side_by_side_it_is_not_tried_for_a_while() -> None:
+    transform = Transform(ZONE)
+    bad = [encode(contract(clientId=None, name=str(number))) for number in range(150)]
+    ours = [encode(contract(_id=str(number))) for number in range(150)]
+    assert {*transform.read(bad)} == {None}
+    pauses = 0
+    while None in transform.read(ours):
+        pauses += 1
+        assert pauses < 50
+    assert pauses
+    assert transform.read([*bad, *ours, *ours]).count(None) == len(bad)
+    assert None not in transform.read(ours)
+
+
+def test_rows_whose_keys_are_in_another_order_first_spoil_nothing() -> None:
+    usual = [encode(contract(_id=str(number))) for number in range(60)]
+    for rows in (
+        [dict(reversed(row.items())) for row in schedule()],
+        [{name: value for name, value in row.items() if name != "ValorDoJuros"} for row in schedule()],
+    ):
+        transform = Transform(ZONE)
+        assert None not in transform.read([encode(contract(rows, _id=str(number))) for number in range(60)])
+        transform.read(usual)
+        for one in transform.read(usual):
+            assert one is not None
+            assert type(schedule_of(one.document)) is Uniform
+
+
 @pytest.mark.parametrize(
     ("documents", "order"),
     [
@@ -208,6 +249,31 @@ def test_a_key_twice_in_what_has_no_column_is_nothing_to_be_sure_of() -> None:
         first, one = read(GOOD, encode({**contract(), "nova": value}))
         assert first is not None
         assert one is None
+
+
+def test_what_is_large_is_not_remembered() -> None:
+    for number in range(3):
+        large = f"{number}" * 10_000
+        (one,) = read(encode(contract(nova=large)))
+        assert one is not None
+        assert one.others["nova"] == large
+    before = transform_module._short_document.cache_info().currsize
+    read(encode(contract(nova="2" * 10_000)))
+    assert transform_module._short_document.cache_info().currsize == before
+
+
+def test_lengths_that_go_past_their_document_take_no_memory() -> None:
+    huge = b"\xff\xff\xff\x7f"
+    for name in (b"name", b"sendVortx", b"ValorDoJuros"):
+        place = GOOD.index(name + b"\0") + len(name) + 1
+        bad = GOOD[:place] + huge + GOOD[place + 4 :]
+        tracemalloc.start()
+        assert [one is not None for one in Transform(ZONE).read([GOOD, *[bad] * 500])] == [True] + [
+            False
+        ] * 500
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 30 * 501 * len(GOOD)
 
 
 def test_empty_and_broken_places_are_passed_over() -> None:
@@ -293,6 +359,34 @@ def test_a_field_that_becomes_required_is_required(path: tuple[str, ...]) -> Non
 def test_a_stricter_rule_is_stricter(path: tuple[str, ...], rule: Document) -> None:
     assert with_rules(path).read([GOOD]) != [None]
     assert with_rules(path, **rule).read([GOOD]) == [None]
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_a_block_is_rendered_the_same_on_both_roads(many: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block, "SIDE_BY_SIDE", 1 if many else 10**9)
+    raws = [
+        encode(contract(_id=f"d{number}", ccbCode=f"C{number}", **changes))
+        for number, changes in enumerate(
+            [
+                {},
+                {"updatedAt": "0001-01-02T00:00:00+14:00"},  # at that moment it is still .NET's null in UTC
+                {"updatedAt": "2024-05-03T02:59:59Z"},
+                {"clientId": None},
+                {"nova": "x\ty\\"},
+                {"name": "a\\b\nc"},
+            ]
+        )
+    ]
+    raws[2:2] = [b"", b"\0"]
+    found = block.render(block.Task(7, None, ZONE, frozenset()), 3, raws)
+    assert found.days == {date(2024, 5, 3): 4, date(1, 1, 1): 1, date(2024, 5, 2): 1, TRANSFORM.today(): 1}
+    assert found.counts["operacoes"] == 5
+    assert [line.split(b"\t")[:3] for line in found.lines["contratos"].splitlines()] == [
+        [b"7", b"%d" % (3 * block.DOCUMENTS + place), b"d%d" % number]
+        for place, number in [(0, 0), (1, 1), (4, 2), (6, 4), (7, 5)]
+    ]
+    assert found.lines["clientes"].count(b"a\\\\b\\nc") == 1
+    assert len(found.lines["parcelas"].splitlines()) == 13 * 5
 
 
 def test_promoted_findings_and_left_out_parts_are_told_as_of_one_alone() -> None:
