@@ -193,13 +193,6 @@ MUTATIONS = (
         sidebyside("values_of_every_type_are_judged_the_same"),
     ),
     Mutation(
-        "side by side: a length that can't be",
-        "ccb_luigi/documents/sidebyside.py",
-        "self.doubt(who[impossible])",
-        "pass",
-        sidebyside("no_length_can_be_another"),
-    ),
-    Mutation(
         "side by side: unknown fields in the rows of an unusual schedule",
         "ccb_luigi/documents/columns.py",
         "if self._knows_not_all(value):",

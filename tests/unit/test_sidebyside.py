@@ -294,6 +294,8 @@ def test_values_of_every_type_are_judged_the_same() -> None:
     wrong = [
         Raw(2, string(b"a\xff")),
         Raw(2, string(b"a", 3)),
+        Raw(2, string(b"a", end=b"x")),
+        Raw(2, string(b"", 0, b"")),
         Raw(8, b"\2"),
         Raw(9, b"\xff" * 7 + b"\x7f"),
         Raw(77, b""),
