@@ -235,10 +235,8 @@ class _Alike:
                 continue
             if len(at) <= half:
                 break
-            self._order, half = (
-                Order(),
-                len(at),
-            )  # what was learnt may have been the exception; once is enough
+            self._order = Order()  # what was learnt may have been the exception
+            half = len(at)  # once is enough
 
     def _learn(self, array: bytes) -> bool:
         if rawbson.document_of(b"\x04items\0" + array) is None:
