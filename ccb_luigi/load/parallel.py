@@ -88,18 +88,27 @@ def ordered_map(
 def _forked(processes: int, descriptors: list[int]) -> Iterator[tuple[Pool, int]]:
     context = multiprocessing.get_context("fork")
     pool = ProcessPoolExecutor(processes, context, _begin, (os.getpid(), descriptors))
+    unread = os.dup(pool._call_queue._reader.fileno())  # type: ignore[attr-defined]
     try:
         yield pool, processes
     except BrokenProcessPool:
-        # Nobody reads any more what is just sent to the killed process: before Python 3.11.5 the pool would
-        # wait for that for ever (CPython's issue 94777).
-        pool._call_queue._reader.close()  # type: ignore[attr-defined]
+        # What is just being sent to the killed process nobody reads: before Python 3.11.5 the pool would wait
+        # for that for ever (CPython's issue 94777). Its own end of the pipe is the pool's to close.
+        threading.Thread(target=_drain, args=(os.dup(unread),), daemon=True).start()
         raise PartitionFailed(
             "a process that judges documents was killed (is memory short? CCB_PROCESSES says how many)",
             transient=True,
         ) from None
     finally:
+        os.close(unread)
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _drain(descriptor: int) -> None:
+    """Reads a pipe to its end."""
+    with os.fdopen(descriptor, "rb", buffering=0) as pipe:
+        while pipe.read(1 << 16):
+            pass
 
 
 def _begin(parent: int, descriptors: list[int]) -> None:
