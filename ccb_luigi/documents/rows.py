@@ -25,7 +25,7 @@ Row = tuple[Any, ...]
 _RELAXED = json_util.RELAXED_JSON_OPTIONS
 _PLAIN = frozenset({type(None), str, bool})
 REMEMBERED = 2000
-"""Characters that extras may have to be remembered."""
+"""Characters, or bytes, that the fields of a document without a column may have to be remembered."""
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 _ADDRESS_KINDS = {
     "residencial": "residencial",

@@ -22,6 +22,7 @@ from bson import Int64, ObjectId
 from numpy.typing import NDArray
 
 from ccb_luigi.documents import rawbson
+from ccb_luigi.documents.values import EPOCH
 
 Positions = NDArray[np.int64]
 
@@ -35,9 +36,8 @@ KEYS = 500
 DOUBLE, STRING, DOCUMENT, ARRAY = 0x01, 0x02, 0x03, 0x04
 OBJECT_ID, BOOLEAN, DATE, NULL, INT32, INT64 = 0x07, 0x08, 0x09, 0x0A, 0x10, 0x12
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_YEAR_2 = int((datetime(2, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds()) * 1000
-_YEAR_9999 = int((datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds()) * 1000
+_YEAR_2 = int((datetime(2, 1, 1, tzinfo=UTC) - EPOCH).total_seconds()) * 1000
+_YEAR_9999 = int((datetime(9999, 1, 1, tzinfo=UTC) - EPOCH).total_seconds()) * 1000
 
 # Per type: what a value takes besides the length that it may begin with, whether it does, and the least
 # that this length can be. What isn't named can't be passed over.
@@ -185,7 +185,7 @@ class Block:
         moments = self.at("<i8", found.starts)
         odd = (moments < _YEAR_2) | (moments >= _YEAR_9999)
         self.doubt(found.who[odd])
-        return [_EPOCH + timedelta(milliseconds=ms) for ms in np.where(odd, 0, moments).tolist()]
+        return [EPOCH + timedelta(milliseconds=ms) for ms in np.where(odd, 0, moments).tolist()]
 
     def at(self, kind: str, positions: Positions) -> NDArray[Any]:
         """What is at the positions, read as one of NumPy's types."""

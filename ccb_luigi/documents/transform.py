@@ -21,7 +21,7 @@ from ccb_luigi.documents import rawbson
 from ccb_luigi.documents.contract import SCHEMA, Contract, Document, Rejected, extras
 from ccb_luigi.documents.findings import Finding, as_amount, findings, rounded, totals
 from ccb_luigi.documents.rawbson import decode
-from ccb_luigi.documents.rows import Row, rows_of, schedule
+from ccb_luigi.documents.rows import REMEMBERED, Row, rows_of, schedule
 from ccb_luigi.documents.uniform import Uniform
 from ccb_luigi.documents.values import EPOCH, Unreadable
 
@@ -34,8 +34,6 @@ LAST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000").search
 MAX_ID = 255
 ZERO = as_amount(0)
-REMEMBERED = 2048
-"""Bytes that the fields without a column of a document may have to be remembered."""
 BY_BYTES = "sha256:"
 
 

@@ -72,7 +72,7 @@ def stage(
     What is ``known`` to be intact isn't judged again. ``when_read`` is called once all is read and nearly all
     is staged: other processes still judge the rest.
     """
-    all_read = False
+    all_read = told = False
     counts = Counts(staging={table.name: 0 for table in tables.STAGING})
 
     def changed() -> Iterator[tuple[int, list[bytes]]]:
@@ -108,16 +108,13 @@ def stage(
             if task.day is None:
                 counts.add_dates(block)
             progress(counts.lidos)
-            if all_read:
+            if all_read and not told:
                 when_read()
-                when_read = _nothing
-    when_read()
+                told = True
+    if not told:
+        when_read()
     _drop_repeated(connection, task.batch, counts)
     return counts
-
-
-def _nothing() -> None:
-    """Has been done."""
 
 
 def _render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
