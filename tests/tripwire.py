@@ -28,6 +28,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from ccb_luigi import cli
 from ccb_luigi.database import postgres
 from ccb_luigi.documents import block
+from ccb_luigi.load import staging
 from ccb_luigi.sources import mongo
 
 RECORD = 96
@@ -87,6 +88,7 @@ class Tripwire:
     def install(self) -> None:
         """Has this process, and those that it forks, pass by here."""
         block.DOCUMENTS = mongo.BATCH_DOCUMENTS = SMALL_BLOCK
+        staging.TOGETHER = 1  # each block's lines by COPYs of their own
         event.listen(Engine, "before_cursor_execute", self._statement)
         commit = DefaultDialect.do_commit
 

@@ -16,6 +16,9 @@ from ccb_luigi.load import parallel, quarantine
 from ccb_luigi.load.versions import Known
 from ccb_luigi.process.garbage import no_collection
 
+TOGETHER = 1 << 20
+"""Lines of one table are copied when there are so many bytes of them."""
+
 Progress = Callable[[int], None]
 
 
@@ -57,6 +60,29 @@ class Counts:
             self.por_data[day.isoformat()][1] += 1
 
 
+class _Copies:
+    """Rendered lines on their way into staging.
+
+    Each COPY costs something of its own, with PostgreSQL 17 and 18 up to a millisecond: it makes a thousand
+    slots for tuples and finds each by walking past all others. So small ones are put together.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._waiting: dict[str, list[bytes]] = {table.name: [] for table in tables.STAGING}
+
+    def add(self, lines: dict[str, bytes], *, at_once: bool) -> None:
+        """Takes in a block's lines per table; they wait for more, unless all is to go ``at_once``."""
+        for table in tables.STAGING:
+            waiting = self._waiting[table.name]
+            if table.name in lines:
+                waiting.append(lines[table.name])
+            if waiting and (at_once or sum(map(len, waiting)) >= TOGETHER):
+                names = VERSION if table is tables.staged_contratos else None
+                postgres.copy_lines(self._connection, table, b"".join(waiting), names)
+                waiting.clear()
+
+
 def stage(
     connection: Connection,
     task: Task,
@@ -74,6 +100,7 @@ def stage(
     """
     all_read = told = False
     counts = Counts(staging={table.name: 0 for table in tables.STAGING})
+    copies = _Copies(connection)
 
     def changed() -> Iterator[tuple[int, list[bytes]]]:
         nonlocal all_read
@@ -97,10 +124,7 @@ def stage(
     # Closed also when PostgreSQL fails us: its processes would wait for more, and ours for their end.
     with closing(blocks_in_order) as rendered:
         for block in rendered:
-            for table in tables.STAGING:
-                if table.name in block.lines:
-                    names = VERSION if table is tables.staged_contratos else None
-                    postgres.copy_lines(connection, table, block.lines[table.name], names)
+            copies.add(block.lines, at_once=all_read)
             for partition in dict.fromkeys(partition for partition, _ in block.refused):
                 these = (document for other, document in block.refused if other == partition)
                 quarantine.put(connection, these, partition)
@@ -111,6 +135,7 @@ def stage(
             if all_read and not told:
                 when_read()
                 told = True
+    copies.add({}, at_once=True)
     if not told:
         when_read()
     _drop_repeated(connection, task.batch, counts)

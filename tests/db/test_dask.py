@@ -19,7 +19,7 @@ from world import D1, World
 from ccb_luigi.database import postgres
 from ccb_luigi.documents import block, fingerprint
 from ccb_luigi.errors import ConfigurationError, PartitionFailed
-from ccb_luigi.load import cluster, parallel
+from ccb_luigi.load import cluster, parallel, staging
 
 BLOCK = 6
 JUDGED = "__import__('ccb_luigi.documents.block').documents.block.transform_of.cache_info().currsize"
@@ -36,6 +36,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def versions(world: World, monkeypatch: pytest.MonkeyPatch) -> list[Version]:
     """Documents of one date, good and bad, in several blocks."""
     monkeypatch.setattr(block, "DOCUMENTS", BLOCK)
+    monkeypatch.setattr(staging, "TOGETHER", 1)
     made = Source(random.Random(11), [D1])
     made.change(90)
     found = list(made.state.values())

@@ -34,7 +34,7 @@ from ccb_luigi.demo.servers import Mongo
 from ccb_luigi.demo.servers import Postgres as Server
 from ccb_luigi.documents import block
 from ccb_luigi.errors import CcbError, PartitionFailed, SourceError, TargetError
-from ccb_luigi.load import markers, parallel, pipeline
+from ccb_luigi.load import markers, parallel, pipeline, staging
 from ccb_luigi.process import heartbeat
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import mongo as mongo_source
@@ -292,6 +292,7 @@ def test_a_killed_process_that_judges_documents_is_replaced(
     world: World, versions: list[Version], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(block, "DOCUMENTS", BATCH)
+    monkeypatch.setattr(staging, "TOGETHER", 1)
     copy, killed = postgres.copy_lines, []
 
     def kill_one(*values: Any, **named: Any) -> None:
@@ -325,6 +326,7 @@ def test_a_worker_whose_database_fails_while_others_judge_for_it_ends(
 ) -> None:
     """They would wait for the next block, and it for them."""
     monkeypatch.setattr(block, "DOCUMENTS", 2)
+    monkeypatch.setattr(staging, "TOGETHER", 1)
     calls: list[int] = []
 
     def fail(*_: object, **__: object) -> None:
