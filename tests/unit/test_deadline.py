@@ -153,7 +153,8 @@ except KeyboardInterrupt as by:
     ],
 )
 def test_what_arrives_within_a_fork_is_heard(place: str, number: int, heard: str) -> None:
-    words = [sys.executable, "-c", IN_A_FORK, place, str(int(number))]
+    # From 3.12 on Python warns of forks beside threads.
+    words = [sys.executable, "-Wignore::DeprecationWarning", "-c", IN_A_FORK, place, str(int(number))]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == (f"{heard}\n", "")
 

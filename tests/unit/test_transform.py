@@ -330,7 +330,7 @@ def test_a_document_that_is_nested_too_deep_keeps_its_id(depth: int, where: str)
     assert TRANSFORM.judge(deep_in(where, depth)).mongo_id == MONGO_ID
 
 
-@pytest.mark.parametrize("depth", [100, 450, 990])
+@pytest.mark.parametrize("depth", [100, 450, 600, 800, 990, 5000])
 def test_an_id_may_be_nested_at_any_depth(depth: int) -> None:
     raw = with_raw_field(b"\x03", b"_id", nested(depth), contract(_id=MISSING))
     found = TRANSFORM.judge(raw)
