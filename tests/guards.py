@@ -160,8 +160,8 @@ MUTATIONS = (
     Mutation(
         "keys that occur twice in what has no column",
         "ccb_luigi/documents/rawbson.py",
-        "return document if written_the_same(raw, document) else None",
-        "return document",
+        " or not written_the_same(raw, document)",
+        "",
         sidebyside("a_key_twice_in_what_has_no_column_is_nothing_to_be_sure_of"),
     ),
     Mutation(
@@ -440,6 +440,13 @@ MUTATIONS = (
             "unit/test_transform.py"
             "::test_a_nul_in_a_field_without_a_column_is_refused_because_jsonb_has_no_place_for_it",
         ),
+    ),
+    Mutation(
+        "how deep a document may be doesn't depend on Python",
+        "ccb_luigi/documents/rawbson.py",
+        "if _is_deeper(raw, DEEPEST):",
+        "if False:",
+        ("unit/test_transform.py::test_what_no_server_can_nest_is_refused_whatever_python_could_read",),
     ),
     Mutation(
         "a second _id names no document",

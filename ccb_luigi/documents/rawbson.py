@@ -22,6 +22,10 @@ CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
 LONGEST_PATH = 200
 """Characters of a path that are told; a key may have millions."""
 
+DEEPEST = 250
+"""Documents in one another: MongoDB stores 180 at most, and can't be told to read more than these. A dump may
+have more: how many of them Python can follow depends on its version, and on who asks."""
+
 _SUB_DOCUMENT, _ARRAY, _BINARY, _REGEX, _CODE_WITH_SCOPE = 0x03, 0x04, 0x05, 0x0B, 0x0F
 FIXED = {
     0x01: 8,  # double
@@ -57,21 +61,50 @@ def decode(raw: bytes) -> dict[str, Any]:
         InvalidBSON: the bytes are not a document (truncated, bad UTF-8, nested too deep).
     """
     try:
-        return bson.decode(raw, codec_options=CODEC)
+        document = bson.decode(raw, codec_options=CODEC)
     except InvalidBSON:
         raise
     except (ValueError, OverflowError, RecursionError) as error:
         raise InvalidBSON(type(error).__name__) from None
+    if _is_deeper(raw, DEEPEST):
+        raise InvalidBSON("nested too deep")
+    return document
 
 
 def document_of(elements: bytes) -> dict[str, Any] | None:
-    """The document of these elements; ``None`` if it can't be decoded, or has a key twice."""
+    """The document of these elements, which may be from within another.
+
+    ``None``: it can't be decoded, has a key twice, or is so deep that the other one may be too deep.
+    """
     raw = (len(elements) + 5).to_bytes(4, "little") + elements + b"\0"
     try:
         document = decode(raw)
     except InvalidBSON:
         return None
-    return document if written_the_same(raw, document) else None
+    if _is_deeper(raw, DEEPEST // 2) or not written_the_same(raw, document):
+        return None
+    return document
+
+
+def _is_deeper(raw: bytes, levels: int) -> bool:
+    """Whether documents (or arrays) are in one another to more than so many levels in one that decodes."""
+    if raw.count(_SUB_DOCUMENT) + raw.count(_ARRAY) + raw.count(_CODE_WITH_SCOPE) < levels:  # nearly always
+        return False
+    level = [0]
+    for _ in range(levels):
+        level = [inner for start in level for inner in _documents_in(raw, start)]
+        if not level:
+            return False
+    return True
+
+
+def _documents_in(raw: bytes, start: int) -> Iterator[int]:
+    """Where the documents and arrays begin that are values of the one at ``start``."""
+    for kind, _, value in elements(raw, start):
+        if kind in (_SUB_DOCUMENT, _ARRAY):
+            yield value
+        elif kind == _CODE_WITH_SCOPE:
+            yield value + 8 + _length(raw, value + 4)
 
 
 def repeated_key(raw: bytes, decoded: dict[str, Any]) -> str | None:

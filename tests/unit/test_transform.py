@@ -24,6 +24,7 @@ from ccb_luigi import tables
 from ccb_luigi.codes import FINDINGS, REJECTIONS
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.transform import Accepted, Refused, Transform, name_of
+from ccb_luigi.proof import expected as by_verify
 from ccb_luigi.sources.mongo import split
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -302,12 +303,28 @@ def test_an_id_of_bad_utf_8_is_refused_under_a_name_that_can_be_stored() -> None
     assert found.mongo_id.encode()
 
 
-@pytest.mark.parametrize("depth", [100, 200])
+@pytest.mark.parametrize("depth", [100, 122, 123, 124, 200, 248])
 def test_what_the_server_can_nest_is_kept(depth: int) -> None:
     raw = with_raw_field(b"\x03", b"nova", nested(depth))
     found = TRANSFORM.judge(raw)
     assert isinstance(found, Accepted)
     assert found.rows["operacoes"][0][-1].count('"a"') == depth
+    assert TRANSFORM.judge(raw, TRANSFORM.read([raw])[0]) == found
+    assert by_verify.expected(raw, TRANSFORM.zone).accepted
+
+
+@pytest.mark.parametrize("depth", [249, 400])
+@pytest.mark.parametrize("kind", [b"\x03", b"\x04", b"\x0f"], ids=["documents", "array", "scope of code"])
+def test_what_no_server_can_nest_is_refused_whatever_python_could_read(depth: int, kind: bytes) -> None:
+    inner = nested(depth)
+    if kind == b"\x0f":
+        inner = (len(inner) + 9).to_bytes(4, "little") + b"\1\0\0\0\0" + inner
+    raw = with_raw_field(kind, b"nova", inner)
+    found = TRANSFORM.judge(raw)
+    assert isinstance(found, Refused)
+    assert found.codes == ["bson_invalido"]
+    assert TRANSFORM.read([raw]) == [None]
+    assert not by_verify.expected(raw, TRANSFORM.zone).accepted
 
 
 def deep_in(where: str, depth: int) -> bytes:
