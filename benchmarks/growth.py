@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import statistics
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -30,12 +31,15 @@ BYTES_OF_DUMP = 7_000
 BYTES_IN_DATABASE = 30_000
 """Per contract, rounded up: tables, indexes, staging and the log that is written before them."""
 
+QUICK = 60_000
+"""Contracts that may be migrated again and again before the largest date, and after it."""
+
 
 @click.command()
 @click.argument("sizes", type=click.IntRange(1), nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path), default=RESULTS, help="Where the results go.")
 def main(sizes: tuple[int, ...], out: Path) -> None:
-    """Migrates one date of each of the SIZES (contracts) from a dump; prints a table, writes JSON, plots."""
+    """Migrates dates of each of the SIZES (contracts) from a dump; prints a table, writes JSON, plots."""
     screen = Console(highlight=False)
     wanted = sorted(set(sizes))
     try:
@@ -52,25 +56,39 @@ def main(sizes: tuple[int, ...], out: Path) -> None:
 
 
 def grow(running: Servers, directory: Path, sizes: Sequence[int], screen: Console) -> dict[str, Any]:
-    """One measurement per size, the smallest first."""
+    """The median of each size: a moment says little of a machine that others use as well."""
     state = measure.machine()
     databases = Databases(running.postgres)
     databases.prepare()
-    found: list[dict[str, Any]] = []
+    found: dict[int, list[Measured]] = {size: [] for size in sizes}
     with shown.status(screen) as status:
         say = shown.Say(status)
         parcelas = _write_dumps(directory, sizes, say)
-        for size in sizes:
+        for size in order(sizes):
             say(f"migrating {size:,} contracts")
-            measured = _migrate(databases, directory, size, parcelas[size])
-            found.append({"contracts": size, **asdict(measured), "parcelas": parcelas[size]})
-            screen.print(f"{size:>10,} contracts {measured.seconds:9.2f} s")
+            found[size].append(_migrate(databases, directory, size, parcelas[size]))
+            screen.print(f"{size:>10,} contracts {found[size][-1].seconds:9.2f} s")
     return {
         "version": __version__,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {**state, "postgres": databases.about()},
-        "sizes": found,
+        "sizes": [
+            {
+                "contracts": size,
+                "seconds": statistics.median(run.seconds for run in runs),
+                "peak_bytes": max(run.peak_bytes or 0 for run in runs),
+                "parcelas": parcelas[size],
+                "runs": [asdict(run) for run in runs],
+            }
+            for size, runs in found.items()
+        ],
     }
+
+
+def order(sizes: Sequence[int]) -> list[int]:
+    """What is migrated one after the other: the largest in the middle, others on either side of it."""
+    before = [size for size in sizes[:-1] for _ in range(max(1, QUICK // size))]
+    return [*before, sizes[-1], *reversed(before)]
 
 
 def _dump(directory: Path, size: int) -> Path:
@@ -107,7 +125,6 @@ def _migrate(databases: Databases, directory: Path, size: int, parcelas: int) ->
             f"{size:,} contracts and {parcelas:,} parcelas in, {found[0]:,} and {found[1]:,} out"
         )
     databases.drop("bench_growth")
-    dump.unlink()
     return measured
 
 
@@ -122,12 +139,13 @@ def _check_room(directory: Path, sizes: Sequence[int]) -> None:
 
 def _table(result: dict[str, Any]) -> Table:
     found = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading in ("contracts", "seconds", "per second", "contracts ×", "seconds ×", "peak MB"):
+    for heading in ("contracts", "runs", "seconds", "per second", "contracts ×", "seconds ×", "peak MB"):
         found.add_column(heading, justify="right")
     first = result["sizes"][0]
     for size in result["sizes"]:
         found.add_row(
             f"{size['contracts']:,}",
+            f"{len(size['runs'])}",
             f"{size['seconds']:.2f}",
             f"{size['contracts'] / size['seconds']:,.0f}",
             f"{size['contracts'] / first['contracts']:.1f}",
