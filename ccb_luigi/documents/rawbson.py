@@ -92,19 +92,18 @@ def _is_deeper(raw: bytes, levels: int) -> bool:
         return False
     level = [0]
     for _ in range(levels):
-        level = [inner for start in level for inner in _documents_in(raw, start)]
+        within = (element for start in level for element in elements(raw, start))
+        level = [inner for kind, _, value in within if (inner := _document_at(raw, kind, value)) is not None]
         if not level:
             return False
     return True
 
 
-def _documents_in(raw: bytes, start: int) -> Iterator[int]:
-    """Where the documents and arrays begin that are values of the one at ``start``."""
-    for kind, _, value in elements(raw, start):
-        if kind in (_SUB_DOCUMENT, _ARRAY):
-            yield value
-        elif kind == _CODE_WITH_SCOPE:
-            yield value + 8 + _length(raw, value + 4)
+def _document_at(raw: bytes, kind: int, value: int) -> int | None:
+    """Where the document (or array) begins that this value is, or has for its scope, if there is one."""
+    if kind in (_SUB_DOCUMENT, _ARRAY):
+        return value
+    return value + 8 + _length(raw, value + 4) if kind == _CODE_WITH_SCOPE else None
 
 
 def repeated_key(raw: bytes, decoded: dict[str, Any]) -> str | None:
@@ -125,11 +124,8 @@ def repeated_key(raw: bytes, decoded: dict[str, Any]) -> str | None:
             if key in seen and not is_array:  # an array's keys are read by nobody
                 return path[:LONGEST_PATH]
             seen.add(key)
-            if kind in (_SUB_DOCUMENT, _ARRAY):
-                waiting.append((value, f"{path[:LONGEST_PATH]}.", kind == _ARRAY))
-            elif kind == _CODE_WITH_SCOPE:
-                scope = value + 8 + _length(raw, value + 4)
-                waiting.append((scope, f"{path[:LONGEST_PATH]}.", False))
+            if (inner := _document_at(raw, kind, value)) is not None:
+                waiting.append((inner, f"{path[:LONGEST_PATH]}.", kind == _ARRAY))
     return None
 
 

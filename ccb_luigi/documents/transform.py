@@ -195,11 +195,11 @@ def name_of(raw: bytes) -> str:
     """``mongo_id`` of a raw document, as far as it can be told."""
     try:
         document = decode(raw)
-        if "_id" not in document or rawbson.occurs_twice(raw, b"_id"):  # of two MongoDB knows it by the first
-            return quick_name(raw)
-        return id_text(document["_id"])
-    except (InvalidBSON, RecursionError):  # in a dump an `_id` may be nested too deep for a text of it
+    except InvalidBSON:
         return quick_name(raw)
+    if "_id" not in document or rawbson.occurs_twice(raw, b"_id"):  # of two MongoDB knows it by the first
+        return quick_name(raw)
+    return id_text(document["_id"])
 
 
 def id_text(value: Any) -> str:

@@ -150,10 +150,10 @@ def _version(transform: Transform, stub: bytes) -> tuple[str, datetime | None] |
     """(name, effective time) of a document; nothing for one that only its own bytes could name."""
     try:
         document = decode(stub)
-        name = id_text(document.get("_id"))
-    except (InvalidBSON, RecursionError):
+    except InvalidBSON:
         name = name_of(stub)
         return None if name.startswith(BY_BYTES) else (name, None)
+    name = id_text(document.get("_id"))
     try:
         return name, transform.contract.effective_time(document) or EPOCH
     except Unreadable:

@@ -17,7 +17,7 @@ from ccb_luigi.load.versions import Known
 from ccb_luigi.process.garbage import no_collection
 
 TOGETHER = 1 << 20
-"""Lines of one table are copied when there are so many bytes of them."""
+"""Bytes of one table's lines that are worth a COPY."""
 
 Progress = Callable[[int], None]
 
@@ -71,13 +71,17 @@ class _Copies:
         self._connection = connection
         self._waiting: dict[str, list[bytes]] = {table.name: [] for table in tables.STAGING}
 
-    def add(self, lines: dict[str, bytes], *, at_once: bool) -> None:
-        """Takes in a block's lines per table; they wait for more, unless all is to go ``at_once``."""
+    def add(self, lines: dict[str, bytes]) -> None:
+        """Takes in a block's lines per table; they wait until there are ``TOGETHER`` bytes of them."""
+        for name, some in lines.items():
+            self._waiting[name].append(some)
+        self.send(at_least=TOGETHER)
+
+    def send(self, *, at_least: int = 1) -> None:
+        """Copies what waits, of each table with ``at_least`` so many bytes."""
         for table in tables.STAGING:
             waiting = self._waiting[table.name]
-            if table.name in lines:
-                waiting.append(lines[table.name])
-            if waiting and (at_once or sum(map(len, waiting)) >= TOGETHER):
+            if sum(map(len, waiting)) >= at_least:
                 names = VERSION if table is tables.staged_contratos else None
                 postgres.copy_lines(self._connection, table, b"".join(waiting), names)
                 waiting.clear()
@@ -124,7 +128,9 @@ def stage(
     # Closed also when PostgreSQL fails us: its processes would wait for more, and ours for their end.
     with closing(blocks_in_order) as rendered:
         for block in rendered:
-            copies.add(block.lines, at_once=all_read)
+            copies.add(block.lines)
+            if all_read:  # others still judge, and nothing more comes to be waited for
+                copies.send()
             for partition in dict.fromkeys(partition for partition, _ in block.refused):
                 these = (document for other, document in block.refused if other == partition)
                 quarantine.put(connection, these, partition)
@@ -135,7 +141,7 @@ def stage(
             if all_read and not told:
                 when_read()
                 told = True
-    copies.add({}, at_once=True)
+    copies.send()
     if not told:
         when_read()
     _drop_repeated(connection, task.batch, counts)
