@@ -20,6 +20,7 @@ from itertools import chain, islice
 from typing import Any, Protocol, TypeVar
 
 from ccb_luigi.errors import PartitionFailed
+from ccb_luigi.process.heap import keep_freed
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -86,6 +87,7 @@ def ordered_map(
 
 @contextmanager
 def _forked(processes: int, descriptors: list[int]) -> Iterator[tuple[Pool, int]]:
+    keep_freed()
     context = multiprocessing.get_context("fork")
     pool = ProcessPoolExecutor(processes, context, _begin, (os.getpid(), descriptors))
     unread = os.dup(pool._call_queue._reader.fileno())  # type: ignore[attr-defined]
