@@ -193,6 +193,10 @@ class MigrateCCB(Shown, luigi.WrapperTask):
         """The eight loads and the reconciliation."""
         return [*(load(date=self.date) for load in LOADS.values()), ReconcileCCB(date=self.date)]
 
+    def complete(self) -> bool:
+        """Whether all of the date's steps are marked, by one query instead of one per step."""
+        return bool(all_done(markers.STEPS, [self.date]))
+
     def run(self) -> None:
         """All is done: says so."""
         self.show(f"all {len(markers.STEPS)} steps are done and proven", 100)

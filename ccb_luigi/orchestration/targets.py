@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 import luigi
@@ -19,14 +20,23 @@ class MarkerTarget(luigi.Target):
 
     def exists(self) -> bool:
         """Whether the marker is set and visible, that is committed together with its rows."""
-        target = postgres.of_process(settings.load())
-        return bool(target.run(lambda c: markers.done(c, [self.update_id])))
+        return bool(_done([self.update_id]))
+
+
+def marked(tasks: Iterable[luigi.Task]) -> set[str]:
+    """The ids of those tasks whose output is a marker that is set, in one query."""
+    outputs = {task.task_id: task.output() for task in tasks}
+    names = {name: found.update_id for name, found in outputs.items() if isinstance(found, MarkerTarget)}
+    done = _done(names.values()) if names else set()
+    return {name for name, update_id in names.items() if update_id in done}
 
 
 def all_done(steps: tuple[str, ...], days: list[date]) -> list[date]:
     """The days of ``days`` for which every step is marked, in one query."""
     wanted = {day: {markers.update_id(step, day) for step in steps} for day in days}
-    target = postgres.of_process(settings.load())
-    ids = set().union(*wanted.values())
-    found = target.run(lambda c: markers.done(c, ids))
+    found = _done(set().union(*wanted.values()))
     return [day for day, needed in wanted.items() if needed <= found]
+
+
+def _done(update_ids: Iterable[str]) -> set[str]:
+    return postgres.of_process(settings.load()).run(lambda c: markers.done(c, update_ids))

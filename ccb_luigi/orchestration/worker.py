@@ -1,7 +1,8 @@
-"""Luigi's worker, with a way for results that a killed task process can't block.
+"""Luigi's worker, with a way for results that a killed task process can't block, and fewer questions.
 
-Luigi's own is a ``multiprocessing.Queue``: a task process that is killed while it holds the queue's lock
-takes it to its grave, and every later one waits for it at its end, for ever.
+Luigi's own way is a ``multiprocessing.Queue``: a task process that is killed while it holds the queue's lock
+takes it to its grave, and every later one waits for it at its end, for ever. And it asks for each of a task's
+dependencies by itself whether it is complete: before the proof that takes longer than some loads.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ import multiprocessing
 import queue
 from typing import Any
 
+import luigi
 from luigi.interface import _WorkerSchedulerFactory
 from luigi.rpc import RemoteScheduler
+from luigi.worker import TaskProcess
 from luigi.worker import Worker as LuigiWorker
+
+from ccb_luigi.orchestration.targets import marked
 
 LONGEST_EXPLANATION = 500
 MOST_MISSING = 10
@@ -52,8 +57,24 @@ class Results:
         self._writer.close()
 
 
+class Completeness:
+    """Whether a task is complete, and what it depends on: of the latter the markers are looked up at once."""
+
+    def __init__(self, task: luigi.Task) -> None:
+        self._task = task
+        self._marked: set[str] | None = None
+
+    def __call__(self, asked: luigi.Task) -> bool:
+        """Of a dependency "yes" is as old as the first question; whatever else is asked anew."""
+        if asked is self._task:
+            return bool(asked.complete())
+        if self._marked is None:
+            self._marked = marked(self._task.deps())
+        return asked.task_id in self._marked or bool(asked.complete())
+
+
 class Worker(LuigiWorker):
-    """Luigi's worker with ``Results``."""
+    """Luigi's worker with ``Results`` and ``Completeness``."""
 
     _task_result_queue: Any
 
@@ -61,6 +82,11 @@ class Worker(LuigiWorker):
         super().__init__(**arguments)
         self._task_result_queue.close()
         self._task_result_queue = Results()
+
+    def _create_task_process(self, task: luigi.Task) -> TaskProcess:
+        process: TaskProcess = super()._create_task_process(task)
+        process.check_complete = Completeness(task)  # type: ignore[assignment]  # it is only called
+        return process
 
 
 class WorkerFactory(_WorkerSchedulerFactory):
