@@ -96,7 +96,7 @@ def load(settings: Settings, table: Table, day: date, show: Show = lambda *_: No
                 return None
             show("waits for its turn at the table", 5)
             postgres.lock(connection, table_lock(table))
-            extraction = _checked_extraction(connection, table, day)
+            extraction = _checked_extraction(connection, day, *_read_by(table))
             rows = extraction.contagens["staging"][table.name]
             show(f"compares {rows:,} staged rows with the table", 20)
             written, freed = _load(connection, settings, table, day.toordinal(), extraction.inserted)
@@ -131,7 +131,7 @@ def reconcile_day(
             postgres.lock(connection, table_lock(tables.operacoes), table_lock(tables.parcelas))
             show("counts and adds up both sides", 60)
             batch = day.toordinal()
-            extraction = _checked_extraction(connection, tables.parcelas, day)
+            extraction = _checked_extraction(connection, day, tables.staged_contratos)
             counts = extraction.contagens
             result = reconcile.reconcile(connection, batch, counts["lidos"], counts["quarentena"])
             reconcile.put(connection, day, result)
@@ -311,15 +311,19 @@ def _quarantine_duplicates(connection: Connection, settings: Settings, ids: list
     quarantine.close(connection, list(missing))
 
 
-def _checked_extraction(connection: Connection, table: Table, day: date) -> markers.Marker:
+def _read_by(table: Table) -> list[Table]:
+    """What of staging the load of a table reads."""
+    findings = [tables.staged_qualidade] if table is tables.operacoes else []
+    return [tables.STAGED[table.name], tables.staged_contratos, *findings]
+
+
+def _checked_extraction(connection: Connection, day: date, *staged: Table) -> markers.Marker:
     extraction = markers.find(connection, markers.EXTRACTION, day)
     if extraction is None:
         raise StagingIncomplete(f"{day}: nothing is staged; `ccb-luigi rerun --date {day}` extracts it")
     expected = extraction.contagens["staging"]
-    counted = [table.name, tables.staged_contratos.name]
-    if table is tables.operacoes:
-        counted.append(tables.staged_qualidade.name)
-    for name, found in loading.staged_counts(connection, day.toordinal(), *counted).items():
+    names = [table.name for table in staged]
+    for name, found in loading.staged_counts(connection, day.toordinal(), *names).items():
         if found != expected.get(name, 0):
             raise StagingIncomplete(
                 f"{day}: staging.{name} holds {found} rows, the extraction wrote {expected.get(name, 0)};"

@@ -451,6 +451,18 @@ def test_a_step_whose_staging_lost_rows_loads_nothing(world: World, staged: str,
     assert world.contracts() == {"A": "a", "B": "b"}
 
 
+def test_no_date_is_proven_whose_staging_lost_a_document(world: World) -> None:
+    world.put(document("a", "A", at(D1)), document("b", "B", at(D1), client="c2"))
+    pipeline.extract(world.settings, D1)
+    for table in EIGHT:
+        world.load(D1, table)
+    assert world.query("DELETE FROM staging.contratos WHERE mongo_id = 'b' RETURNING 1") == [(1,)]
+    with pytest.raises(StagingIncomplete, match=r"staging\.contratos holds 1 rows, the extraction wrote 2"):
+        pipeline.reconcile_day(world.settings, D1)
+    assert "reconciliacoes" not in world.markers(D1)
+    assert world.one("SELECT count(*) FROM controle.versoes") == 0
+
+
 def test_nothing_loads_before_the_date_is_extracted(world: World) -> None:
     world.put(document("a", "A", at(D1)))
     with pytest.raises(StagingIncomplete):
