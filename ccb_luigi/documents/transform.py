@@ -94,6 +94,10 @@ class Transform:
 
         return Columns(SCHEMA, self.zone, totals)
 
+    def prepare(self) -> None:
+        """Makes ready what ``read`` takes a tenth of a second to make ready at first."""
+        _ = self._columns
+
     def read(self, documents: Sequence[bytes]) -> list[Known | None]:
         """Those of many documents that are surely valid, read side by side; ``None`` for the others."""
         return [read and _known_at_once(read) for read in self._columns.read(documents)]

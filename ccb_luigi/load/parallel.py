@@ -59,20 +59,26 @@ def ordered_map(
     workers: Workers | None,
     *,
     let_go: Callable[[], list[int]] = list,
+    more_to_come: Callable[..., bool] = lambda *_: False,
 ) -> Generator[T, None, None]:
     """``work(*item)`` for each item, in order.
 
     Without ``workers`` all is done here, and likewise if there is no second item: most dates are small.
-    ``let_go`` names file descriptors (of database connections) that the children close: a connection
-    must end with the process that owns it. Close the generator (``contextlib.closing``) where the loop may
-    be left early: an exception keeps it alive, its processes wait for ever, and this one for them at its end.
+    The second one isn't waited for if ``more_to_come(*item)`` can tell it by the first.
+    ``let_go``, called before the fork, names file descriptors (of database connections) that the children
+    close: a connection must end with the process that owns it. Close the generator
+    (``contextlib.closing``) where the loop may be left early: an exception keeps it alive, its processes wait
+    for ever, and this one for them at its end.
 
     Raises:
         PartitionFailed: one of the processes was killed.
     """
     remaining = iter(items)
-    first = list(islice(remaining, 2))
-    if len(first) < 2 or workers is None:
+    first = list(islice(remaining, 1))
+    if workers and first and not more_to_come(*first[0]):
+        first += islice(remaining, 1)
+        workers = workers if len(first) > 1 else None
+    if workers is None or not first:
         yield from (work(*item) for item in chain(first, remaining))
         return
     under_way: deque[Awaited[T]] = deque()

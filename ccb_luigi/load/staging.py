@@ -6,18 +6,32 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, islice
+from threading import Event, Thread
 
 from sqlalchemy import Connection, text
 
 from ccb_luigi import tables
 from ccb_luigi.database import postgres
-from ccb_luigi.documents.block import DOCUMENTS, VERSION, Rendered, Task, blocks, render
+from ccb_luigi.documents.block import (
+    DOCUMENTS,
+    VERSION,
+    Rendered,
+    Task,
+    blocks,
+    is_full,
+    render,
+    transform_of,
+)
 from ccb_luigi.load import parallel, quarantine
 from ccb_luigi.load.versions import Known
 from ccb_luigi.process.garbage import no_collection
 
 TOGETHER = 1 << 20
 """Bytes of one table's lines that are worth a COPY."""
+
+PATIENCE = 0.05
+"""Seconds without a first document after which the time is used to get ready for judging."""
 
 Progress = Callable[[int], None]
 
@@ -103,12 +117,13 @@ def stage(
     is staged: other processes still judge the rest.
     """
     all_read = told = False
+    get_ready = transform_of(task.zone, task.promoted).prepare
     counts = Counts(staging={table.name: 0 for table in tables.STAGING})
     copies = _Copies(connection)
 
     def changed() -> Iterator[tuple[int, list[bytes]]]:
         nonlocal all_read
-        for number, block in blocks(documents):
+        for number, block in blocks(_awaited(documents, get_ready)):
             intact = known.pass_over(number * DOCUMENTS, block) if known else 0
             counts.lidos += intact
             counts.intactos += intact
@@ -119,11 +134,16 @@ def stage(
                 progress(counts.lidos)
         all_read = True
 
+    def let_go() -> list[int]:
+        get_ready()  # once for all that are forked
+        return [postgres.driver_connection(connection).fileno()]
+
     blocks_in_order = parallel.ordered_map(
         partial(_render, task),
         changed(),
         workers,
-        let_go=lambda: [postgres.driver_connection(connection).fileno()],
+        let_go=let_go,
+        more_to_come=lambda _, block: is_full(block),
     )
     # Closed also when PostgreSQL fails us: its processes would wait for more, and ours for their end.
     with closing(blocks_in_order) as rendered:
@@ -146,6 +166,27 @@ def stage(
         when_read()
     _drop_repeated(connection, task.batch, counts)
     return counts
+
+
+def _awaited(documents: Iterable[bytes], meanwhile: Callable[[], None]) -> Iterator[bytes]:
+    """The documents; ``meanwhile`` is done while their source thinks, if it does so for long.
+
+    It is over when the first one is given out: a process that is forked then has what it made, once for all.
+    """
+    remaining, arrived = iter(documents), Event()
+
+    def wait() -> None:
+        if not arrived.wait(PATIENCE):
+            meanwhile()
+
+    helper = Thread(target=wait, daemon=True)
+    helper.start()
+    try:
+        first = list(islice(remaining, 1))
+    finally:
+        arrived.set()
+        helper.join()
+    yield from chain(first, remaining)
 
 
 def _render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:

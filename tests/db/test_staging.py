@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
+from threading import Event, active_count
 from typing import Any
 
 import pytest
 from world import D1, World, at, document
 
 from ccb_luigi.database import postgres
-from ccb_luigi.documents import block
+from ccb_luigi.documents import block, transform
+from ccb_luigi.errors import SourceError
 from ccb_luigi.load import parallel, staging
 
 NUMBER = 23
+LONG = 20.0
+"""Seconds that nothing here takes."""
 
 
 @pytest.fixture
@@ -49,3 +54,61 @@ def test_lines_of_several_blocks_are_copied_together(
     assert world.column("SELECT count(*) FROM operacoes") == [NUMBER]
     assert world.column("SELECT count(*) FROM parcelas") == [sum(n % 4 for n in range(NUMBER))]
     assert copies["contratos"] == most if processes == 1 else 1 < copies["contratos"] <= most
+
+
+def test_while_the_source_thinks_all_is_made_ready_and_no_thread_is_left_when_processes_are_forked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ready, threads = Event(), active_count()
+
+    def thinking() -> Iterator[bytes]:
+        assert ready.wait(LONG)
+        yield b"first"
+        yield b"second"
+
+    monkeypatch.setattr(staging, "PATIENCE", 0.0)
+    awaited = staging._awaited(thinking(), ready.set)
+    assert next(awaited) == b"first"
+    assert active_count() == threads
+    assert [*awaited] == [b"second"]
+
+
+@pytest.mark.parametrize("documents", [[], [b"a"], [b"a", b"b"]])
+def test_a_source_that_answers_at_once_is_not_held_up(
+    documents: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads, made_ready = active_count(), Event()
+    monkeypatch.setattr(staging, "PATIENCE", LONG)
+    assert [*staging._awaited(documents, made_ready.set)] == documents
+    assert active_count() == threads
+    assert not made_ready.is_set()
+
+
+def test_a_source_that_fails_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = active_count()
+
+    def failing() -> Iterator[bytes]:
+        raise SourceError("gone")
+        yield
+
+    monkeypatch.setattr(staging, "PATIENCE", LONG)
+    with pytest.raises(SourceError):
+        next(staging._awaited(failing(), lambda: None))
+    assert active_count() == threads
+
+
+def test_processes_that_judge_find_ready_what_that_takes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once in their parent, not once in each."""
+    monkeypatch.setattr(block, "DOCUMENTS", 2)
+    made: list[int] = []
+    real = transform.Transform.prepare
+    monkeypatch.setattr(transform.Transform, "prepare", lambda self: (made.append(1), real(self))[1])
+    transform_of = block.transform_of
+    transform_of.cache_clear()
+    world.put(*(document(f"m{n}", f"A{n}", at(D1), client=f"c{n}", rows=1) for n in range(NUMBER)))
+    World(replace(world.settings, processes=2)).migrate(D1)
+    assert made
+    assert "_columns" in transform_of(world.settings.zone, world.settings.promoted).__dict__
+    assert world.column("SELECT count(*) FROM operacoes") == [NUMBER]

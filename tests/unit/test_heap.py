@@ -36,7 +36,7 @@ def faults(before: Callable[[], None]) -> int:
 
 @pytest.mark.parametrize("before", [nothing, keep_freed])
 def test_large_arrays_are_not_asked_of_the_kernel_again_and_again(before: Callable[[], None]) -> None:
-    with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:  # its heap is its own
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:  # with a heap of its own
         found = pool.submit(faults, before).result()
     if before is keep_freed:
         assert found < PAGES / 20

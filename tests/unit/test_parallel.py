@@ -6,7 +6,9 @@ import multiprocessing
 import os
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
@@ -34,6 +36,41 @@ def test_who_judges_holds_no_connection_of_its_parent() -> None:
     finally:
         for end in ends:
             os.close(end)
+
+
+class _AtOnce:
+    """An executor that does what it is given at once, and notes what."""
+
+    def __init__(self) -> None:
+        self.done: list[int] = []
+
+    def submit(self, work: Callable[..., int], /, item: int) -> Future[int]:
+        self.done.append(item)
+        result: Future[int] = Future()
+        result.set_result(work(item))
+        return result
+
+
+@pytest.mark.parametrize("more", [True, False], ids=["it tells", "it doesn't tell"])
+@pytest.mark.parametrize("number", [0, 1, 2, 5])
+def test_the_second_item_is_not_waited_for_if_the_first_one_tells_that_it_comes(
+    more: bool, number: int
+) -> None:
+    pool, done_before = _AtOnce(), list[list[int]]()
+
+    @contextmanager
+    def workers(_: list[int]) -> Iterator[tuple[_AtOnce, int]]:
+        yield pool, 2
+
+    def items() -> Iterator[tuple[int]]:
+        for item in range(number):
+            done_before.append([*pool.done])
+            yield (item,)
+
+    assert [*parallel.ordered_map(abs, items(), workers, more_to_come=lambda item: more)] == [*range(number)]
+    assert pool.done == ([*range(number)] if more or number > 1 else [])
+    if number > 1:
+        assert done_before[1] == ([0] if more else [])
 
 
 def _killed_at_work(_: bytes) -> None:
