@@ -572,6 +572,22 @@ MUTATIONS = (
         ("unit/test_parallel.py::test_who_judges_holds_no_connection_of_its_parent",),
     ),
     Mutation(
+        "nothing is forked while a thread gets ready",
+        "ccb_luigi/load/staging.py",
+        "        helper.join()\n",
+        "        pass\n",
+        (
+            "db/test_staging.py::test_what_is_made_ready_while_the_source_thinks_is_ready_before_anything_is_forked",
+        ),
+    ),
+    Mutation(
+        "what has no marker isn't done",
+        "ccb_luigi/orchestration/worker.py",
+        "        return asked.task_id in self._marked or bool(asked.complete())\n",
+        "        return True\n",
+        ("db/test_tasks.py::test_what_was_not_marked_is_asked_for_anew_and_so_is_the_task_itself",),
+    ),
+    Mutation(
         "a dead server is given up",
         "ccb_luigi/process/heartbeat.py",
         "            give_up()\n",
