@@ -175,11 +175,11 @@ def _awaited(documents: Iterable[bytes], meanwhile: Callable[[], None]) -> Itera
     """
     remaining, arrived = iter(documents), Event()
 
-    def wait() -> None:
+    def use_the_time() -> None:
         if not arrived.wait(PATIENCE):
             meanwhile()
 
-    helper = Thread(target=wait, daemon=True)
+    helper = Thread(target=use_the_time, daemon=True)
     helper.start()
     try:
         first = list(islice(remaining, 1))
