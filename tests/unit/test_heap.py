@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
+from ccb_luigi.load.parallel import local, ordered_map
 from ccb_luigi.process.heap import keep_freed
 
 LARGE = 5 << 20
@@ -32,6 +33,16 @@ def faults(before: Callable[[], None]) -> int:
         arrays = [bytearray(b"x") * LARGE for _ in range(3)]
         del arrays
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - begin
+
+
+def faults_of_who_judges() -> int:
+    """The same in processes as the ones that judge."""
+    return max(ordered_map(faults, [(nothing,)] * 2, local(2)))
+
+
+def test_processes_that_judge_keep_what_they_freed() -> None:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(faults_of_who_judges).result() < PAGES / 20
 
 
 @pytest.mark.parametrize("before", [nothing, keep_freed])
