@@ -166,19 +166,15 @@ def blocks(documents: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
     for raw in documents:
         block.append(raw)
         size += len(raw)
-        if _is_full(len(block), size):
+        if is_full(len(block), size):
             yield number, block
             number, size, block = number + 1, 0, []
     if block:
         yield number, block
 
 
-def is_full(block: Sequence[bytes]) -> bool:
-    """Whether there was no room in the block for one more document: others may follow."""
-    return _is_full(len(block), sum(map(len, block)))
-
-
-def _is_full(documents: int, size: int) -> bool:
+def is_full(documents: int, size: int) -> bool:
+    """Whether a block of so many documents and bytes ends here, and the next document begins another."""
     return documents == DOCUMENTS or size >= BYTES
 
 

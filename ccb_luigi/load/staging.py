@@ -143,7 +143,7 @@ def stage(
         changed(),
         workers,
         let_go=let_go,
-        more_to_come=lambda _, block: is_full(block),
+        more_to_come=lambda _, block: is_full(len(block), sum(map(len, block))),
     )
     # Closed also when PostgreSQL fails us: its processes would wait for more, and ours for their end.
     with closing(blocks_in_order) as rendered:
