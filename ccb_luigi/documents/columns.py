@@ -177,7 +177,8 @@ class _Items:
         self.absent = self._other.absent
 
     def read(self, block: _Gathering, found: Values, path: str) -> list[Any]:
-        is_list, is_item = found.kinds == ARRAY, np.isin(found.kinds, (DOCUMENT, STRING))
+        is_list = found.kinds == ARRAY
+        is_item = (found.kinds == DOCUMENT) | (found.kinds == STRING)
         if is_list.all():
             return self._lists(block, found, path)
         if is_item.all():

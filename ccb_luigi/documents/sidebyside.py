@@ -73,7 +73,8 @@ class Block:
         self._windows: dict[str, NDArray[Any]] = {}
         sizes = np.fromiter(map(len, documents), np.int64, len(documents))
         ends = sizes.cumsum()
-        self.all = Values(np.arange(len(documents)), np.full(len(documents), DOCUMENT), ends - sizes, ends)
+        kinds = np.full(len(documents), DOCUMENT, np.uint8)
+        self.all = Values(np.arange(len(documents)), kinds, ends - sizes, ends)
         self.sure = sizes >= 5
         self.sure &= self.at("<i4", self.all.starts) == sizes
 
@@ -123,7 +124,7 @@ class Block:
 
     def decoded(self, found: Values) -> list[Any]:
         """The values as PyMongo would give them, where it can; elsewhere ``None``, in doubt."""
-        kinds = np.unique(found.kinds).tolist()
+        kinds = sorted({*found.kinds.tobytes()})
         if len(kinds) == 1:
             return self._of_kind(kinds[0], found)
         values: list[Any] = [None] * len(found.who)
