@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping
 from configparser import ConfigParser, Error
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -192,14 +195,29 @@ _READERS: dict[str, Callable[[str], str | int | float | bool]] = {
 
 
 def _section(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """``[ccb]`` of the files that Luigi itself reads, the last one winning.
+    """``[ccb]`` of the files that Luigi itself reads, the last one winning."""
+    paths = ("/etc/luigi/luigi.cfg", "luigi.cfg", environ.get("LUIGI_CONFIG_PATH", ""))
+    return _parsed(tuple((path, _state(path)) for path in paths if path))
+
+
+def _state(path: str) -> tuple[int, ...] | None:
+    """What differs when a file has been changed; ``None``: it isn't there."""
+    with suppress(OSError):
+        found = Path(path).stat()
+        if stat.S_ISREG(found.st_mode):
+            return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return None
+
+
+@lru_cache(maxsize=8)
+def _parsed(files: tuple[tuple[str, tuple[int, ...] | None], ...]) -> Mapping[str, str]:
+    """Remembered: a run asks for its settings dozens of times, each time while one process waits for another.
 
     Without interpolation: a password may hold ``%`` and ``$``.
     """
     parser = ConfigParser(interpolation=None)
-    paths = ["/etc/luigi/luigi.cfg", "luigi.cfg", environ.get("LUIGI_CONFIG_PATH", "")]
     try:
-        parser.read([path for path in paths if path and Path(path).is_file()], encoding="utf-8")
+        parser.read([path for path, state in files if state], encoding="utf-8")
     except (Error, UnicodeDecodeError) as error:
         place = getattr(error, "source", None) or "luigi.cfg"
         raise ConfigurationError(f"{place} can't be read as a configuration file") from None

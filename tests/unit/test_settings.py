@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from configparser import ConfigParser
 from datetime import UTC, date, datetime, time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -183,6 +186,37 @@ def test_a_file_that_is_no_configuration_is_one_line_that_quotes_nothing_of_it(h
     assert str(raised.value).count("\n") == 0
     assert "luigi.cfg" in str(raised.value)
     assert SECRET not in str(raised.value)
+
+
+def test_the_file_is_parsed_once_until_it_changes(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[object] = []
+    read = ConfigParser.read
+
+    def noted(*some: Any, **more: Any) -> Any:
+        parsed.append(some)
+        return read(*some, **more)
+
+    monkeypatch.setattr(ConfigParser, "read", noted)
+    path = write(here, "[ccb]\nworkers = 3\n")
+    assert [settings.load({}).workers for _ in range(3)] == [3, 3, 3]
+    assert len(parsed) == 1
+    before = path.stat()
+    write(here, "[ccb]\nworkers = 4\n")  # of the same length
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert settings.load({}).workers == 4, "what is set back is the time of the contents alone"
+    path.unlink()
+    assert settings.load({}).workers == settings.Settings().workers
+    write(here, "[ccb]\nworkers = 5\n")
+    assert settings.load({}).workers == 5
+
+
+def test_another_directory_has_another_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(here, "[ccb]\nworkers = 3\n")
+    assert settings.load({}).workers == 3
+    (here / "other").mkdir()
+    write(here / "other", "[ccb]\nworkers = 4\n")
+    monkeypatch.chdir(here / "other")
+    assert settings.load({}).workers == 4
 
 
 def test_a_file_of_other_bytes_than_utf_8_is_one_line(here: Path) -> None:
