@@ -98,6 +98,11 @@ def test_tasks_without_a_marker_are_asked_themselves(world: World, monkeypatch: 
     assert is_complete(tasks.MigrateCCB(date=D1))
 
 
+def test_a_task_that_only_requires_others_gets_no_process_of_its_own(world: World) -> None:
+    assert not process_of(tasks.MigrateCCB(date=D1)).use_multiprocessing
+    assert process_of(tasks.ReconcileCCB(date=D1)).use_multiprocessing
+
+
 @pytest.mark.parametrize("missing", markers.STEPS)
 def test_a_date_is_complete_if_no_step_is_missing_and_that_is_one_question(
     world: World, missing: str
