@@ -1,4 +1,4 @@
-"""Plans for a batch that is small beside the tables: its rows are looked up by keys.
+"""Plans: a batch that is small beside the tables is looked up by keys, and hash tables aren't shared.
 
 Left to its estimates PostgreSQL reads large tables whole, again and again: its index look-ups cost it what
 they would on a turning disk, and that most of an index's pages are at hand already it doesn't know.
@@ -25,3 +25,11 @@ _LOOK_UP_BY_KEYS = f"""
 def look_up_by_keys(connection: Connection, batch: int) -> None:
     """From here on to the transaction's end, if the batch is small."""
     connection.execute(text(_LOOK_UP_BY_KEYS), {"lote": batch})
+
+
+def hash_alone(connection: Connection) -> None:
+    """From here on to the transaction's end no two processes of one query share a hash table.
+
+    In shared memory, of which containers have 64 MB, a large date's would find no room.
+    """
+    connection.execute(text("SET LOCAL enable_parallel_hash = off"))

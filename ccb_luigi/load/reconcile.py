@@ -9,9 +9,8 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, text
 
-from ccb_luigi.database import temporary
 from ccb_luigi.load import situacao
-from ccb_luigi.load.by_keys import look_up_by_keys
+from ccb_luigi.load.by_keys import hash_alone, look_up_by_keys
 
 ZERO = Decimal(0)
 
@@ -53,30 +52,30 @@ class Reconciliation:
         return [words for holds, words in checks if not holds]
 
 
-_COUNTS = f"""
-    SELECT particao,
-           count(*) FILTER (WHERE {situacao.WRITTEN}) AS carregados,
-           count(*) FILTER (WHERE {situacao.UNCHANGED}) AS sem_mudanca,
-           count(*) FILTER (WHERE situacao = 'obsoleto') AS obsoletos,
-           count(*) FILTER (WHERE situacao = 'duplicado') AS duplicados,
-           coalesce(sum(valor_bruto) FILTER (WHERE {situacao.IN_THE_TABLES}), 0) AS valor_bruto,
-           coalesce(sum(soma_prestacoes) FILTER (WHERE {situacao.IN_THE_TABLES}), 0) AS prestacoes
-    FROM staging.contratos WHERE lote = :lote GROUP BY particao
+# A contract is found if the table holds this very version: a newer one has been reconciled by its own batch.
+_FOUND = f"""
+    SELECT k.particao,
+           count(*) AS documentos,
+           count(o.ccb_code) FILTER (WHERE k.{situacao.WRITTEN}) AS carregados,
+           count(o.ccb_code) FILTER (WHERE k.{situacao.UNCHANGED}) AS sem_mudanca,
+           count(*) FILTER (WHERE k.situacao = 'obsoleto') AS obsoletos,
+           count(*) FILTER (WHERE k.situacao = 'duplicado') AS duplicados,
+           coalesce(sum(k.valor_bruto) FILTER (WHERE k.{situacao.IN_THE_TABLES}), 0) AS valor_bruto_origem,
+           coalesce(sum(o.valor_bruto), 0) AS valor_bruto_destino,
+           coalesce(sum(k.soma_prestacoes) FILTER (WHERE k.{situacao.IN_THE_TABLES}), 0) AS prestacoes_origem
+    FROM staging.contratos k
+    LEFT JOIN operacoes o
+      ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
+         AND k.{situacao.IN_THE_TABLES}
+    WHERE k.lote = :lote GROUP BY k.particao
 """
 
-# Only what the tables hold at this very version: a newer one has been reconciled by its own batch. PostgreSQL
-# takes the join by three columns for one row: whoever joins with its result must know better.
-_TARGET = f"""
-    SELECT k.particao, o.ccb_code, o.valor_bruto
-    FROM staging.contratos k
-    JOIN operacoes o
-      ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
-    WHERE k.lote = :lote AND k.{situacao.IN_THE_TABLES}
-"""
-_VALOR_BRUTO = "SELECT particao, sum(valor_bruto) AS soma FROM alvo GROUP BY particao"
-_PRESTACOES = """
-    SELECT particao, coalesce(sum(valor_prestacao), 0) AS soma
-    FROM alvo JOIN parcelas USING (ccb_code) GROUP BY particao
+# Of all contracts that should be in the tables: if one isn't found there, the counts already say so. No
+# temporary table is read: so several processes share the work.
+_PRESTACOES = f"""
+    SELECT k.particao, sum(p.valor_prestacao) AS soma
+    FROM staging.contratos k JOIN parcelas p USING (ccb_code)
+    WHERE k.lote = :lote AND k.{situacao.IN_THE_TABLES} GROUP BY k.particao
 """
 
 # Another date's load may have overtaken a contract since this one's, under whatever code.
@@ -128,29 +127,28 @@ def total(parts: Iterable[Reconciliation]) -> Reconciliation:
 def _by_date(connection: Connection, batch: int) -> dict[date, Reconciliation]:
     """What was loaded of each date, as if nothing had been read or rejected."""
     look_up_by_keys(connection, batch)
-    for statement in (_OVERTAKEN, _CLASSIFY_REST):
-        connection.execute(text(statement), {"lote": batch})
-    with temporary.kept(connection, "alvo", _TARGET, {"lote": batch}, ["ccb_code", "particao"]):
-        valor_bruto = _sums(connection, _VALOR_BRUTO)
-        prestacoes = _sums(connection, _PRESTACOES)
+    values = {"lote": batch}
+    found = connection.execute(text(_FOUND), values).all()
+    if any(each.documentos > each.carregados + each.sem_mudanca + each.obsoletos for each in found):
+        for statement in (_OVERTAKEN, _CLASSIFY_REST):  # which would change none of the others
+            connection.execute(text(statement), values)
+        found = connection.execute(text(_FOUND), values).all()
+    hash_alone(connection)
+    prestacoes = {row.particao: row.soma for row in connection.execute(text(_PRESTACOES), values)}
     return {
-        ours.particao: Reconciliation(
+        each.particao: Reconciliation(
             lidos=0,
-            carregados=ours.carregados,
-            sem_mudanca=ours.sem_mudanca,
-            obsoletos=ours.obsoletos,
-            quarentena=ours.duplicados,
-            soma_valor_bruto_origem=ours.valor_bruto,
-            soma_valor_bruto_destino=valor_bruto.get(ours.particao, ZERO),
-            soma_prestacoes_origem=ours.prestacoes,
-            soma_prestacoes_destino=prestacoes.get(ours.particao, ZERO),
+            carregados=each.carregados,
+            sem_mudanca=each.sem_mudanca,
+            obsoletos=each.obsoletos,
+            quarentena=each.duplicados,
+            soma_valor_bruto_origem=each.valor_bruto_origem,
+            soma_valor_bruto_destino=each.valor_bruto_destino,
+            soma_prestacoes_origem=each.prestacoes_origem,
+            soma_prestacoes_destino=prestacoes.get(each.particao) or ZERO,
         )
-        for ours in connection.execute(text(_COUNTS), {"lote": batch})
+        for each in found
     }
-
-
-def _sums(connection: Connection, query: str) -> dict[date, Decimal]:
-    return {row.particao: row.soma for row in connection.execute(text(query))}
 
 
 def put(connection: Connection, day: date, result: Reconciliation) -> None:

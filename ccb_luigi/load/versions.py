@@ -18,6 +18,7 @@ from ccb_luigi import tables
 from ccb_luigi.documents import fingerprint
 from ccb_luigi.documents.transform import quick_name
 from ccb_luigi.load import situacao
+from ccb_luigi.load.by_keys import hash_alone
 
 COLUMNS = "mongo_id, particao, ccb_code, client_id, atualizado_em, valor_bruto, soma_prestacoes, impressao"
 
@@ -39,9 +40,6 @@ def _marks_by(document: str) -> str:
     """
 
 
-# In shared memory, of which containers have 64 MB, a large date's hash table would find no room.
-_HASHES_OF_THEIR_OWN = text("SET LOCAL enable_parallel_hash = off")
-
 _LOADED = f"k.lote = :lote AND k.{situacao.LOADED}"
 
 
@@ -50,7 +48,7 @@ def remember(connection: Connection, batch: int) -> None:
 
     The caller holds the lock of ``operacoes``: of two who note the same document one waits.
     """
-    connection.execute(_HASHES_OF_THEIR_OWN)
+    hash_alone(connection)
     connection.execute(
         text(f"""
             CREATE TEMP TABLE marcas ON COMMIT DROP AS
@@ -100,7 +98,7 @@ class Known:
             text("SELECT EXISTS (SELECT FROM controle.versoes WHERE particao = :day)"), {"day": day}
         ).scalar():
             return False
-        self._connection.execute(_HASHES_OF_THEIR_OWN)
+        hash_alone(self._connection)
         self._connection.execute(
             text(f"""
                 CREATE TEMP TABLE conhecidos ON COMMIT DROP AS

@@ -682,6 +682,23 @@ def test_a_target_that_differs_by_a_cent_is_not_marked_as_proven(world: World, d
     assert world.numbers("A") == world.numbers("B") == [1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM operacoes WHERE ccb_code = 'A'",
+        "UPDATE operacoes SET atualizado_em = atualizado_em - interval '1 hour' WHERE ccb_code = 'A'",
+        "UPDATE operacoes SET mongo_id = '0' WHERE ccb_code = 'A'",
+    ],
+)
+def test_a_document_whose_version_is_not_in_the_table_is_not_accounted_for(world: World, damage: str) -> None:
+    world.put(document("a", "A", at(D1)), document("b", "B", at(D1)))
+    pipeline.extract(world.settings, D1)
+    world.load(D1)
+    world.query(damage)
+    with pytest.raises(NotReconciled, match="2 documents read, 1 accounted for"):
+        pipeline.reconcile_day(world.settings, D1)
+
+
 WAITS = """
     SELECT count(*) FROM pg_locks
     WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
