@@ -28,7 +28,10 @@ from ccb_luigi.sources.queries import ODD_DATES, VERSION, Interval, Query, in_ra
 
 T = TypeVar("T")
 
-BATCH_DOCUMENTS = 1000
+BATCH_DOCUMENTS = 300
+"""About 2 MB: few round trips, and no long wait for the first one."""
+
+BATCH_OF_FEW = 1000
 BATCH_VERSIONS = 10_000
 SNAPSHOT_DOCUMENTS = 200_000
 """More than these are read without a snapshot: by default the server keeps the past for five minutes."""
@@ -203,10 +206,10 @@ class MongoSource:
         """Documents of which there are hardly ever more than a batch: only then are they counted."""
         with translated():
             found = 0
-            for raw in self._read(query, fields):
+            for raw in self._read(query, fields, batch_size=BATCH_OF_FEW):
                 found += 1
                 yield raw
-            if found >= BATCH_DOCUMENTS:
+            if found >= BATCH_OF_FEW:
                 self._refuse_short(found, query)
 
     def _refuse_short(self, found: int, query: dict[str, Any], session: ClientSession | None = None) -> None:

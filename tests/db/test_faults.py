@@ -47,6 +47,7 @@ BATCH = 6
 def versions(world: World, monkeypatch: pytest.MonkeyPatch) -> list[Version]:
     """Thirty documents of one date, which are read in several batches."""
     monkeypatch.setattr(mongo_source, "BATCH_DOCUMENTS", BATCH)
+    monkeypatch.setattr(mongo_source, "BATCH_OF_FEW", BATCH)
     monkeypatch.setattr(mongo_source.MongoSource, "snapshots", True)
     made = Source(random.Random(7), [D1])
     made.change(70)
