@@ -47,7 +47,7 @@ docs: $(BIN)/.installed ## docs/data-dictionary.md, from the tables
 
 # Measured in turn; the tables are compared byte for byte after each. On a quiet machine.
 CONTRACTS ?= 20000
-REPEAT ?= 3
+REPEAT ?= 5
 USUAL ?= 2000
 SIZES ?= 20000 100000 500000
 
@@ -55,7 +55,7 @@ $(BIN)/.bench: $(BIN)/.installed
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c requirements.txt -e '.[bench]'
 	@touch $@
 
-bench: $(BIN)/.bench ## Speed beside the limit and the usual way (CONTRACTS=20000 REPEAT=3 USUAL=2000)
+bench: $(BIN)/.bench ## Speed beside the limit and the usual way (CONTRACTS=20000 REPEAT=5 USUAL=2000)
 	@$(BIN)/python -m benchmarks.compare --contracts $(CONTRACTS) --repeat $(REPEAT) --usual-contracts $(USUAL)
 
 bench-growth: $(BIN)/.bench ## Time and memory as a date grows (SIZES="20000 100000 500000")

@@ -42,7 +42,7 @@ class Timed:
 
 @click.command()
 @click.option("--contracts", type=click.IntRange(20), default=20_000, show_default=True)
-@click.option("--repeat", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--repeat", type=click.IntRange(1), default=5, show_default=True)
 @click.option(
     "--usual-contracts",
     type=click.IntRange(1),
