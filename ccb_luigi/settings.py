@@ -13,11 +13,10 @@ import re
 import stat
 from collections.abc import Callable, Mapping
 from configparser import ConfigParser, Error
-from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from ccb_luigi.codes import FINDINGS
@@ -197,28 +196,44 @@ _READERS: dict[str, Callable[[str], str | int | float | bool]] = {
 def _section(environ: Mapping[str, str]) -> Mapping[str, str]:
     """``[ccb]`` of the files that Luigi itself reads, the last one winning."""
     paths = ("/etc/luigi/luigi.cfg", "luigi.cfg", environ.get("LUIGI_CONFIG_PATH", ""))
-    return _parsed(tuple((path, _state(path)) for path in paths if path))
+    files = tuple((path, state) for path in paths if path and (state := _state(path)))
+    if (known := _parsed.get(files)) is not None:
+        return known
+    section, whole = _parse([path for path, _ in files])
+    if whole:
+        _parsed.clear()
+        _parsed[files] = section
+    return section
+
+
+_Files = tuple[tuple[str, tuple[int, ...]], ...]
+_parsed: dict[_Files, Mapping[str, str]] = {}
+"""The last files that could all be read: a run asks dozens of times, while one process waits for another."""
 
 
 def _state(path: str) -> tuple[int, ...] | None:
-    """What differs when a file has been changed; ``None``: it isn't there."""
-    with suppress(OSError):
+    """What differs when a file has been changed; ``None``: there is no such file."""
+    try:
         found = Path(path).stat()
-        if stat.S_ISREG(found.st_mode):
-            return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-    return None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ConfigurationError(f"{path} can't be read: {error.strerror}") from None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-@lru_cache(maxsize=8)
-def _parsed(files: tuple[tuple[str, tuple[int, ...] | None], ...]) -> Mapping[str, str]:
-    """Remembered: a run asks for its settings dozens of times, each time while one process waits for another.
+def _parse(paths: list[str]) -> tuple[Mapping[str, str], bool]:
+    """``[ccb]`` of the files, and whether all could be opened: as Luigi does, others are passed over.
 
     Without interpolation: a password may hold ``%`` and ``$``.
     """
     parser = ConfigParser(interpolation=None)
     try:
-        parser.read([path for path, state in files if state], encoding="utf-8")
+        opened = parser.read(paths, encoding="utf-8")
     except (Error, UnicodeDecodeError) as error:
         place = getattr(error, "source", None) or "luigi.cfg"
         raise ConfigurationError(f"{place} can't be read as a configuration file") from None
-    return dict(parser["ccb"]) if parser.has_section("ccb") else {}
+    section = dict(parser["ccb"]) if parser.has_section("ccb") else {}
+    return MappingProxyType(section), len(opened) == len(paths)

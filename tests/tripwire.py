@@ -87,7 +87,7 @@ class Tripwire:
 
     def install(self) -> None:
         """Has this process, and those that it forks, pass by here."""
-        block.DOCUMENTS = mongo.BATCH_DOCUMENTS = SMALL_BLOCK
+        block.DOCUMENTS = mongo.BATCH_DOCUMENTS = mongo.BATCH_OF_FEW = SMALL_BLOCK
         staging.TOGETHER = 1  # each block's lines by COPYs of their own
         event.listen(Engine, "before_cursor_execute", self._statement)
         commit = DefaultDialect.do_commit

@@ -70,8 +70,8 @@ _FOUND = f"""
     WHERE k.lote = :lote GROUP BY k.particao
 """
 
-# Of all contracts that should be in the tables: if one isn't found there, the counts already say so. No
-# temporary table is read: so several processes share the work.
+# Of all contracts that should be in the tables, at whatever version: if one isn't found, the counts say so.
+# A date's own run reads no temporary table here: so several processes may share the work.
 _PRESTACOES = f"""
     SELECT k.particao, sum(p.valor_prestacao) AS soma
     FROM staging.contratos k JOIN parcelas p USING (ccb_code)
@@ -127,13 +127,14 @@ def total(parts: Iterable[Reconciliation]) -> Reconciliation:
 def _by_date(connection: Connection, batch: int) -> dict[date, Reconciliation]:
     """What was loaded of each date, as if nothing had been read or rejected."""
     look_up_by_keys(connection, batch)
+    hash_alone(connection)
     values = {"lote": batch}
     found = connection.execute(text(_FOUND), values).all()
     if any(each.documentos > each.carregados + each.sem_mudanca + each.obsoletos for each in found):
-        for statement in (_OVERTAKEN, _CLASSIFY_REST):  # which would change none of the others
+        # Where each document is found at its version, or stale, these would change nothing.
+        for statement in (_OVERTAKEN, _CLASSIFY_REST):
             connection.execute(text(statement), values)
         found = connection.execute(text(_FOUND), values).all()
-    hash_alone(connection)
     prestacoes = {row.particao: row.soma for row in connection.execute(text(_PRESTACOES), values)}
     return {
         each.particao: Reconciliation(

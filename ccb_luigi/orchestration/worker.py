@@ -87,7 +87,7 @@ class Worker(LuigiWorker):
     def _create_task_process(self, task: luigi.Task) -> TaskProcess:
         process: TaskProcess = super()._create_task_process(task)
         process.check_complete = Completeness(task)  # type: ignore[assignment]  # it is only called
-        if isinstance(task, luigi.WrapperTask):
+        if isinstance(task, luigi.WrapperTask) and process.timeout_time is None:
             process.use_multiprocessing = False
         return process
 

@@ -201,13 +201,29 @@ def test_the_file_is_parsed_once_until_it_changes(here: Path, monkeypatch: pytes
     assert [settings.load({}).workers for _ in range(3)] == [3, 3, 3]
     assert len(parsed) == 1
     before = path.stat()
-    write(here, "[ccb]\nworkers = 4\n")  # of the same length
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    while path.stat().st_ctime_ns == before.st_ctime_ns:  # some kernels' clocks tick every 10 ms
+        write(here, "[ccb]\nworkers = 4\n")  # of the same length
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert settings.load({}).workers == 4, "what is set back is the time of the contents alone"
     path.unlink()
     assert settings.load({}).workers == settings.Settings().workers
     write(here, "[ccb]\nworkers = 5\n")
     assert settings.load({}).workers == 5
+
+
+def test_what_could_not_be_opened_once_is_not_remembered(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(here, "[ccb]\nworkers = 7\n")
+    with monkeypatch.context() as fault:
+        fault.setattr(ConfigParser, "read", lambda *_, **__: [])
+        assert settings.load({}).workers == settings.Settings().workers
+    assert settings.load({}).workers == 7
+
+
+def test_a_path_that_can_not_be_looked_at_is_one_line(here: Path) -> None:
+    loop = here / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(ConfigurationError, match="loop can't be read: "):
+        settings.load({"LUIGI_CONFIG_PATH": str(loop)})
 
 
 def test_another_directory_has_another_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
