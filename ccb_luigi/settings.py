@@ -193,6 +193,11 @@ _READERS: dict[str, Callable[[str], str | int | float | bool]] = {
 }
 
 
+_Files = tuple[tuple[str, tuple[int, ...]], ...]
+_parsed: dict[_Files, Mapping[str, str]] = {}
+"""The last files that could all be read: a run asks dozens of times, while one process waits for another."""
+
+
 def _section(environ: Mapping[str, str]) -> Mapping[str, str]:
     """``[ccb]`` of the files that Luigi itself reads, the last one winning."""
     paths = ("/etc/luigi/luigi.cfg", "luigi.cfg", environ.get("LUIGI_CONFIG_PATH", ""))
@@ -204,11 +209,6 @@ def _section(environ: Mapping[str, str]) -> Mapping[str, str]:
         _parsed.clear()
         _parsed[files] = section
     return section
-
-
-_Files = tuple[tuple[str, tuple[int, ...]], ...]
-_parsed: dict[_Files, Mapping[str, str]] = {}
-"""The last files that could all be read: a run asks dozens of times, while one process waits for another."""
 
 
 def _state(path: str) -> tuple[int, ...] | None:

@@ -277,7 +277,7 @@ def _apply(
             of_batch,
         ).rowcount
     inserted = connection.execute(
-        # In the order in which the children look their foreign keys up: who is asked for next lies nearby.
+        # In the order of the keys: in it children look their owners up, and the next one then lies nearby.
         text(f"""
             INSERT INTO {table.fullname} ({", ".join(names)})
             SELECT {", ".join(names)} FROM {changes} n WHERE n.acao = 'I' ORDER BY {", ".join(key)}

@@ -21,7 +21,7 @@ from ccb_luigi.documents.block import Task, transform_of
 from ccb_luigi.documents.transform import Refused, name_of
 from ccb_luigi.errors import CircuitBroken, NotReconciled, StagingIncomplete
 from ccb_luigi.load import cluster, loading, markers, quarantine, reconcile, seen, tombstones, versions
-from ccb_luigi.load.by_keys import look_up_by_keys
+from ccb_luigi.load.planner import look_up_by_keys
 from ccb_luigi.load.staging import Counts, stage
 from ccb_luigi.settings import LONGEST_OVERLAP, Settings
 from ccb_luigi.sources import source

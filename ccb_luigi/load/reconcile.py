@@ -10,7 +10,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, text
 
 from ccb_luigi.load import situacao
-from ccb_luigi.load.by_keys import hash_alone, look_up_by_keys
+from ccb_luigi.load.planner import look_up_by_keys, share_no_hash_tables
 
 ZERO = Decimal(0)
 
@@ -127,7 +127,7 @@ def total(parts: Iterable[Reconciliation]) -> Reconciliation:
 def _by_date(connection: Connection, batch: int) -> dict[date, Reconciliation]:
     """What was loaded of each date, as if nothing had been read or rejected."""
     look_up_by_keys(connection, batch)
-    hash_alone(connection)
+    share_no_hash_tables(connection)
     values = {"lote": batch}
     found = connection.execute(text(_FOUND), values).all()
     if any(each.documentos > each.carregados + each.sem_mudanca + each.obsoletos for each in found):

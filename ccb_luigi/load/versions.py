@@ -18,7 +18,7 @@ from ccb_luigi import tables
 from ccb_luigi.documents import fingerprint
 from ccb_luigi.documents.transform import quick_name
 from ccb_luigi.load import situacao
-from ccb_luigi.load.by_keys import hash_alone
+from ccb_luigi.load.planner import share_no_hash_tables
 
 COLUMNS = "mongo_id, particao, ccb_code, client_id, atualizado_em, valor_bruto, soma_prestacoes, impressao"
 
@@ -48,7 +48,7 @@ def remember(connection: Connection, batch: int) -> None:
 
     The caller holds the lock of ``operacoes``: of two who note the same document one waits.
     """
-    hash_alone(connection)
+    share_no_hash_tables(connection)
     connection.execute(
         text(f"""
             CREATE TEMP TABLE marcas ON COMMIT DROP AS
@@ -98,7 +98,7 @@ class Known:
             text("SELECT EXISTS (SELECT FROM controle.versoes WHERE particao = :day)"), {"day": day}
         ).scalar():
             return False
-        hash_alone(self._connection)
+        share_no_hash_tables(self._connection)
         self._connection.execute(
             text(f"""
                 CREATE TEMP TABLE conhecidos ON COMMIT DROP AS

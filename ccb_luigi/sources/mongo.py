@@ -32,7 +32,8 @@ BATCH_DOCUMENTS = 300
 """About 2 MB: few round trips, and no long wait for the first one."""
 
 BATCH_OF_FEW = 1000
-"""Of fewer documents none can be missing behind a batch, so that they needn't be counted."""
+"""Fewer documents are one batch, which comes whole or not at all: they needn't be counted."""
+
 BATCH_VERSIONS = 10_000
 SNAPSHOT_DOCUMENTS = 200_000
 """More than these are read without a snapshot: by default the server keeps the past for five minutes."""

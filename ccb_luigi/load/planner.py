@@ -1,4 +1,4 @@
-"""Plans: a batch that is small beside the tables is looked up by keys, and hash tables aren't shared.
+"""What PostgreSQL's planner has to be told: how to find a batch that is small, and what not to share.
 
 Left to its estimates PostgreSQL reads large tables whole, again and again: its index look-ups cost it what
 they would on a turning disk, and that most of an index's pages are at hand already it doesn't know.
@@ -27,7 +27,7 @@ def look_up_by_keys(connection: Connection, batch: int) -> None:
     connection.execute(text(_LOOK_UP_BY_KEYS), {"lote": batch})
 
 
-def hash_alone(connection: Connection) -> None:
+def share_no_hash_tables(connection: Connection) -> None:
     """From here on to the transaction's end no two processes of one query share a hash table.
 
     In shared memory, of which containers have 64 MB, a large date's would find no room.
