@@ -693,6 +693,9 @@ def test_a_target_that_differs_by_a_cent_is_not_marked_as_proven(world: World, d
         "DELETE FROM operacoes WHERE ccb_code = 'A'",
         "UPDATE operacoes SET atualizado_em = atualizado_em - interval '1 hour' WHERE ccb_code = 'A'",
         "UPDATE operacoes SET mongo_id = '0' WHERE ccb_code = 'A'",
+        # Of amounts of zero no sum tells that they are missing.
+        "UPDATE staging.contratos SET valor_bruto = 0, soma_prestacoes = 0 WHERE ccb_code = 'A';"
+        " DELETE FROM operacoes WHERE ccb_code = 'A'",
     ],
 )
 def test_a_document_whose_version_is_not_in_the_table_is_not_accounted_for(world: World, damage: str) -> None:

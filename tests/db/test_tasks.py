@@ -103,6 +103,13 @@ def test_a_task_that_only_requires_others_gets_no_process_of_its_own(world: Worl
     assert process_of(tasks.ReconcileCCB(date=D1)).use_multiprocessing
 
 
+def test_unless_it_has_a_timeout_which_only_a_process_can_keep(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks.MigrateCCB, "worker_timeout", 5)
+    assert process_of(tasks.MigrateCCB(date=D1)).use_multiprocessing
+
+
 @pytest.mark.parametrize("missing", markers.STEPS)
 def test_a_date_is_complete_if_no_step_is_missing_and_that_is_one_question(
     world: World, missing: str

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import Engine
 from world import D1, D2, World, at, document, unfounded
 
 from ccb_luigi import tables
+from ccb_luigi.database import postgres
 from ccb_luigi.database.postgres import of_process
-from ccb_luigi.load import loading, markers, versions
+from ccb_luigi.load import loading, markers, pipeline, versions
 
 # One tampering per way: what a hand at the database can do to what document "a" became.
 TAMPERED = {
@@ -209,3 +211,25 @@ def test_a_date_that_is_small_beside_the_tables_is_looked_up_by_keys(
     loaded.migrate(D2)
     assert seen == [seq_scans] * (len(tables.LOADED) + 1)
     assert loaded.contracts() == {"A": "a", "B": "b", "C": "c", "D": "d"}
+
+
+def test_no_query_of_a_proof_shares_a_hash_table_between_processes(loaded: World) -> None:
+    """Shared memory is small in containers: a large date's table would find no room there."""
+    seen: dict[str, str] = {}
+
+    def note(connection: Connection, _: Any, statement: str, *__: Any) -> None:
+        if "FROM staging.contratos k" in statement and statement.lstrip().startswith(("SELECT", "CREATE")):
+            with postgres.driver_connection(connection).cursor() as cursor:
+                cursor.execute("SHOW enable_parallel_hash")
+                seen[statement] = cursor.fetchone()[0]  # type: ignore[index]
+
+    loaded.put(document("d", "D", at(D2), client="c4"))
+    pipeline.extract(loaded.settings, D2)
+    loaded.load(D2)
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        pipeline.reconcile_day(loaded.settings, D2)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert len(seen) >= 3, "what was found, what its schedules amount to, what is remembered"
+    assert {*seen.values()} == {"off"}
