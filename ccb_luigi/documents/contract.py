@@ -19,7 +19,7 @@ from bson import ObjectId
 from cerberus import TypeDefinition, Validator, errors
 
 from ccb_luigi.codes import REJECTIONS, meaning
-from ccb_luigi.documents import gate, values
+from ccb_luigi.documents import gate, times, values
 
 Document = dict[str, Any]
 Rules = dict[str, Any]
@@ -191,7 +191,7 @@ class Contract:
         return _Validator(SCHEMA, allow_unknown=True, zone=self.zone)
 
     def check(self, document: Document) -> Document:
-        """The document with every known field in its normal form (see ``values``).
+        """The document with every known field in its normal form (see ``values``, ``times``).
 
         Raises:
             Rejected: the document breaks a rule of contract §3.7.
@@ -213,7 +213,7 @@ class Contract:
             Unreadable: the first of the fields that is there can't be read.
         """
         for field in ("updatedAt", "createdAt", "emitedAt"):
-            if (moment := values.moment(document.get(field), self.zone)) is not None:
+            if (moment := times.moment(document.get(field), self.zone)) is not None:
                 return moment
         own = document.get("_id")
         return own.generation_time if isinstance(own, ObjectId) else None
@@ -253,7 +253,7 @@ def _leaves(found: Iterable[Any]) -> Iterator[Any]:
 
 
 class _Validator(Validator):  # type: ignore[misc]  # Cerberus ships no types
-    """Cerberus with the readers of ``values`` as coercions; ``zone`` travels in the configuration."""
+    """Cerberus with the readers of ``values`` and ``times`` as coercions, which it tells the ``zone``."""
 
     types_mapping = {
         **Validator.types_mapping,
@@ -292,10 +292,10 @@ class _Validator(Validator):  # type: ignore[misc]  # Cerberus ships no types
         return values.boolean(value)
 
     def _normalize_coerce_date(self, value: Any) -> date | None:
-        return values.calendar_date(value, self._config["zone"])
+        return times.calendar_date(value, self._config["zone"])
 
     def _normalize_coerce_moment(self, value: Any) -> datetime | None:
-        return values.moment(value, self._config["zone"])
+        return times.moment(value, self._config["zone"])
 
     def _normalize_coerce_document(self, value: Any) -> Any:
         if values.is_null(value):

@@ -26,6 +26,7 @@ RULES = (
     "documents/rows",
     "documents/shard",
     "documents/sidebyside",
+    "documents/times",
     "documents/transform",
     "documents/uniform",
     "documents/values",

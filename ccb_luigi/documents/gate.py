@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ccb_luigi.documents import values
+from ccb_luigi.documents import times, values
 from ccb_luigi.documents.uniform import Uniform
 from ccb_luigi.documents.values import Rounded, Unreadable
 
@@ -214,14 +214,14 @@ _ONCE: dict[str, Callable[[ZoneInfo], Reader]] = {
     "tax_id": lambda zone: _tax_id,
     "zip_code": lambda zone: values.zip_code,
     "boolean": lambda zone: values.boolean,
-    "moment": lambda zone: lambda value: values.moment(value, zone),
+    "moment": lambda zone: lambda value: times.moment(value, zone),
 }
 
 _REMEMBERED: dict[str, Callable[[ZoneInfo], Reader]] = {
     "money": lambda zone: _exact_money,
     "rate": lambda zone: values.rate,
     "integer": lambda zone: values.integer,
-    "date": lambda zone: lambda value: values.calendar_date(value, zone),
+    "date": lambda zone: lambda value: times.calendar_date(value, zone),
 }
 
 

@@ -22,7 +22,7 @@ from bson import Int64, ObjectId
 from numpy.typing import NDArray
 
 from ccb_luigi.documents import rawbson
-from ccb_luigi.documents.values import EPOCH
+from ccb_luigi.documents.times import EPOCH
 
 Positions = NDArray[np.int64]
 

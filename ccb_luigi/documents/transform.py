@@ -22,8 +22,9 @@ from ccb_luigi.documents.contract import SCHEMA, Contract, Document, Rejected, e
 from ccb_luigi.documents.findings import Finding, as_amount, findings, rounded, totals
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.rows import REMEMBERED, Row, rows_of, schedule
+from ccb_luigi.documents.times import EPOCH
 from ccb_luigi.documents.uniform import Uniform
-from ccb_luigi.documents.values import EPOCH, Unreadable
+from ccb_luigi.documents.values import Unreadable
 
 if TYPE_CHECKING:
     from ccb_luigi.documents.columns import Columns, Read

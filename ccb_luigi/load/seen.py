@@ -20,8 +20,9 @@ from sqlalchemy import Connection, text
 
 from ccb_luigi.documents.forgotten import Forgotten
 from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.times import EPOCH
 from ccb_luigi.documents.transform import BY_BYTES, Transform, id_text, name_of
-from ccb_luigi.documents.values import EPOCH, Unreadable, key
+from ccb_luigi.documents.values import Unreadable, key
 
 BLOCK = 5000
 """Ids that travel to PostgreSQL together."""

@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ccb_luigi.codes import REJECTIONS
-from ccb_luigi.documents import values
+from ccb_luigi.documents import times, values
 from ccb_luigi.documents.values import Unreadable
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -26,11 +26,11 @@ Reader = Callable[[Any], Any]
 
 
 def calendar_date(value: Any) -> date | None:
-    return values.calendar_date(value, SAO_PAULO)
+    return times.calendar_date(value, SAO_PAULO)
 
 
 def moment(value: Any) -> datetime | None:
-    return values.moment(value, SAO_PAULO)
+    return times.moment(value, SAO_PAULO)
 
 
 def tax_id(value: Any) -> str | None:
@@ -499,7 +499,7 @@ def test_a_midnight_without_offset_never_moves_by_a_time_zone(zone: str, day: da
     here = ZoneInfo(zone)
     iso = f"{day.year:04}-{day.month:02}-{day.day:02}"
     for form in (iso, f"{iso}T00:00:00", f"{day.day:02}/{day.month:02}/{day.year:04}"):
-        assert values.calendar_date(form, here) == day
+        assert times.calendar_date(form, here) == day
 
 
 @pytest.mark.parametrize(
