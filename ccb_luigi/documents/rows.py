@@ -6,7 +6,7 @@ Rows leave out what the load adds: the batch, the document's number and the keys
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import itemgetter
@@ -55,20 +55,21 @@ def rows_of(document: Document, others: Document, raw: Callable[[], Document]) -
     """
     rows = Rows({})
     operation = document["operation"]
-    rows.tables["clientes"] = [_client(document)]
+    rows.tables["clientes"] = [_client.row(_client.fields(document), document["taxId"])]
     rows.tables["identidades"] = _identities(document, rows)
     rows.tables["enderecos"] = _addresses(document, rows)
     rows.tables["contatos"] = _contacts(document)
     rows.tables["dados_bancarios"] = _accounts(document, rows)
     rows.tables["parcelas"] = _parcelas(document)
     cet = operation.get("detalhamentoDaCET")
-    breakdown = _cet(cet) if cet else ()
-    rows.tables["detalhamento_cet"] = [breakdown] if any(p is not None for p in breakdown) else []
+    breakdown = _cet.fields(cet) if cet else ()
+    shares = any(part is not None for part in breakdown)
+    rows.tables["detalhamento_cet"] = [_cet.row(breakdown)] if shares else []
     if rows.left_out:
         read = raw()
         others = others | {path: _at(read, path) for path, _ in rows.left_out}
     rows.extras = _json(others)
-    rows.tables["operacoes"] = [(*_operation(document), rows.extras)]
+    rows.tables["operacoes"] = [_operation.row(_operation.fields(document), rows.extras)]
     return rows
 
 
@@ -84,8 +85,8 @@ def schedule(document: Document) -> list[Document] | Uniform:
 def _parcelas(document: Document) -> list[Row] | Uniform:
     rows = schedule(document)
     if type(rows) is Uniform and _SCHEDULE_IS_THE_TABLE:
-        return rows.map(_parcela)
-    return [_parcela(row) for row in rows]
+        return rows.map(_row_of_schedule)
+    return [_row_of_schedule(row) for row in rows]
 
 
 def _json(found: Document) -> str:
@@ -110,27 +111,55 @@ def _at(raw: Document, path: str) -> Any:
     return item[inner[0]] if inner else item
 
 
-def _getter(table: Table) -> Callable[[Document], Row]:
-    """A function from a normalised (sub-)document to the values of the columns that have a path."""
-    paths = [column.info["path"] for column in staged_columns(table) if "path" in column.info]
-    inner = [path.removeprefix("operation.") for path in paths if path.startswith("operation.")]
-    outer = [path for path in paths if not path.startswith("operation.")]
-    if not inner:
-        return _fields(outer)
-    get_outer, get_inner = _fields(outer), _fields(inner)
-    order = itemgetter(
-        *(
-            len(outer) + inner.index(path.removeprefix("operation."))
-            if path not in outer
-            else outer.index(path)
-            for path in paths
+class _Columns:
+    """Puts the values of a table's row under its columns, by name: resolved here, once.
+
+    A column has its value from the field that its path names, or is one of the ``computed`` ones.
+    """
+
+    def __init__(self, table: Table, *computed: str) -> None:
+        names = [column.name for column in staged_columns(table)]
+        paths = {c.name: c.info["path"] for c in staged_columns(table) if "path" in c.info}
+        inner = [name for name, path in paths.items() if path.startswith("operation.")]
+        outer = [name for name in paths if name not in inner]
+        for name in names:
+            if name not in paths and name not in computed:
+                raise LookupError(f"nobody says what belongs into {table.name}.{name}")
+        self.fields = _getter(
+            [paths[name] for name in outer], [paths[name].removeprefix("operation.") for name in inner]
         )
-    )
-    return lambda document: order(get_outer(document) + get_inner(document["operation"]))
+        given = [*outer, *inner, *computed]
+        last = {name: place for place, name in enumerate(given)}
+        self._ordered = _picked([last[name] for name in names])
+        self._nothing: Row = (None,) * len(paths)
+
+    def row(self, fields: Row, *computed: Any) -> Row:
+        """The row of what ``fields`` gave; what is computed counts before it."""
+        return self._ordered(fields + computed)
+
+    def row_without_item(self, *computed: Any) -> Row:
+        """The row of what is computed alone."""
+        return self._ordered(self._nothing + computed)
+
+
+def _getter(outer: list[str], inner: list[str]) -> Callable[[Document], Row]:
+    """A function from a normalised (sub-)document to the values of its fields, ``inner`` in its operation."""
+    get_outer = _fields(outer)
+    if not inner:
+        return get_outer
+    get_inner = _fields(inner)
+    return lambda document: get_outer(document) + get_inner(document["operation"])
+
+
+def _picked(keys: Sequence[Any]) -> Callable[[Any], Row]:
+    """``itemgetter``, but always to a tuple."""
+    if len(keys) > 1:
+        return itemgetter(*keys)
+    return lambda found: tuple([found[key] for key in keys])
 
 
 def _fields(names: list[str]) -> Callable[[Document], Row]:
-    all_of = itemgetter(*names)
+    all_of = _picked(names)
 
     def get(document: Document) -> Row:
         try:
@@ -148,28 +177,30 @@ def staged_columns(table: Table) -> Iterator[Any]:
     return (column for column in table.columns if column.name in staged)
 
 
-_parcela = _getter(tables.parcelas)
+_parcela = _Columns(tables.parcelas)
 _SCHEDULE_IS_THE_TABLE = [*PARCELA] == [column.info.get("path") for column in staged_columns(tables.parcelas)]
-_cet = _getter(tables.detalhamento_cet)
-_operation = _getter(tables.operacoes)
-_client_fields = _getter(tables.clientes)
-_identity = _getter(tables.identidades)
-_address = _getter(tables.enderecos)
-_account = _getter(tables.dados_bancarios)
+_cet = _Columns(tables.detalhamento_cet)
+_operation = _Columns(tables.operacoes, "extras")
+_client = _Columns(tables.clientes, "cpf_cnpj")
+_identity = _Columns(tables.identidades, "tipo", "numero")
+_address = _Columns(tables.enderecos, "tipo", "cep")
+_contact = _Columns(tables.contatos, "tipo", "valor")
+_account = _Columns(tables.dados_bancarios)
+_account_key = _fields([c.info["path"] for c in tables.dados_bancarios.primary_key if "path" in c.info])
 
 
-def _client(document: Document) -> Row:
-    name, person, *rest = _client_fields(document)
-    return (name, person, document["taxId"], *rest)
+def _row_of_schedule(row: Document) -> Row:
+    return _parcela.row(_parcela.fields(row))
 
 
 def _identities(document: Document, rows: Rows) -> list[Row]:
     tax_id = document["taxId"]
-    found: list[Row] = [("CPF" if len(tax_id) == 11 else "CNPJ", tax_id, None, None)]
+    found = [_identity.row_without_item("CPF" if len(tax_id) == 11 else "CNPJ", tax_id)]
     for index, item in _items(document, "identity"):
-        if len(found) == 1 and item.get("number") is not None:
-            found.append(("RG", *_identity(item)))
-        elif any(_identity(item)):
+        fields, number = _identity.fields(item), item.get("number")
+        if len(found) == 1 and number is not None:
+            found.append(_identity.row(fields, "RG", number))
+        elif any(value is not None for value in fields):
             rows.left_out.append((f"identity.{index}", None))
     return found
 
@@ -181,8 +212,8 @@ def _addresses(document: Document, rows: Rows) -> list[Row]:
         path = f"address.{index}"
         said = item.get("type")
         kind = _ADDRESS_KINDS.get((said or usual).lower(), usual)
-        zip_code, *rest = _address(item)
-        if zip_code is None and not any(rest):
+        fields, zip_code = _address.fields(item), item.get("zipCode")
+        if all(value is None for value in fields):
             continue
         if kind in found:
             rows.left_out.append((path, None))
@@ -192,14 +223,14 @@ def _addresses(document: Document, rows: Rows) -> list[Row]:
         if zip_code is not None and not values.is_zip_code(zip_code):
             rows.left_out.append((f"{path}.zipCode", "cep_invalido"))
             zip_code = None
-        found[kind] = (kind, zip_code, *rest)
+        found[kind] = _address.row(fields, kind, zip_code)
     return list(found.values())
 
 
 def _contacts(document: Document) -> list[Row]:
     contacts = document.get("contacts") or {}
     found = [
-        (kind, value)
+        _contact.row_without_item(kind, value)
         for kind, name in (("email", "email"), ("telefone", "phone"))
         for value in contacts.get(name) or ()
         if value is not None
@@ -210,10 +241,10 @@ def _contacts(document: Document) -> list[Row]:
 def _accounts(document: Document, rows: Rows) -> list[Row]:
     found: dict[Row, None] = {}
     for index, item in _items(document, "bankData"):
-        account = _account(item)
-        if None not in account:
-            found[account] = None
-        elif any(account):
+        account = _account.fields(item)
+        if None not in _account_key(item):
+            found[_account.row(account)] = None
+        elif any(value is not None for value in account):
             rows.left_out.append((f"bankData.{index}", "conta_incompleta"))
     return list(found)
 

@@ -124,7 +124,9 @@ def _rows(document: Document) -> tuple[dict[str, list[Row]], Unplaced]:
         "clientes": [_row(tables.clientes, document, cpf_cnpj=document["taxId"])],
         "identidades": [{**client, **row} for row in _identities(document, unplaced)],
         "enderecos": [{**client, **row} for row in _addresses(document, unplaced)],
-        "contatos": [{**client, "tipo": kind, "valor": value} for kind, value in _contacts(document)],
+        "contatos": [
+            _row(tables.contatos, {}, **client, tipo=kind, valor=value) for kind, value in _contacts(document)
+        ],
         "dados_bancarios": [{**client, **row} for row in _accounts(document, unplaced)],
         "operacoes": [_row(tables.operacoes, document)],
         "parcelas": [_row(tables.parcelas, item, **contract) for _, item in _items(schedule)],
@@ -157,7 +159,7 @@ def _identities(document: Document, unplaced: Unplaced) -> list[Row]:
     """The CPF or CNPJ, and the first RG that has a number."""
     number = document["taxId"]
     kind = "CPF" if len(number) == 11 else "CNPJ"
-    found = [{"tipo": kind, "numero": number, "orgao_emissor": None, "uf_emissor": None}]
+    found = [_row(tables.identidades, {}, tipo=kind, numero=number)]
     for index, item in _items(document.get("identity")):
         row = _row(tables.identidades, item, tipo="RG")
         if row["numero"] is not None and len(found) == 1:
@@ -207,9 +209,8 @@ def _accounts(document: Document, unplaced: Unplaced) -> list[Row]:
     found: list[Row] = []
     for index, item in _items(document.get("bankData")):
         row = _row(tables.dados_bancarios, item)
-        missing = [value is None for value in row.values()]
-        if any(missing):
-            if not all(missing):
+        if any(row.get(column.name, "") is None for column in tables.dados_bancarios.primary_key):
+            if any(value is not None for value in row.values()):
                 unplaced.append((f"bankData.{index}", "conta_incompleta"))
         elif row not in found:
             found.append(row)
