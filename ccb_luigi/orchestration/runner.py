@@ -7,21 +7,19 @@ without ``[retcode]``: what counts here is whether the roots are complete afterw
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from urllib.parse import urlsplit
 
 import luigi
 from luigi import configuration
-from luigi.rpc import RPCError
 from sqlalchemy import Connection
 
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.errors import PartitionFailed
 from ccb_luigi.load import markers
 from ccb_luigi.load.plan import Plan, Progress, marker, progress
+from ccb_luigi.orchestration import luigid
 from ccb_luigi.orchestration.plan_tasks import END, EndPlan
 from ccb_luigi.orchestration.targets import all_done
 from ccb_luigi.orchestration.worker import WorkerFactory
@@ -84,9 +82,9 @@ def run(
 
     if todo:
         with events.listening(handle):
-            _build([MigrateCCB(date=day) for day in todo], settings, workers)
-        if not outcome.failures:
-            for event in _held_back(settings, todo):
+            central = _build([MigrateCCB(date=day) for day in todo], settings, workers)
+        if central and not outcome.failures:
+            for event in _held_back(todo):
                 handle(event)
     complete = set(all_done(markers.STEPS, wanted))
     outcome.complete = [day for day in wanted if day in complete]
@@ -136,66 +134,68 @@ def run_plan(
         # Also with one worker: a task in this process would be what Ctrl-C interrupts.
         configuration.get_config().set("worker", "force_multiprocessing", "true")
         for _ in range(TRIES):
-            try:
-                _build([EndPlan(plan=plan.id)], settings, workers)
-            except RPCError:
-                log.warning("luigid does not answer any more: going on without it until it does")
+            central = _build([EndPlan(plan=plan.id)], settings, workers, lambda: gentle.asked)
             complete, done = target.run(look)
-            if complete or gentle.asked or failures or not settings.scheduler_url:
+            if complete or gentle.asked or failures or not central:
                 break
-        if not (complete or gentle.asked or failures) and settings.scheduler_url:
+        if central and not (complete or gentle.asked or failures):
             handle(Event("failed", END, message=_HELD_BACK, exit_code=PartitionFailed.exit_code))
     return PlanOutcome(complete, done, gentle.asked, failures)
 
 
 _HELD_BACK = (
-    "luigid holds it back after failures ([scheduler] disable_persist), or another worker has it;"
+    "luigid holds it back after failures ([scheduler] disable_persist), is paused, or another worker has it;"
     " without a scheduler_url the command schedules by itself"
 )
 
 
-def _held_back(settings: Settings, days: list[date]) -> list[Event]:
+def _held_back(days: list[date]) -> list[Event]:
     """Why dates may be incomplete although no step failed here."""
     missing = set(days) - set(all_done(markers.STEPS, days))
     return [
         Event("failed", "migration", day, message=_HELD_BACK, exit_code=PartitionFailed.exit_code)
         for day in sorted(missing)
-        if settings.scheduler_url
     ]
 
 
-def _build(roots: list[luigi.Task], settings: Settings, workers: int) -> None:
+def _build(
+    roots: list[luigi.Task], settings: Settings, workers: int, stop: Callable[[], bool] = lambda: False
+) -> bool:
+    """Has Luigi do the roots, with luigid for as long as that answers; whether it did so to the end.
+
+    What luigid leaves undone because it went away is done all the same: with it when it is back, else
+    without.
+    """
     config = configuration.get_config()
     config.set("core", "no_configure_logging", "true")  # the command line has done it
     for (section, name), value in _SAFE.items():
         if not config.has_option(section, name):
             config.set(section, name, value)
-    url = _reachable(settings.scheduler_url)
+    for _ in range(TRIES):
+        url = luigid.reachable(settings.scheduler_url)
+        if not _build_once(roots, url, settings, workers):
+            return bool(url)
+        if stop():
+            return False
+    log.warning("luigid went away %d times: running without it", TRIES)
+    _build_once(roots, "", settings, workers)
+    return False
+
+
+def _build_once(roots: list[luigi.Task], url: str, settings: Settings, workers: int) -> bool:
+    """One worker's life; whether luigid was lost in it."""
+    config = configuration.get_config()
     if not url:  # nobody else can take a task over, and what a retry may mend has been tried again
         config.set("worker", "keep_alive", "false")
         # Nobody can ask a scheduler of our own for metrics, and their library takes a while to import.
         config.set("scheduler", "metrics_collector", "none")
+    factory = WorkerFactory(settings.retry_seconds)
     luigi.build(
         roots,
-        worker_scheduler_factory=WorkerFactory(),
+        worker_scheduler_factory=factory,
         workers=workers,
         local_scheduler=not url,
         **({"scheduler_url": url} if url else {}),
         detailed_summary=True,
     )
-
-
-def _reachable(url: str) -> str:
-    """The central scheduler's address, or nothing if nobody answers there.
-
-    Luigi would wait a minute and give up; the markers keep the run exact without luigid as well.
-    """
-    if not url:
-        return ""
-    parts = urlsplit(url)
-    try:
-        socket.create_connection((parts.hostname or "", parts.port or 8082), timeout=3).close()
-    except OSError:
-        log.warning("luigid does not answer at the configured address: running without it")
-        return ""
-    return url
+    return factory.lost

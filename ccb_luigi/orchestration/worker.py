@@ -14,10 +14,10 @@ from typing import Any
 
 import luigi
 from luigi.interface import _WorkerSchedulerFactory
-from luigi.rpc import RemoteScheduler
 from luigi.worker import TaskProcess
 from luigi.worker import Worker as LuigiWorker
 
+from ccb_luigi.orchestration.luigid import LONGEST_PATIENCE, Luigid
 from ccb_luigi.orchestration.targets import marked
 
 LONGEST_EXPLANATION = 500
@@ -93,17 +93,21 @@ class Worker(LuigiWorker):
 
 
 class WorkerFactory(_WorkerSchedulerFactory):
-    """What ``luigi.build`` makes its worker with."""
+    """What ``luigi.build`` makes its worker with; ``patience``: seconds for which luigid may be silent."""
 
-    def create_remote_scheduler(self, url: str) -> RemoteScheduler:
-        """luigid, asked again every 3 s for half a minute (Luigi: every 30 s, three times).
+    def __init__(self, patience: float = LONGEST_PATIENCE) -> None:
+        self._patience = patience
+        self._luigid: Luigid | None = None
 
-        A restart takes it seconds, and until it answers no worker begins anything. (As settings of ``[core]``
-        both would be called unknown, on stderr.)
-        """
-        scheduler = RemoteScheduler(url)
-        scheduler._rpc_retry_wait, scheduler._rpc_retry_attempts = 3, 10
-        return scheduler
+    @property
+    def lost(self) -> bool:
+        """Whether luigid stopped answering."""
+        return self._luigid is not None and self._luigid.lost
+
+    def create_remote_scheduler(self, url: str) -> Luigid:
+        """Luigid, as long as it answers."""
+        self._luigid = Luigid(url, self._patience)
+        return self._luigid
 
     def create_worker(self, scheduler: Any, worker_processes: int, assistant: bool = False) -> Worker:
         """One worker of ``worker_processes`` processes."""

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from program import Program, Scheduler, kill, shown
+from program import Program, Scheduler, kill, shown, yesterday
+from strangers import ANSWERS, HOST, answering, closed_port
 from world import D1, D2, D3, D4, DAYS, EIGHT, STEPS, World, at, document, rejected
 
 TASK_OF_STEP = {
@@ -244,6 +245,37 @@ def test_a_scheduler_that_is_down_does_not_keep_a_run_from_its_work(program: Pro
     done = program.run("run", "--date", D1, CCB_SCHEDULER_URL="http://127.0.0.1:1")
     assert "luigid does not answer" in done.stderr
     assert_migrated_once(world)
+
+
+def test_whatever_answers_at_luigids_address_a_night_ends_well_with_one_warning(
+    program: Program, world: World, scheduler: Scheduler
+) -> None:
+    day = yesterday()
+    world.put(document("y", "Y", at(day, 15)))
+    night = {"CCB_NIGHTLY_DAYS": "2", "CCB_NIGHTLY_SWEEP": "no", "CCB_RETRY_SECONDS": "1"}
+
+    def nightly(**environment: str) -> str:
+        world.forget(day)
+        done = program.run("nightly", **night, **environment)
+        assert set(world.markers(day)) == set(STEPS)
+        return done.stderr
+
+    for name in ("502", "401", "200 HTML", "redirect", "SSH"):
+        with answering(ANSWERS[name][0]) as port:
+            said = nightly(CCB_SCHEDULER_URL=f"http://me:canary-senha@{HOST}:{port}")
+        (line,) = said.splitlines()
+        assert (
+            f"luigid does not answer at http://{HOST}:{port} (CCB_SCHEDULER_URL): {ANSWERS[name][1]}" in line
+        )
+        assert "canary" not in said
+    with closed_port() as port:
+        dead = {"http_proxy": f"http://{HOST}:{port}", "HTTP_PROXY": f"http://{HOST}:{port}"}
+        (line,) = nightly(CCB_SCHEDULER_URL="http://192.0.2.1:8082", **dead).splitlines()
+        assert f"(through the proxy http://{HOST}:{port}) (CCB_SCHEDULER_URL): nothing listens there" in line
+        assert nightly(CCB_SCHEDULER_URL=scheduler.url, **dead) == "", (
+            "no proxy stands before this machine's own"
+        )
+    assert set(steps_of(scheduler.statuses(), day).values()) == {"DONE"}
 
 
 def test_a_range_of_dates_is_asked_for_at_once_and_only_the_missing_ones_run(

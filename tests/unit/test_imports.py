@@ -35,7 +35,10 @@ MOST = 25
 OWNERS = {
     "luigi": {
         *("counters", "tasks"),
-        *(f"orchestration.{name}" for name in ("visible", "plan_tasks", "targets", "worker", "runner")),
+        *(
+            f"orchestration.{name}"
+            for name in ("visible", "plan_tasks", "targets", "worker", "luigid", "runner")
+        ),
     },
     "pymongo": {"sources.mongo", "sources.mongo_errors"},
     "psycopg2": {"database.postgres", "load.quarantine"},

@@ -1,0 +1,121 @@
+"""luigid as long as it answers: whatever else does so at its address, or stops, costs no night.
+
+Luigi's own client takes only some failures for failures: what isn't HTTP, or is HTTP without luigid's JSON,
+gets out as whatever the library raised, and ends a run. It follows redirections, which turns each call into
+one without arguments; and the environment's proxies stand between it and the scheduler of the same machine.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+from luigi.rpc import RemoteScheduler
+
+from ccb_luigi.process import web
+from ccb_luigi.process.web import NoAnswer
+
+log = logging.getLogger(__name__)
+
+SECONDS_TO_FIND = 3.0
+"""For each step of the first call: an address where nobody answers may not hold a run up."""
+
+SECONDS_OF_A_REPLY = 10.0
+SECONDS_BETWEEN_TRIES = 3.0
+
+LONGEST_PATIENCE = 30.0
+"""A restart takes luigid seconds, and until it answers no worker begins anything."""
+
+_NO_WORK = {
+    "n_pending_tasks": 0,
+    "n_unique_pending": 0,
+    "n_pending_last_scheduled": 0,
+    "running_tasks": [],
+    "task_id": None,
+    "worker_state": "active",
+}
+_WORK = ("/api/get_work", "/api/count_pending")
+
+
+class Luigid(RemoteScheduler):
+    """Luigi's remote scheduler. Once it is lost every call is answered as if there were nothing more to do:
+
+    the worker ends what is under way, and comes to its end.
+    """
+
+    def __init__(self, url: str, patience: float) -> None:
+        super().__init__(url)
+        self._peer = web.peer(url.rstrip("/"))
+        self._patience = min(patience, LONGEST_PATIENCE)
+        self.lost = False
+
+    def _request(self, url: str, data: Any, attempts: int = 3, allow_null: bool = True) -> Any:
+        if not self.lost:
+            try:
+                return self._answered(url, data, once=url == "/api/ping")
+            except NoAnswer as error:
+                # A ping comes from a thread, each second, and the next one may be heard.
+                if url != "/api/ping":
+                    log.info("luigid at %s: %s; ending what is under way", self._peer.name, error)
+                    self.lost = True
+        return _NO_WORK if url in _WORK else None
+
+    def _answered(self, url: str, data: Any, once: bool) -> Any:
+        until = time.monotonic() + (0 if once else self._patience)
+        while True:
+            try:
+                return ask(self._peer, url, data, SECONDS_OF_A_REPLY)
+            except NoAnswer:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(min(SECONDS_BETWEEN_TRIES, max(until - time.monotonic(), 0)))
+
+
+def ask(peer: web.Peer, url: str, data: Any, seconds: float) -> Any:
+    """What luigid says to one call of its API.
+
+    Raises:
+        NoAnswer: it didn't answer, or what did isn't luigid.
+    """
+    body = urlencode({"data": json.dumps(data)}).encode()
+    answer = peer.post(body, "application/x-www-form-urlencoded", seconds, url)
+    try:
+        found = json.loads(answer)["response"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise _stranger() from None
+    if url in _WORK and not (
+        isinstance(found, dict) and found.keys() >= {"n_pending_tasks", "running_tasks"}
+    ):
+        raise _stranger()
+    return found
+
+
+def _stranger() -> NoAnswer:
+    return NoAnswer("something answers that isn't luigid")
+
+
+def reachable(url: str) -> str:
+    """The central scheduler's address, or nothing (and a warning) if it isn't luigid that answers there.
+
+    The markers keep a run exact without luigid as well.
+    """
+    if not url:
+        return ""
+    try:
+        found = web.peer(url.rstrip("/"))
+    except ValueError:
+        log.warning("CCB_SCHEDULER_URL is not an address such as http://host:8082: running without luigid")
+        return ""
+    try:
+        paused = ask(found, "/api/is_paused", {}, SECONDS_TO_FIND)
+        if not isinstance(paused, dict) or "paused" not in paused:
+            raise _stranger()
+    except NoAnswer as error:
+        log.warning(
+            "luigid does not answer at %s (CCB_SCHEDULER_URL): %s: running without it", found.name, error
+        )
+        return ""
+    return url
