@@ -24,7 +24,7 @@ from benchmarks import measure, shown
 from benchmarks.compare import RESULTS, own_servers
 from benchmarks.databases import execute
 from ccb_luigi import __version__
-from ccb_luigi.database import partitioning, schema
+from ccb_luigi.database import partitioning, postgres, schema
 from ccb_luigi.settings import Settings
 
 NAME = "bench_travas"
@@ -157,13 +157,8 @@ def measured(url: str, contracts: int, say: Callable[[str], None]) -> list[dict[
 
 
 def first_revision(url: str) -> None:
-    """The tables as the first version of this program made them."""
-    newest = schema.REVISION
-    schema.REVISION = "0001"
-    try:
-        schema.upgrade(Settings(postgres_url=url))
-    finally:
-        schema.REVISION = newest
+    """The tables in their first shape, without the views and functions that come after the last."""
+    postgres.of_process(Settings(postgres_url=url)).run(lambda c: schema.migrate(c, "0001"))
 
 
 def sizes(url: str) -> dict[str, dict[str, int]]:

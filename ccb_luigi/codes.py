@@ -1,56 +1,282 @@
-"""What the codes in the quarantine and in the findings mean, in one sentence each."""
+"""The codes of the quarantine and of the findings: each is one row here, told once in both languages.
+
+To add a finding: its row in ``FINDINGS``, its rule in ``documents/findings.py``, a document that has it in
+``demo/spoiled.py``, its cause in ``tests/unit/test_findings.py``, and ``make docs``. To add a rejection: its
+row in ``REJECTIONS``, the rule that raises it, a document that has it, and ``make docs``. No migration:
+``ccb-luigi db upgrade`` fills ``controle.codigos``, which ``vw_codigos`` shows, from these rows.
+"""
 
 from __future__ import annotations
 
-REJECTIONS: dict[str, str] = {
-    "bson_invalido": "the document can't be decoded",
-    "aninhamento": "documents are nested in documents too deeply",
-    "chave_repetida": "a key occurs twice in one document: which value counts depends on the reader",
-    "id_invalido": "_id is neither a string nor an ObjectId",
-    "ausente": "a required field is missing or null",
-    "tipo_invalido": "the value has a type that this field can't have",
-    "numero_invalido": "the value can't be read as a number",
-    "nao_finito": "the value is NaN or infinite",
-    "fracao_de_centavo": "the amount has a non-zero digit past the cents",
-    "valor_ambiguo": 'the amount may mean thousands or decimals (like "1.234")',
-    "valor_excede": "the number is larger than its column",
-    "data_invalida": "the value can't be read as a date",
-    "booleano_invalido": "the value can't be read as true or false",
-    "texto_longo": "the text is longer than a key can be",
-    "nul": "the text holds a NUL character",
-    "tipo_pessoa_invalido": "type is neither PF nor PJ",
-    "cpf_cnpj_invalido": "taxId has neither the shape of a CPF nor that of a CNPJ",
-    "parcela_negativa": "NumeroDaParcela is negative",
-    "parcela_repetida": "NumeroDaParcela occurs twice",
-    "ccb_duplicado": "a newer document has the same ccbCode",
-}
+from typing import NamedTuple
 
-FINDINGS: dict[str, str] = {
-    "sem_data": "nothing in the document tells its date: it counts as 1970-01-01",
-    "arredondado": "a double next to whole cents was rounded to them",
-    "conta_incompleta": "a bank account without bank, branch or number was left out",
-    "cep_invalido": "zipCode has not eight digits and was left out",
-    "cpf_digito": "the check digits of the CPF are wrong",
-    "cnpj_digito": "the check digits of the CNPJ are wrong",
-    "tipo_documento": "type (PF, PJ) does not go with the length of taxId",
-    "uf_desconhecida": "not one of the 27 federation units",
-    "saldo_da_linha": "saldo atual is not saldo anterior + juros + encargos - prestacao",
-    "saldo_encadeado": "saldo anterior is not the balance before it",
-    "prestacao": "prestacao is not amortizacao + juros + encargos",
-    "saldo_final": "the last balance is not zero",
-    "total_amortizacao": "TotalDeAmortizacao is not the sum of its column",
-    "total_juros": "TotalDeJuros is not the sum of its column",
-    "total_parcelas": "TotalDoValorDasParcelas is not the sum of its column",
-    "valor_bruto": "ValorBruto is not liquido + IOF + seguro + CAD",
-    "numero_parcelas": "NumeroDeParcelas is not the count of rows from 1 on",
-    "primeiro_vencimento": "DataDeVencimentoInicial is not the due date of the first row",
-    "ultimo_vencimento": "DataDeVencimentoFinal is not the due date of the last row",
-    "taxa_anual": "TaxaDeJurosAnual is not the monthly rate compounded",
-    "cet_anual": "CET_ANUAL is not the monthly CET compounded",
-    "cet_soma": "CET is not the sum of detalhamentoDaCET",
+
+class Code(NamedTuple):
+    """Sentences about one code: meanings without a final stop, what to do with one."""
+
+    meaning: str
+    significado: str
+    providencia: str
+    action: str
+
+
+# What to do about many of them, in Portuguese and English.
+_MEND = (
+    "Corrigir o campo na origem: a versão corrigida entra com a data do seu novo updatedAt.",
+    "Correct the field at the source: the corrected version is loaded with the date of its new updatedAt.",
+)
+_SCHEDULE = (
+    "Conferir o cronograma com quem o calculou; o contrato está carregado como veio.",
+    "Check the schedule with whoever computed it; the contract is loaded as it came.",
+)
+_TOTAL = (
+    "Conferir o total informado na origem; as parcelas estão carregadas como vieram.",
+    "Check the stated total at the source; the rows are loaded as they came.",
+)
+_RATE = (
+    "Conferir a taxa informada com a do contrato assinado.",
+    "Check the stated rate against the signed contract.",
+)
+_REGISTER = (
+    "Conferir o cadastro do cliente na origem.",
+    "Check the client's registration at the source.",
+)
+
+REJECTIONS: dict[str, Code] = {
+    "bson_invalido": Code(
+        "the document can't be decoded",
+        "O documento não pode ser decodificado",
+        "Regravar o documento na origem; de um dump, fazer outro.",
+        "Write the document anew at the source; of a dump, make another one.",
+    ),
+    "aninhamento": Code(
+        "documents are nested in documents too deeply",
+        "Há documentos aninhados fundo demais dentro do documento",
+        *_MEND,
+    ),
+    "chave_repetida": Code(
+        "a key occurs twice in one document: which value counts depends on the reader",
+        "Uma chave aparece duas vezes num documento: o valor que conta depende de quem lê",
+        "Regravar o documento na origem com a chave uma vez só.",
+        "Write the document anew at the source, with the key once.",
+    ),
+    "id_invalido": Code(
+        "_id is neither a string nor an ObjectId",
+        "O _id não é nem texto nem ObjectId",
+        "Regravar o documento sob um _id de um desses tipos.",
+        "Write the document under an _id of one of these types.",
+    ),
+    "ausente": Code(
+        "a required field is missing or null",
+        "Um campo obrigatório falta ou é nulo",
+        *_MEND,
+    ),
+    "tipo_invalido": Code(
+        "the value has a type that this field can't have",
+        "O valor é de um tipo que este campo não pode ter",
+        *_MEND,
+    ),
+    "numero_invalido": Code(
+        "the value can't be read as a number",
+        "O valor não pode ser lido como número",
+        *_MEND,
+    ),
+    "nao_finito": Code(
+        "the value is NaN or infinite",
+        "O valor é NaN ou infinito",
+        *_MEND,
+    ),
+    "fracao_de_centavo": Code(
+        "the amount has a non-zero digit past the cents",
+        "O valor tem um dígito diferente de zero depois dos centavos",
+        *_MEND,
+    ),
+    "valor_ambiguo": Code(
+        'the amount may mean thousands or decimals (like "1.234")',
+        'O valor pode ser milhares ou decimais (como "1.234")',
+        "Escrever o valor na origem com duas casas decimais (1234.00 ou 1.23).",
+        "Write the amount with two decimals at the source (1234.00 or 1.23).",
+    ),
+    "valor_excede": Code(
+        "the number is larger than its column",
+        "O número é maior do que a coluna comporta",
+        *_MEND,
+    ),
+    "data_invalida": Code(
+        "the value can't be read as a date",
+        "O valor não pode ser lido como data",
+        *_MEND,
+    ),
+    "booleano_invalido": Code(
+        "the value can't be read as true or false",
+        "O valor não pode ser lido como verdadeiro ou falso",
+        *_MEND,
+    ),
+    "texto_longo": Code(
+        "the text is longer than a key can be",
+        "O texto é mais longo do que uma chave pode ser",
+        *_MEND,
+    ),
+    "nul": Code(
+        "the text holds a NUL character",
+        "O texto contém um caractere NUL",
+        *_MEND,
+    ),
+    "tipo_pessoa_invalido": Code(
+        "type is neither PF nor PJ",
+        "type não é nem PF nem PJ",
+        *_MEND,
+    ),
+    "cpf_cnpj_invalido": Code(
+        "taxId has neither the shape of a CPF nor that of a CNPJ",
+        "taxId não tem a forma nem de um CPF nem de um CNPJ",
+        *_MEND,
+    ),
+    "parcela_negativa": Code(
+        "NumeroDaParcela is negative",
+        "NumeroDaParcela é negativo",
+        *_MEND,
+    ),
+    "parcela_repetida": Code(
+        "NumeroDaParcela occurs twice",
+        "NumeroDaParcela ocorre duas vezes",
+        *_MEND,
+    ),
+    "ccb_duplicado": Code(
+        "a newer document has the same ccbCode",
+        "Um documento mais novo tem o mesmo ccbCode",
+        "Decidir na origem qual documento vale, e dar outro ccbCode ao outro ou removê-lo.",
+        "Decide at the source which document holds; give the other another ccbCode, or remove it.",
+    ),
 }
+"""The document is not loaded; it waits in the quarantine."""
+
+FINDINGS: dict[str, Code] = {
+    "sem_data": Code(
+        "nothing in the document tells its date: it counts as 1970-01-01",
+        "Nada no documento diz a sua data: conta como 1970-01-01",
+        "Preencher updatedAt na origem.",
+        "Fill in updatedAt at the source.",
+    ),
+    "arredondado": Code(
+        "a double next to whole cents was rounded to them",
+        "Um double vizinho de centavos inteiros foi arredondado para eles",
+        "Nada de imediato; a origem deveria gravar valores como texto ou Decimal128.",
+        "Nothing at once; the source should write amounts as text or Decimal128.",
+    ),
+    "conta_incompleta": Code(
+        "a bank account without bank, branch or number was left out",
+        "Uma conta bancária sem banco, agência ou número ficou de fora",
+        "Completar a conta na origem; o que veio está em operacoes.extras.",
+        "Complete the account at the source; what came is in operacoes.extras.",
+    ),
+    "cep_invalido": Code(
+        "zipCode has not eight digits and was left out",
+        "O CEP não tem oito dígitos e ficou de fora",
+        "Corrigir o CEP na origem; o que veio está em operacoes.extras.",
+        "Correct the CEP at the source; what came is in operacoes.extras.",
+    ),
+    "cpf_digito": Code(
+        "the check digits of the CPF are wrong",
+        "Os dígitos verificadores do CPF estão errados",
+        *_REGISTER,
+    ),
+    "cnpj_digito": Code(
+        "the check digits of the CNPJ are wrong",
+        "Os dígitos verificadores do CNPJ estão errados",
+        *_REGISTER,
+    ),
+    "tipo_documento": Code(
+        "type (PF, PJ) does not go with the length of taxId",
+        "O tipo (PF, PJ) não combina com o comprimento de taxId",
+        *_REGISTER,
+    ),
+    "uf_desconhecida": Code(
+        "not one of the 27 federation units",
+        "Não é uma das 27 unidades da federação",
+        *_REGISTER,
+    ),
+    "saldo_da_linha": Code(
+        "saldo atual is not saldo anterior + juros + encargos - prestacao",
+        "Saldo atual não é saldo anterior + juros + encargos - prestação",
+        *_SCHEDULE,
+    ),
+    "saldo_encadeado": Code(
+        "saldo anterior is not the balance before it",
+        "Saldo anterior não é o saldo que o precede",
+        *_SCHEDULE,
+    ),
+    "prestacao": Code(
+        "prestacao is not amortizacao + juros + encargos",
+        "A prestação não é amortização + juros + encargos",
+        *_SCHEDULE,
+    ),
+    "saldo_final": Code(
+        "the last balance is not zero",
+        "O último saldo não é zero",
+        *_SCHEDULE,
+    ),
+    "total_amortizacao": Code(
+        "TotalDeAmortizacao is not the sum of its column",
+        "TotalDeAmortizacao não é a soma da sua coluna",
+        *_TOTAL,
+    ),
+    "total_juros": Code(
+        "TotalDeJuros is not the sum of its column",
+        "TotalDeJuros não é a soma da sua coluna",
+        *_TOTAL,
+    ),
+    "total_parcelas": Code(
+        "TotalDoValorDasParcelas is not the sum of its column",
+        "TotalDoValorDasParcelas não é a soma da sua coluna",
+        *_TOTAL,
+    ),
+    "valor_bruto": Code(
+        "ValorBruto is not liquido + IOF + seguro + CAD",
+        "ValorBruto não é líquido + IOF + seguro + CAD",
+        "Conferir os valores do contrato na origem.",
+        "Check the contract's amounts at the source.",
+    ),
+    "numero_parcelas": Code(
+        "NumeroDeParcelas is not the count of rows from 1 on",
+        "NumeroDeParcelas não é a contagem das linhas de 1 em diante",
+        *_TOTAL,
+    ),
+    "primeiro_vencimento": Code(
+        "DataDeVencimentoInicial is not the due date of the first row",
+        "DataDeVencimentoInicial não é o vencimento da primeira linha",
+        *_SCHEDULE,
+    ),
+    "ultimo_vencimento": Code(
+        "DataDeVencimentoFinal is not the due date of the last row",
+        "DataDeVencimentoFinal não é o vencimento da última linha",
+        *_SCHEDULE,
+    ),
+    "taxa_anual": Code(
+        "TaxaDeJurosAnual is not the monthly rate compounded",
+        "TaxaDeJurosAnual não é a taxa mensal composta",
+        *_RATE,
+    ),
+    "cet_anual": Code(
+        "CET_ANUAL is not the monthly CET compounded",
+        "CET_ANUAL não é o CET mensal composto",
+        *_RATE,
+    ),
+    "cet_soma": Code(
+        "CET is not the sum of detalhamentoDaCET",
+        "CET não é a soma de detalhamentoDaCET",
+        *_RATE,
+    ),
+}
+"""The contract is loaded as it came; ``CCB_REJECT_FINDINGS`` makes rejections of some."""
+
+
+def told(code: str) -> Code | None:
+    """The row of ``code``; a promoted finding is explained as the finding that it was."""
+    return REJECTIONS.get(code) or FINDINGS.get(code)
 
 
 def meaning(code: str) -> str:
-    """The sentence for ``code``; a promoted finding is explained as the finding that it was."""
-    return REJECTIONS.get(code) or FINDINGS.get(code) or "unknown code"
+    """The sentence for ``code`` in English."""
+    found = told(code)
+    return found.meaning if found else "unknown code"

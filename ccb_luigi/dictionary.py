@@ -1,7 +1,7 @@
 """What every table, column and view means, in Portuguese.
 
-The only place of these texts: ``tables.py`` takes them as the comments of its metadata, migrations write
-those into the database, and ``docs/data-dictionary.md`` is made of them.
+The only place of these texts: ``tables.py`` takes them as the comments of its metadata, ``database/words.py``
+writes them into the database, and ``docs/data-dictionary.md`` is made of them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ _UPDATED = (
     "Momento efetivo de atualização do documento: updatedAt, senão createdAt, emitedAt ou o do ObjectId"
 )
 _PARTITION = "Data (partição) do documento: o dia da atualização, no fuso de CCB_TIMEZONE"
+_KIND = "rejeicao (o documento não é carregado) ou alerta (é carregado)"
 _FORECAST = "previsão contratual, não pagamento"
 
 TABLES: dict[str, tuple[str, Columns]] = {
@@ -304,6 +305,22 @@ TABLES: dict[str, tuple[str, Columns]] = {
             ),
         },
     ),
+    "controle.codigos": (
+        "Os códigos da quarentena e dos alertas, como vw_codigos os mostra; `ccb-luigi db upgrade` os grava",
+        {
+            "codigo": ("O código", "fracao_de_centavo"),
+            "tipo": (_KIND, "rejeicao"),
+            "significado": ("O que o código quer dizer", "O valor tem fração de centavo"),
+            "providencia": ("O que fazer", "Corrigir o valor na origem."),
+        },
+    ),
+    "controle.textos": (
+        "O que `ccb-luigi db upgrade` aplicou por último: só o que mudou é aplicado de novo",
+        {
+            "nome": ("Visão, função ou arquivo de direitos", "VIEW public.vw_codigos"),
+            "sha256": ("SHA-256 do texto aplicado", ""),
+        },
+    ),
     "controle.versoes": (
         "A última versão carregada de cada documento, para que repetir uma data pule o que não mudou",
         {
@@ -434,7 +451,7 @@ VIEWS: dict[str, tuple[str, Columns]] = {
         "O que significa cada código da quarentena e dos alertas, e o que fazer",
         {
             "codigo": ("O código", "fracao_de_centavo"),
-            "tipo": ("rejeicao (o documento não é carregado) ou alerta (é carregado)", "rejeicao"),
+            "tipo": (_KIND, "rejeicao"),
             "significado": ("O que o código quer dizer", "O valor tem fração de centavo"),
             "providencia": ("O que fazer", "Corrigir o valor na origem."),
         },
@@ -447,4 +464,8 @@ FUNCTIONS: dict[str, str] = {
         "vencida até ela; antes do primeiro vencimento, o valor bruto, com data_vencimento nula. "
         f"É previsão, não pagamento; {_LIVE}"
     ),
+}
+
+SCHEMAS: dict[str, str] = {
+    "analise": "O que um analista pode ver: nem nome, nem documento, nem endereço",
 }

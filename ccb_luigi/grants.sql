@@ -63,7 +63,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     controle.versoes
 TO ccb_loader;
 GRANT SELECT, INSERT ON controle.varreduras, controle.execucoes, controle.planos, controle.fatias TO ccb_loader;
-GRANT SELECT ON controle.alembic_version TO ccb_loader;
+GRANT SELECT ON controle.alembic_version, controle.codigos, controle.textos TO ccb_loader;
 
 -- Erasures are written once and never changed. Who and when, the database says itself.
 GRANT SELECT, INSERT (chave, documentos, verificador, contagens) ON controle.esquecimentos TO ccb_loader;
@@ -111,6 +111,8 @@ GRANT SELECT ON
     controle.fatias,
     controle.esquecimentos,
     controle.alembic_version,
+    controle.codigos,
+    controle.textos,
     public.vw_agenda_vencimentos,
     public.vw_fluxo_mensal,
     public.vw_posicao_cliente,

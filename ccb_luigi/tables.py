@@ -402,8 +402,26 @@ esquecimentos = Table(
     schema="controle",
 )
 
+codigos = Table(
+    "codigos",
+    metadata,
+    Column("codigo", Text, primary_key=True),
+    Column("tipo", Text, nullable=False),
+    Column("significado", Text, nullable=False),
+    Column("providencia", Text, nullable=False),
+    schema="controle",
+)
+
+textos = Table(
+    "textos",
+    metadata,
+    Column("nome", Text, primary_key=True),
+    Column("sha256", Text, nullable=False),
+    schema="controle",
+)
+
 _describe(*LOADED, table_updates, quarentena, qualidade, reconciliacoes)
-_describe(versoes, varreduras, execucoes, esquecimentos, planos, fatias)
+_describe(versoes, varreduras, execucoes, esquecimentos, planos, fatias, codigos, textos)
 
 # What the load adds by itself or takes from staging.contratos, so that it isn't staged with the row.
 _NOT_STAGED = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em", "excluido_em", "carregado_em"})

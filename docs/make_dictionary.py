@@ -9,23 +9,24 @@ from sqlalchemy import Column, Table
 from sqlalchemy.dialects import postgresql
 
 from ccb_luigi import dictionary
-from ccb_luigi.advice import ADVICE
-from ccb_luigi.codes import FINDINGS, REJECTIONS
+from ccb_luigi.codes import FINDINGS, REJECTIONS, Code
 from ccb_luigi.tables import (
     LOADED,
+    codigos,
     esquecimentos,
     execucoes,
     qualidade,
     quarentena,
     reconciliacoes,
     table_updates,
+    textos,
     varreduras,
     versoes,
 )
 
 CONTROL = (
     *(table_updates, quarentena, qualidade, reconciliacoes, varreduras, execucoes),
-    *(versoes, esquecimentos),
+    *(versoes, esquecimentos, codigos, textos),
 )
 
 PAGE = Path(__file__).with_name("data-dictionary.md")
@@ -100,8 +101,8 @@ def _view(name: str) -> str:
     return f"### {name}\n\n{about}.\n\n{_grid(('Coluna', 'Significado', 'Exemplo'), rows)}"
 
 
-def _codes(title: str, codes: dict[str, str]) -> str:
-    rows = ((_code(code), ADVICE[code].significado, ADVICE[code].providencia) for code in codes)
+def _codes(title: str, codes: dict[str, Code]) -> str:
+    rows = ((_code(code), said.significado, said.providencia) for code, said in codes.items())
     return f"### {title}\n\n{_grid(('Código', 'Significado', 'O que fazer'), rows)}"
 
 

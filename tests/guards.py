@@ -374,6 +374,25 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a view is replaced only where its text differs",
+        "ccb_luigi/database/words.py",
+        "self._ran.get(thing.name) != _hash(thing.statement) or",
+        "True or",
+        (
+            "db/test_words.py::test_an_upgrade_with_nothing_to_change_writes_nothing",
+            "db/test_words.py::test_readers_of_every_view_and_an_upgrade_with_nothing_to_change_do_not_meet",
+        ),
+    ),
+    Mutation(
+        "a view that is made anew keeps its rights",
+        "ccb_luigi/database/words.py",
+        "for statement in self._rights.pop(thing.name, ()):",
+        "for statement in ():",
+        (
+            "db/test_words.py::test_a_view_with_other_columns_is_made_anew_with_its_rights_and_what_of_ours_uses_it",
+        ),
+    ),
+    Mutation(
         "exchanging parcelas queues for nobody",
         "ccb_luigi/database/partitioning.py",
         "                postgres.wait_briefly(connection)\n",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ccb_luigi.commands.frame import clean, with_settings
-from ccb_luigi.database import partitioning, schema
+from ccb_luigi.database import partitioning, schema, words
 from ccb_luigi.settings import Settings
 
 
@@ -51,7 +51,7 @@ def db_partition(settings: Settings, parts: int) -> None:
 def db_grants(apply: bool) -> None:
     """Print the roles and their rights as SQL. Passwords are yours to set."""
     if not apply:
-        click.echo(f"BEGIN;\n\n{schema.GRANTS.read_text(encoding='utf-8')}\nCOMMIT;")
+        click.echo(f"BEGIN;\n\n{words.GRANTS.read_text(encoding='utf-8')}\nCOMMIT;")
         return
     _apply_grants()
 

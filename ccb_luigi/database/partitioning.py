@@ -179,7 +179,7 @@ _OWNED = """
 
 def _complete(connection: Connection) -> None:
     for statement in (*_KEYS.split(";"), _OWNED):
-        _plainly(connection, statement)
+        postgres.plainly(connection, statement)
 
 
 # --- the exchange ------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def _exchange(connection: Connection) -> None:
     dependants = connection.execute(text(_DEPENDANTS)).scalars().all()
     connection.execute(text("SET LOCAL search_path TO particoes, public"))
     for definition in dependants:
-        _plainly(connection, definition)
+        postgres.plainly(connection, definition)
     connection.execute(text("SET LOCAL search_path TO public"))
     # Dropping the old foreign key takes the first of them as well, and most queries come in this order.
     connection.execute(text("LOCK TABLE public.operacoes, public.parcelas IN ACCESS EXCLUSIVE MODE"))
@@ -236,8 +236,3 @@ def _exchange(connection: Connection) -> None:
     left = text("SELECT count(*) FROM pg_class WHERE relnamespace = CAST('particoes' AS regnamespace)")
     if not connection.execute(left).scalar():
         connection.execute(text("DROP SCHEMA particoes"))
-
-
-def _plainly(connection: Connection, statement: str) -> None:
-    """As it stands: neither % nor : means a parameter."""
-    connection.exec_driver_sql(statement, execution_options={"no_parameters": True})

@@ -300,6 +300,11 @@ def wait_briefly(connection: Connection) -> None:
     connection.execute(text(f"SET LOCAL lock_timeout = '{LONGEST_QUEUE}'"))
 
 
+def plainly(connection: Connection, statement: str) -> None:
+    """Runs statements as they stand: neither % nor : means a parameter."""
+    connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
 def lock_alone(connection: Connection, name: str, waiting: Callable[[str], None]) -> None:
     """An advisory lock as in ``lock``, telling whom it waits for, if it has to.
 

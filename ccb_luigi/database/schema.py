@@ -9,24 +9,22 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from ccb_luigi.database import postgres, settle
+from ccb_luigi.database import postgres, settle, words
 from ccb_luigi.errors import Busy, SchemaOutdated
 from ccb_luigi.settings import Settings
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISION = "0007"
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+REVISION = max(file.name[:4] for file in MIGRATIONS.glob("versions/[0-9]*.py"))
 """What this version of the code was written for: the newest file of ``migrations/versions``."""
 
-_PACKAGE = Path(__file__).parents[1]
-MIGRATIONS = _PACKAGE / "migrations"
-GRANTS = _PACKAGE / "grants.sql"
 LOCK = "schema"
 
 
 def upgrade(settings: Settings, waiting: Callable[[str], None] = lambda _: None) -> tuple[str | None, str]:
-    """Brings the schema to ``REVISION``; returns the revisions before and after.
+    """Brings the schema to ``REVISION``, and its ``words`` to ours; returns the revisions before and after.
 
     Waits for the steps that are running (they hold ``LOCK`` shared), and they for it. Nobody else waits
     longer than a moment: the transaction of the migrations changes catalogues only and gives up rather
@@ -37,16 +35,14 @@ def upgrade(settings: Settings, waiting: Callable[[str], None] = lambda _: None)
             nothing was changed.
     """
 
-    from alembic import command  # takes a fifth of a second to import: not before every run
-
     def work(connection: Connection) -> tuple[str | None, str]:
         alone(connection, waiting)
         before = current(connection)
         _refuse_newer(before or "")
         postgres.wait_briefly(connection)
         try:
-            connection.execute(text("CREATE SCHEMA IF NOT EXISTS controle"))
-            command.upgrade(alembic_config(connection), REVISION)
+            migrate(connection, REVISION)
+            words.apply(connection, waiting)
         except DBAPIError as error:
             if isinstance(postgres.translated(error), Busy):
                 raise _in_use() from None
@@ -64,6 +60,14 @@ def _in_use() -> Busy:
         " shows it); end it, or run this again when it has ended",
         transient=True,
     )
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    """The shape alone, up to ``revision``."""
+    from alembic import command  # takes a fifth of a second to import: not before every run
+
+    connection.execute(text("CREATE SCHEMA IF NOT EXISTS controle"))
+    command.upgrade(alembic_config(connection), revision)
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -88,9 +92,7 @@ def grant(settings: Settings) -> None:
 
     def work(connection: Connection) -> None:
         check(connection)
-        # Without parameters: its % signs are format()'s.
-        plain = connection.execution_options(no_parameters=True)
-        plain.exec_driver_sql(GRANTS.read_text(encoding="utf-8"))
+        words.grant(connection)
 
     postgres.of_process(settings).run(work)
 

@@ -20,7 +20,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from ccb_luigi import __version__, codes
-from ccb_luigi.advice import ADVICE
 from ccb_luigi.load import markers, quarantine
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.status import Day
@@ -133,13 +132,12 @@ def _told(failure: Failure) -> Markup:
 
 def _meaning(code: str) -> Markup:
     """What the code means and what to do about it, in both languages."""
-    advice = ADVICE.get(code)
-    if advice is None:
+    row = codes.told(code)
+    if row is None:
         return _each(lambda language: codes.meaning(code))
-    english = codes.meaning(code)
     said = {
-        "pt": f"{advice.significado}. {advice.providencia}",
-        "en": f"{_capital(english)}. {advice.action}",
+        "pt": f"{row.significado}. {row.providencia}",
+        "en": f"{_capital(row.meaning)}. {row.action}",
     }
     return _each(said.__getitem__)
 

@@ -9,12 +9,11 @@ from typing import Any
 
 import psycopg2
 import pytest
-from alembic import command
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from world import D1, World, at, document
 
 from benchmarks import locks
-from ccb_luigi.database import partitioning, postgres, schema
+from ccb_luigi.database import partitioning, postgres, schema, words
 from ccb_luigi.errors import Busy
 from ccb_luigi.settings import Settings
 
@@ -54,13 +53,13 @@ def test_from_the_first_version_on_no_table_is_rewritten_or_kept_from_its_users(
     old: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = set(old.query(FILES))
-    upgrade, held = command.upgrade, []
+    apply, held = words.apply, []
 
-    def watched(config: Any, revision: str) -> None:
-        upgrade(config, revision)
-        held.extend(config.attributes["connection"].execute(text(HELD)).all())
+    def watched(connection: Connection, tell: words.Tell) -> None:
+        apply(connection, tell)
+        held.extend(connection.execute(text(HELD)).all())
 
-    monkeypatch.setattr(command, "upgrade", watched)
+    monkeypatch.setattr(words, "apply", watched)
     assert schema.upgrade(old.settings) == ("0001", schema.REVISION)
     assert before <= set(old.query(FILES)), "no table and no index was written anew"
     known = {name for name, _, _ in before} | {"staging.contratos"}

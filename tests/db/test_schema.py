@@ -139,7 +139,7 @@ def test_an_upgrade_of_an_empty_database_makes_everything(empty_database: str) -
             for name in (
                 *("quarentena", "qualidade", "reconciliacoes"),
                 *("esquecimentos", "execucoes", "varreduras", "versoes", "alembic_version"),
-                *("planos", "fatias"),
+                *("planos", "fatias", "codigos", "textos"),
             )
         ),
     }

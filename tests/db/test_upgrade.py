@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import earlier
 import psycopg2
 import pytest
 from world import D1, World, at, at_once, document
@@ -31,7 +32,7 @@ HOLD = "SELECT pg_advisory_xact_lock_shared(hashtextextended('ccb_luigi:schema',
 
 
 @pytest.fixture
-def old(postgres_server: Any, mongo: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def old(postgres_server: Any, mongo: Any) -> Iterator[World]:
     """A database as the first version of this program made it, with a row."""
     name = f"old_{uuid4().hex}"
     connection = psycopg2.connect(postgres_server.url)
@@ -46,9 +47,7 @@ def old(postgres_server: Any, mongo: Any, monkeypatch: pytest.MonkeyPatch) -> It
             lock_seconds=30,
         )
     )
-    with monkeypatch.context() as patched:
-        patched.setattr(schema, "REVISION", FIRST)
-        schema.upgrade(world.settings)
+    earlier.make(world.settings.postgres_url, FIRST)
     world.query(
         "INSERT INTO clientes (client_id, nome, tipo_pessoa, cpf_cnpj, mongo_id, atualizado_em)"
         " VALUES ('c1', 'n', 'PF', '52998224725', 'm', now())"

@@ -15,7 +15,6 @@ import psycopg2.errors
 import pytest
 
 from ccb_luigi import dictionary
-from ccb_luigi.advice import ADVICE
 from ccb_luigi.codes import FINDINGS, REJECTIONS
 from ccb_luigi.tables import metadata
 
@@ -314,7 +313,7 @@ def test_the_codes_in_the_database_are_those_of_the_program(book: Book) -> None:
     assert {code for code, (kind, *_) in found.items() if kind == "rejeicao"} == REJECTIONS.keys()
     assert {code for code, (kind, *_) in found.items() if kind == "alerta"} == FINDINGS.keys()
     assert {code: words for code, (_, *words) in found.items()} == {
-        code: [advice.significado, advice.providencia] for code, advice in ADVICE.items()
+        code: [said.significado, said.providencia] for code, said in (REJECTIONS | FINDINGS).items()
     }
 
 

@@ -24,7 +24,7 @@ ROOMS = (
 
 # Modules in no folder: what all others stand on, what stands on all others, and two that Luigi knows by name.
 AT_TOP_LEVEL = {
-    "ground": {"", "errors", "settings", "codes", "advice", "dictionary", "tables"},
+    "ground": {"", "errors", "settings", "codes", "dictionary", "tables"},
     "orchestration": {"tasks", "counters"},
     "top": {"cli", "__main__"},
 }

@@ -7,53 +7,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 revision = "0001"
 down_revision = None
 
-# The loader has no DDL and doesn't own the tables, but statistics of staging must be fresh before a
-# load and emptying it must be cheap: two functions with the owner's rights do just that.
-ANALYSE = """
-CREATE FUNCTION staging.analisar(nome text DEFAULT NULL) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE tabela regclass;
-BEGIN
-    FOR tabela IN SELECT c.oid FROM pg_class c
-                  WHERE c.relnamespace = 'staging'::regnamespace AND c.relkind = 'r'
-                    AND (nome IS NULL OR c.relname = nome) LOOP
-        EXECUTE format('ANALYZE %s', tabela);
-    END LOOP;
-END $$
-"""
-
-# TRUNCATE when nobody else has anything in staging (or holds a lock there), else DELETE.
-CLEAR = """
-CREATE FUNCTION staging.limpar(este_lote integer) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE tabela regclass;
-DECLARE tabelas regclass[] := ARRAY(SELECT c.oid::regclass FROM pg_class c
-    WHERE c.relnamespace = 'staging'::regnamespace AND c.relkind = 'r' ORDER BY c.relname);
-BEGIN
-    BEGIN
-        FOREACH tabela IN ARRAY tabelas LOOP
-            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT', tabela);
-        END LOOP;
-        IF NOT EXISTS (SELECT FROM staging.contratos WHERE lote <> este_lote) THEN
-            EXECUTE 'TRUNCATE ' || array_to_string(tabelas, ', ');
-            RETURN;
-        END IF;
-    EXCEPTION WHEN lock_not_available THEN NULL;
-    END;
-    FOREACH tabela IN ARRAY tabelas LOOP
-        EXECUTE format('DELETE FROM %s WHERE lote = $1', tabela) USING este_lote;
-    END LOOP;
-END $$
-"""
-
 
 def upgrade() -> None:
     """Creates everything."""
     op.execute("CREATE SCHEMA IF NOT EXISTS staging")
     _tables()
-    op.execute(ANALYSE)
-    op.execute(CLEAR)
-    op.execute("REVOKE ALL ON FUNCTION staging.analisar(text), staging.limpar(integer) FROM PUBLIC")
 
 
 def _tables() -> None:
@@ -83,7 +41,6 @@ def _tables() -> None:
         sa.CheckConstraint("renda_media_mensal <> 'NaN'", name=op.f("clientes_finitos_check")),
         sa.CheckConstraint("tipo_pessoa IN ('PF', 'PJ')", name=op.f("clientes_tipo_pessoa_check")),
         sa.PrimaryKeyConstraint("client_id", name=op.f("clientes_pkey")),
-        comment="Borrowers, each as the newest contract describes them",
     )
     op.create_index(op.f("clientes_cpf_cnpj_idx"), "clientes", ["cpf_cnpj"], unique=False)
     op.create_table(
@@ -111,7 +68,6 @@ def _tables() -> None:
         sa.Column("resolvido_em", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("quarentena_pkey")),
         schema="controle",
-        comment="Rejected documents, with the reasons and the raw BSON",
     )
     op.create_index(
         "quarentena_aberta_key",
@@ -149,7 +105,6 @@ def _tables() -> None:
         ),
         sa.PrimaryKeyConstraint("particao", name=op.f("reconciliacoes_pkey")),
         schema="controle",
-        comment="Per date: what was read and what came of it, and the sums on both sides",
     )
     op.create_table(
         "clientes",
@@ -190,7 +145,6 @@ def _tables() -> None:
         sa.Column("soma_prestacoes", sa.Numeric(precision=20, scale=2), nullable=False),
         sa.Column("situacao", sa.Text(), nullable=True),
         schema="staging",
-        comment="One row per accepted document of a batch; situacao is what came of it",
     )
     op.create_table(
         "dados_bancarios",
@@ -304,7 +258,6 @@ def _tables() -> None:
         sa.Column("segundos", sa.Numeric(precision=12, scale=3), nullable=True),
         sa.CheckConstraint("segundos <> 'NaN'", name=op.f("table_updates_finitos_check")),
         sa.PrimaryKeyConstraint("update_id", name=op.f("table_updates_pkey")),
-        comment="Markers: which table has which date's rows (Luigi's own marker table, and our counts)",
     )
     op.create_index(op.f("table_updates_particao_idx"), "table_updates", ["particao"], unique=False)
     op.create_table(
@@ -315,7 +268,6 @@ def _tables() -> None:
         sa.CheckConstraint("tipo IN ('email', 'telefone')", name=op.f("contatos_tipo_check")),
         sa.ForeignKeyConstraint(["client_id"], ["clientes.client_id"], name=op.f("contatos_client_id_fkey")),
         sa.PrimaryKeyConstraint("client_id", "tipo", "valor", name=op.f("contatos_pkey")),
-        comment="E-mail addresses and telephones of a client",
     )
     op.create_table(
         "dados_bancarios",
@@ -327,7 +279,6 @@ def _tables() -> None:
             ["client_id"], ["clientes.client_id"], name=op.f("dados_bancarios_client_id_fkey")
         ),
         sa.PrimaryKeyConstraint("client_id", "banco", "agencia", "conta", name=op.f("dados_bancarios_pkey")),
-        comment="Bank accounts of a client",
     )
     op.create_table(
         "enderecos",
@@ -343,7 +294,6 @@ def _tables() -> None:
         sa.CheckConstraint("tipo IN ('residencial', 'comercial')", name=op.f("enderecos_tipo_check")),
         sa.ForeignKeyConstraint(["client_id"], ["clientes.client_id"], name=op.f("enderecos_client_id_fkey")),
         sa.PrimaryKeyConstraint("client_id", "tipo", name=op.f("enderecos_pkey")),
-        comment="Addresses of a client, one of each kind",
     )
     op.create_table(
         "identidades",
@@ -357,7 +307,6 @@ def _tables() -> None:
             ["client_id"], ["clientes.client_id"], name=op.f("identidades_client_id_fkey")
         ),
         sa.PrimaryKeyConstraint("client_id", "tipo", name=op.f("identidades_pkey")),
-        comment="Identity documents of a client",
     )
     op.create_table(
         "operacoes",
@@ -406,7 +355,6 @@ def _tables() -> None:
         sa.ForeignKeyConstraint(["client_id"], ["clientes.client_id"], name=op.f("operacoes_client_id_fkey")),
         sa.PrimaryKeyConstraint("ccb_code", name=op.f("operacoes_pkey")),
         sa.UniqueConstraint("mongo_id", name=op.f("operacoes_mongo_id_key")),
-        comment="Contracts (CCBs)",
     )
     op.create_index(op.f("operacoes_client_id_idx"), "operacoes", ["client_id"], unique=False)
     op.create_table(
@@ -430,7 +378,6 @@ def _tables() -> None:
         ),
         sa.PrimaryKeyConstraint("ccb_code", "codigo", "campo", name=op.f("qualidade_pkey")),
         schema="controle",
-        comment="Findings on contracts that were loaded all the same",
     )
     op.create_table(
         "detalhamento_cet",
@@ -450,7 +397,6 @@ def _tables() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("ccb_code", name=op.f("detalhamento_cet_pkey")),
-        comment="What the total effective cost (CET) of a contract is made of",
     )
     op.create_table(
         "parcelas",
@@ -477,6 +423,5 @@ def _tables() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("ccb_code", "numero_parcela", name=op.f("parcelas_pkey")),
-        comment="The forecast schedule of a contract; number 0 is the grace period",
     )
     op.create_index(op.f("parcelas_data_vencimento_idx"), "parcelas", ["data_vencimento"], unique=False)

@@ -6,29 +6,9 @@ from alembic import op
 revision = "0004"
 down_revision = "0003"
 
-# Joins need statistics of the keys only, and looking at every column of staging took a tenth of a load.
-ANALYSE = """
-CREATE OR REPLACE FUNCTION staging.analisar(nome text DEFAULT NULL) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE tabela regclass;
-DECLARE chaves text;
-BEGIN
-    FOR tabela, chaves IN
-        SELECT c.oid, string_agg(quote_ident(a.attname), ', ')
-        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-        WHERE c.relnamespace = 'staging'::regnamespace AND c.relkind = 'r'
-          AND (nome IS NULL OR c.relname = nome)
-          AND a.attname IN ('lote', 'doc', 'mongo_id', 'ccb_code', 'client_id', 'situacao')
-        GROUP BY c.oid
-    LOOP
-        EXECUTE format('ANALYZE %s (%s)', tabela, chaves);
-    END LOOP;
-END $$
-"""
-
 
 def upgrade() -> None:
-    """The table of versions, the fingerprint in staging, and quicker statistics."""
+    """The table of versions, and the fingerprint in staging."""
     op.create_table(
         "versoes",
         sa.Column("mongo_id", sa.Text(collation="C"), nullable=False),
@@ -49,4 +29,3 @@ def upgrade() -> None:
     )
     op.create_index(op.f("versoes_particao_idx"), "versoes", ["particao"], unique=False, schema="controle")
     op.add_column("contratos", sa.Column("impressao", sa.Text(), nullable=True), schema="staging")
-    op.execute(ANALYSE)
