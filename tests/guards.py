@@ -357,6 +357,20 @@ MUTATIONS = (
         ("unit/test_web.py::test_whatever_else_answers_is_told_in_one_line",),
     ),
     Mutation(
+        "Ctrl-C while an object is thrown away",
+        "ccb_luigi/process/stopping.py",
+        "if not isinstance(what.exc_value, KeyboardInterrupt):",
+        "if True:",
+        ("unit/test_deadline.py::test_what_arrives_while_an_object_is_thrown_away_is_heard",),
+    ),
+    Mutation(
+        "a signal before the command line is imported",
+        "ccb_luigi/__main__.py",
+        "early.take_over()  # the rest",
+        "pass  # the rest",
+        ("unit/test_signals.py::test_a_signal_at_any_moment_ends_the_program_with_its_status_and_one_line",),
+    ),
+    Mutation(
         "a cluster's worker with other rules",
         "ccb_luigi/load/cluster.py",
         "!= order.rules:",

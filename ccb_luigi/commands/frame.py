@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from rich.console import Console
 
 from ccb_luigi import settings as settings_module
 from ccb_luigi.errors import CcbError
+from ccb_luigi.process import early
 from ccb_luigi.process.stopping import Stopped, stoppable
 from ccb_luigi.settings import Settings
 from ccb_luigi.watch import logs
@@ -103,8 +105,8 @@ def _failed(words: str, exit_code: int) -> NoReturn:
 
 
 def _interrupted(by: KeyboardInterrupt) -> NoReturn:
-    what, code = (str(by), by.exit_code) if isinstance(by, Stopped) else ("interrupted", 130)
-    _failed(f"{what}; what is done is marked, the same command goes on", code)
+    what, code = (str(by), by.exit_code) if isinstance(by, Stopped) else (early.WORDS[signal.SIGINT], 130)
+    _failed(f"{what}; {early.GOES_ON}", code)
 
 
 def clean(command: Callable[..., Any]) -> Callable[..., None]:

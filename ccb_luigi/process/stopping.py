@@ -1,9 +1,11 @@
 """Ending early and cleanly: at the night's deadline, or because systemd (or anybody) sent SIGTERM.
 
 Both arrive as ``Stopped`` in the main thread, like Ctrl-C: Luigi ends its workers, transactions roll back.
+So does SIGHUP, when a terminal goes. What comes before that or after it is for ``early``.
 Every step is one transaction, so it is done and marked, or it never was. A statement of libpq hears no
 signal: its connection is cut, from a thread that the signal wakes. What arrives where Python or Luigi would
-swallow it (within a fork, in Luigi's event handlers) comes again a moment later.
+swallow it (within a fork, in Luigi's event handlers, where an object is thrown away) comes again a moment
+later.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import _thread
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +26,10 @@ from types import CodeType, FrameType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ccb_luigi.process import events  # noqa: F401 - before our hook at forks: a signal is met there as well
+from ccb_luigi.process import (
+    early,
+    events,  # noqa: F401 - before our hook at forks: a signal is met there as well
+)
 
 LONGEST_NAP = 30.0
 """Seconds between two looks at the clock: it may be set, and a machine may sleep."""
@@ -38,18 +44,28 @@ class Stopped(KeyboardInterrupt):
     """The command has to end now. Not an ``Exception``: nothing that expects failures may swallow it."""
 
     exit_code = 130
+    number = signal.SIGINT
 
 
 class Terminated(Stopped):
     """SIGTERM: a stop of the unit, its time limit, a shutdown of the machine."""
 
     exit_code = 143
+    number = signal.SIGTERM
+
+
+class HungUp(Stopped):
+    """SIGHUP: the terminal was closed, the line to it was lost."""
+
+    exit_code = 129
+    number = signal.SIGHUP
 
 
 class DeadlinePassed(Stopped):
     """The night is over (``CCB_DEADLINE``)."""
 
     exit_code = 21
+    number = signal.SIGALRM
 
 
 class Gentle:
@@ -117,8 +133,7 @@ def _where_heard(handler: Handler) -> Handler:
 
     def handle(number: int, frame: FrameType | None) -> None:
         if getattr(_forking, "now", False) or _is_deaf(frame):
-            _postponed.append(number)
-            _thread.start_new_thread(_send_again, (number,))  # no ``Thread``: its locks may be taken here
+            _postpone(number)
         else:
             handler(number, frame)
 
@@ -133,6 +148,11 @@ def _is_deaf(frame: FrameType | None) -> bool:
     return False
 
 
+def _postpone(number: int) -> None:
+    _postponed.append(number)
+    _thread.start_new_thread(_send_again, (number,))  # no ``Thread``: its locks may be taken here
+
+
 def _send_again(number: int) -> None:
     time.sleep(A_MOMENT)
     if callable(
@@ -144,18 +164,40 @@ def _send_again(number: int) -> None:
 
 @_where_heard
 def _terminate(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # who ends needn't be told twice
-    _raise(Terminated("ended by SIGTERM"))
+    signal.signal(number, signal.SIG_IGN)  # who ends needn't be told twice
+    _raise(_ENDS[number](early.WORDS[number]))
 
 
+_ENDS: dict[int, type[Stopped]] = {each.number: each for each in (Terminated, HungUp)}
 _interrupt = _where_heard(signal.default_int_handler)
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """SIGTERM raises ``Terminated`` in the block, once, and Ctrl-C ``KeyboardInterrupt``, wherever they meet.
+def _nothing_swallowed() -> Iterator[None]:
+    """What is raised while an object is thrown away Python tells, and forgets: a stop there comes again."""
+    tell = sys.unraisablehook
 
-    Only the main thread can promise that.
+    def hook(what: sys.UnraisableHookArgs) -> None:
+        if not isinstance(what.exc_value, KeyboardInterrupt):
+            tell(what)
+            return
+        number = what.exc_value.number if isinstance(what.exc_value, Stopped) else signal.SIGINT
+        if number in _ENDS:
+            signal.signal(number, _terminate)
+        _postpone(number)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = tell
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """SIGTERM raises ``Terminated`` in the block, once, SIGHUP ``HungUp``, and Ctrl-C ``KeyboardInterrupt``.
+
+    Wherever they meet; but one that is ignored (nohup) stays so. Only the main thread can promise that.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -163,25 +205,28 @@ def stoppable() -> Iterator[None]:
     hears, wakes = os.pipe()
     for end in (hears, wakes):
         os.set_blocking(end, False)
-    handler = signal.signal(signal.SIGTERM, _terminate)
-    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not behind nohup
-    if interruptible:
-        signal.signal(signal.SIGINT, _interrupt)
+    handlers = {number: signal.getsignal(number) for number in _ENDING}
+    for number, handler in handlers.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, _ENDING[number])
     earlier = signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
     listener = threading.Thread(target=_listen, args=(hears,), name="stopping", daemon=True)
     listener.start()
     try:
-        yield
-        while coming():
-            time.sleep(A_MOMENT)
+        with _nothing_swallowed():
+            yield
+            while coming():
+                time.sleep(A_MOMENT)
     finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         signal.set_wakeup_fd(earlier)
-        signal.signal(signal.SIGTERM, handler)
-        if interruptible:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
         os.close(wakes)
         listener.join()
         os.close(hears)
+
+
+_ENDING: dict[int, Handler] = {signal.SIGINT: _interrupt, **dict.fromkeys(_ENDS, _terminate)}
 
 
 @contextmanager
@@ -267,14 +312,14 @@ def _raise(stopped: Stopped) -> None:
 
 
 def _listen(pipe: int) -> None:
-    """Cuts the connections when SIGTERM has come; returns when the pipe closes."""
+    """Cuts the connections when SIGTERM or SIGHUP has come; returns when the pipe closes."""
     while True:
         select.select([pipe], [], [])
         with suppress(BlockingIOError):
             arrived = os.read(pipe, 64)
             if not arrived:
                 return
-            if signal.SIGTERM in arrived:
+            if _ENDS.keys() & set(arrived):
                 _cut()
 
 
@@ -286,7 +331,7 @@ def _cut() -> None:
 def _before_fork() -> None:
     """A signal for the child that came before its handler is gone would be lost: it waits."""
     _forking.now = True
-    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING.keys())
 
 
 def _in_parent() -> None:
@@ -295,11 +340,13 @@ def _in_parent() -> None:
 
 
 def _in_child() -> None:
-    """A worker ends at SIGTERM and Ctrl-C at once, also within a statement: its parent says the words."""
+    """A worker ends at each of the signals at once, also within a statement: its parent says the words."""
     _cutters.clear()
     if signal.getsignal(signal.SIGTERM) in (_terminate, signal.SIG_IGN):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
+    if signal.getsignal(signal.SIGHUP) is _terminate:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if _gentle:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     elif signal.getsignal(signal.SIGINT) is _interrupt:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from ccb_luigi.errors import CcbError
+from ccb_luigi.process import early
 
 _NOISY = ("luigi", "luigi-interface", "luigi.scheduler", "alembic")
 _QUOTING = ("pymongo", "sqlalchemy", "urllib3")
@@ -31,6 +32,7 @@ def configure(form: str, *, verbose: bool, stream: IO[str] | None = None) -> Non
     global _lines
     stream = stream or sys.stderr
     _lines = form == "json" or (form == "auto" and is_journal(stream, os.environ))
+    early.lines_are_json(_lines)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_lines_formatter() if _lines else Text("%(asctime)s %(levelname)-7s %(message)s"))
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])

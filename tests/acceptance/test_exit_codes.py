@@ -25,10 +25,11 @@ def kinds() -> list[type[CcbError]]:
 
 def test_every_error_has_a_status_of_its_own_that_has_words() -> None:
     codes = [kind.exit_code for kind in kinds()]
-    codes += [stopping.DeadlinePassed.exit_code, stopping.Stopped.exit_code, stopping.Terminated.exit_code]
+    stops = (stopping.DeadlinePassed, stopping.Stopped, stopping.Terminated, stopping.HungUp)
+    codes += [each.exit_code for each in stops]
     assert sorted([*codes, CcbError.exit_code, 2]) == sorted(MEANINGS)
-    assert stopping.Stopped.exit_code == 128 + signal.SIGINT
-    assert stopping.Terminated.exit_code == 128 + signal.SIGTERM
+    for number, stop in ((1, stopping.HungUp), (2, stopping.Stopped), (15, stopping.Terminated)):
+        assert stop.exit_code == 128 + number, signal.Signals(number).name
 
 
 def test_the_readme_s_table_has_only_statuses_that_there_are() -> None:

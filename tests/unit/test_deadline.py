@@ -112,14 +112,15 @@ def sleeper() -> int:
     return child
 
 
-def test_a_worker_ends_by_sigterm_at_once_however_young_it_is_and_its_parent_does_not() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_worker_ends_by_a_signal_at_once_however_young_it_is_and_its_parent_does_not(
+    number: signal.Signals,
+) -> None:
     with stopping.stoppable():
         for _ in range(50):
             child = sleeper()
-            os.kill(child, signal.SIGTERM)
-            _, status = os.waitpid(child, 0)
-            assert os.WIFSIGNALED(status)
-            assert os.WTERMSIG(status) == signal.SIGTERM
+            os.kill(child, number)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -number
     stopping.insist()
 
 
@@ -170,6 +171,74 @@ def test_what_arrives_within_an_event_handler_of_luigi_is_heard() -> None:
     assert tasks  # which says of Luigi what it does
     with pytest.raises(KeyboardInterrupt), stopping.stoppable():
         Told().trigger_event(luigi.Event.PROCESS_FAILURE)
+
+
+THROWN_AWAY = """
+import os, signal, sys, time, weakref
+from datetime import datetime
+place, number = sys.argv[1], int(sys.argv[2])
+class Object:
+    def __del__(self):
+        if place == "__del__":
+            os.kill(os.getpid(), number)
+            time.sleep(0)
+def callback(_):
+    if place == "callback":
+        os.kill(os.getpid(), number)
+        time.sleep(0)
+from ccb_luigi.process import stopping
+try:
+    with stopping.stoppable(), stopping.until(datetime.fromtimestamp(time.time() + 3600)):
+        it = Object()
+        kept = weakref.ref(it, callback)
+        del it
+        time.sleep(5)
+except KeyboardInterrupt as by:
+    print(type(by).__name__)
+"""
+
+
+@pytest.mark.parametrize("place", ["__del__", "callback"])
+@pytest.mark.parametrize(
+    ("number", "heard"),
+    [
+        (signal.SIGINT, "KeyboardInterrupt"),
+        (signal.SIGTERM, "Terminated"),
+        (signal.SIGHUP, "HungUp"),
+        (signal.SIGALRM, "DeadlinePassed"),
+    ],
+)
+def test_what_arrives_while_an_object_is_thrown_away_is_heard(place: str, number: int, heard: str) -> None:
+    words = [sys.executable, "-c", THROWN_AWAY, place, str(int(number))]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == (f"{heard}\n", "")
+
+
+def test_an_error_while_an_object_is_thrown_away_is_told_as_always(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: told.append(what.exc_value))
+    with stopping.stoppable():
+
+        class Broken:
+            def __del__(self) -> None:
+                raise ValueError
+
+        Broken()
+    assert [type(each) for each in told] == [ValueError]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_is_ignored_stays_so(number: signal.Signals) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with stopping.stoppable():
+            os.kill(os.getpid(), number)
+            assert signal.getsignal(number) is signal.SIG_IGN
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_worker_ends_by_ctrl_c_without_a_word_however_young_it_is() -> None:
