@@ -25,6 +25,12 @@ class PartitionFailed(CcbError):
     exit_code = 10
 
 
+class NotOver(CcbError):
+    """A date that has not ended was asked for: it can't be marked yet (contract §3.1)."""
+
+    exit_code = 2
+
+
 class CircuitBroken(CcbError):
     """More documents of a partition were rejected than the set share (contract §3.9)."""
 
@@ -112,7 +118,7 @@ def unreachable(who: str, said: str) -> str:
 
 MEANINGS = {
     1: "something unexpected",
-    2: "the command line is wrong",
+    2: "the command line is wrong, or names a date that is not over",
     10: "a date failed",
     11: "too many documents were rejected (circuit breaker)",
     12: "source and target differ",

@@ -131,7 +131,12 @@ class Settings:
 
     def yesterday(self) -> date:
         """The last day that is over in the zone of the partitions."""
-        return datetime.now(self.zone).date() - timedelta(days=1)
+        return now().astimezone(self.zone).date() - timedelta(days=1)
+
+
+def now() -> datetime:
+    """What this host's clock says: wherever it decides which dates are over."""
+    return datetime.now(UTC)
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

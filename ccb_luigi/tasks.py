@@ -10,15 +10,16 @@ however those ended; beside stock Luigi run ``ccb-luigi sweep`` and ``ccb-luigi 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, ClassVar
 
 import luigi
 
 from ccb_luigi import settings as settings_module
 from ccb_luigi import tables
+from ccb_luigi.database import postgres
 from ccb_luigi.errors import CcbError
-from ccb_luigi.load import markers, pipeline
+from ccb_luigi.load import closing, markers, pipeline
 from ccb_luigi.orchestration.plan_tasks import FullCCB
 from ccb_luigi.orchestration.targets import MarkerTarget, all_done
 from ccb_luigi.orchestration.visible import Shown, without_data
@@ -211,7 +212,7 @@ class MigrateCCB(Shown, luigi.WrapperTask):
 
 
 class NightlyCCB(Shown, luigi.WrapperTask):
-    """The last days up to ``date``: what failed or was missed on earlier nights is caught up.
+    """The last days up to ``date``: what failed, was missed, or was marked too early is caught up.
 
     No sweep and no morning page: see the module.
     """
@@ -220,14 +221,36 @@ class NightlyCCB(Shown, luigi.WrapperTask):
 
     def requires(self) -> list[MigrateCCB]:
         """Only the dates that aren't complete."""
-        back = settings_module.load().nightly_days
-        days = [self.date - timedelta(days=n) for n in reversed(range(back))]
+        settings = settings_module.load()
+        days = postgres.of_process(settings).run(
+            lambda connection: closing.of_night(connection, settings, self.date)
+        )
         complete = set(all_done(markers.STEPS, days))
         return [MigrateCCB(date=day) for day in days if day not in complete]
 
     def run(self) -> None:
         """All is done: says so."""
         self.show(f"the {settings_module.load().nightly_days} days up to {self.date} are complete", 100)
+
+
+_STATUSES = {
+    "already_running": 10,
+    "missing_data": 20,
+    "not_run": 25,
+    "task_failed": 30,
+    "scheduling_error": 35,
+}
+"""What Luigi's own command line ends with unless ``[retcode]`` says otherwise; its defaults are all 0."""
+
+
+def _never_green_in_silence() -> None:
+    config = luigi.configuration.get_config()
+    for name, status in _STATUSES.items():
+        if not config.has_option("retcode", name):
+            config.set("retcode", name, str(status))
+
+
+_never_green_in_silence()
 
 
 def _also_without_namespace(root: type[luigi.Task]) -> None:

@@ -22,7 +22,7 @@ from ccb_luigi.commands.record import recorded
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents import block
 from ccb_luigi.errors import CcbError
-from ccb_luigi.load import markers, versions
+from ccb_luigi.load import closing, markers, pipeline, versions
 from ccb_luigi.process import stopping
 from ccb_luigi.process.events import Event
 from ccb_luigi.process.stopping import DeadlinePassed, Stopped
@@ -39,6 +39,7 @@ from ccb_luigi.watch.runs import Recorder
 @click.option("--since", type=DAY, help="First date of a range.")
 @click.option("--until", type=DAY, help="Last date of a range (default: yesterday).")
 @click.option("--full", is_flag=True, help="Everything up to the end of the date.")
+@click.option("--so-far", is_flag=True, help="Load also what there is of today, without a marker.")
 @workers_option
 @clean
 @with_settings
@@ -48,20 +49,26 @@ def run(
     since: date | None,
     until: date | None,
     full: bool,
+    so_far: bool,
     workers: int | None,
 ) -> int:
-    """Migrate dates; what is complete is left alone."""
+    """Migrate dates; what is complete is left alone. Only a date that is over is marked."""
     if day and (since or until):
         raise click.UsageError("--date goes alone; a range is --since and --until")
     if full and since:
         raise click.UsageError("--full begins with the first document: it has no --since")
-    last = day or until or settings.yesterday()
+    yesterday = settings.yesterday()
+    last, today = day or until or yesterday, yesterday + timedelta(days=1)
+    partly = so_far and (last == today or not (day or until or settings.source))
     first = None if full else since or last
     if first and first > last:
         raise click.UsageError("--since lies after --until")
+    if partly:
+        last = yesterday
+    closing.refuse_what_is_not_over(settings, last)
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)] if first else []
     with recorded(settings, "run", days) as recorder:
-        if full or since or until:
+        if full or (days and (since or until)):
             found = planned.migrate(settings, first, last, workers, recorder)
             if found and found.exit_code:
                 return found.exit_code
@@ -69,7 +76,26 @@ def run(
             if full:
                 days = found.days if found and settings.source else all_days(settings, last)
         recorder.run.days = days
-        return _migrate(settings, days, workers, recorder)
+        code = _migrate(settings, days, workers, recorder) if days else 0
+        if partly:
+            _load_so_far(settings, today, recorder)
+        return code
+
+
+def _load_so_far(settings: Settings, day: date, recorder: Recorder) -> None:
+    """Loads what there is of a date that isn't over, and says so in one line."""
+    screen = progress_console()
+    with display.RunDisplay(screen, [day]) as shown:
+
+        def tell(kind: str, read: int) -> None:
+            for each in (recorder.handle, shown.handle):
+                each(Event(kind, markers.EXTRACTION, day, read))
+
+        tell("started", 0)
+        found = pipeline.load_so_far(settings, day, lambda read, _: tell("progress", read))
+        recorder.handle(Event("done", markers.EXTRACTION, day, found.counts.lidos if found else 0))
+    told = found.result.told if found and found.result else "it is marked by now"
+    screen.print(f"[yellow]{day}  so far[/]  {told}; no marker: the date is not over", soft_wrap=True)
 
 
 @click.command()
@@ -96,6 +122,7 @@ def rerun(settings: Settings, day: date, table: str | None, thorough: bool, work
         if thorough:
             versions.forget(connection, day)
 
+    closing.refuse_what_is_not_over(settings, day)
     with recorded(settings, "rerun", [day]) as recorder:
         postgres.of_process(settings).run(forget)
         return _migrate(settings, [day], workers, recorder)
@@ -117,6 +144,10 @@ def nightly(settings: Settings, workers: int | None) -> int:
     ):
         try:
             with stopping.until(_deadline(settings)):
+                days = postgres.of_process(settings).run(
+                    lambda connection: _of_night(connection, settings, last)
+                )
+                recorder.run.days = days
                 code = _migrate(settings, days, workers, recorder, failures)
                 swept = _sweep(settings, last, recorder, failures)
                 code = code or swept
@@ -124,6 +155,11 @@ def nightly(settings: Settings, workers: int | None) -> int:
             code = _stopped(days, stopped, recorder, failures)
         recorder.run.exit_code = code
         return code
+
+
+def _of_night(connection: Connection, settings: Settings, last: date) -> list[date]:
+    schema.check(connection)
+    return closing.of_night(connection, settings, last)
 
 
 def _deadline(settings: Settings) -> datetime | None:

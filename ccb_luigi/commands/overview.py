@@ -26,14 +26,17 @@ def status_command(settings: Settings, count: int, until: date | None, as_json: 
     """Dates × tables: rows of each date, or a dash where a step is missing; and the last sweep."""
     last = until or settings.yesterday()
     target = postgres.of_process(settings)
-    days = target.run(lambda c: status.last_days(c, last, count))
+    days = target.run(lambda c: status.last_days(c, settings, last, count))
     if as_json:
         say_json([{**asdict(day), "missing": day.missing} for day in days])
         return
+    today = [] if until else target.run(lambda c: status.day_after(c, settings, last))
     screen = console()
-    screen.print(display.status_table(days, width=screen.width))
+    screen.print(display.status_table([*days, *today], width=screen.width))
     incomplete = [day for day in days if day.missing]
     screen.print(
         f"{len(days) - len(incomplete)} of {len(days)} dates complete (-: missing; quar: open rejections)"
     )
+    for line in display.unmarked_lines([*days, *today]):
+        screen.print(line, soft_wrap=True)
     screen.print(display.sweep_line(target.run(status.last_sweep), settings.zone))

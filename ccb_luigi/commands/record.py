@@ -81,9 +81,7 @@ def _look(connection: Connection, settings: Settings, run: Run, seen: _Seen) -> 
     from ccb_luigi.watch import standing
 
     seen.history = runs.history(connection, run)
-    seen.standing = standing.gather(
-        connection, settings.yesterday(), settings.nightly_days, settings.timezone
-    )
+    seen.standing = standing.gather(connection, settings, settings.yesterday())
     seen.outcome = standing.outcome(connection, run)
 
 

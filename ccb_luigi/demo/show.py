@@ -19,7 +19,7 @@ from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.demo import synth
 from ccb_luigi.demo.servers import delete, servers
-from ccb_luigi.load import markers, quarantine, status
+from ccb_luigi.load import markers, pipeline, quarantine, status
 from ccb_luigi.orchestration import runner
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources.mongo import MongoSource
@@ -113,7 +113,7 @@ def _again(settings: Settings, days: list[date], console: Console) -> int:
     console.print(f"run --since {days[0]} --until {days[-1]}: every marker is there, nothing to do")
     target.run(lambda c: markers.forget(c, days[-1]))
     code = code or runner.run(settings, days[-1:], workers=settings.workers).exit_code
-    (again,) = target.run(lambda c: status.last_days(c, days[-1], 1))
+    (again,) = target.run(lambda c: status.last_days(c, settings, days[-1], 1))
     written = sum(again.written.values())
     same = "not one row version differs" if target.run(_fingerprint) == before else "[red]rows differ[/]"
     read = again.rows[markers.EXTRACTION]
@@ -143,14 +143,16 @@ def _change(settings: Settings, collection: Collection[Any], console: Console) -
             changes["operation.parcelas.PrevisaoDeParcela"] = rows[:-3]
         collection.update_one({"_id": document["_id"]}, {"$set": changes})
     today = now.date()
-    code = _migrate(settings, [today], console)
+    found = pipeline.load_so_far(settings, today)
+    if found is None or found.result is None:
+        return 1
+    console.print(f"run --date {today} --so-far: {found.result.told}; no marker, the date is not over")
     target = postgres.of_process(settings)
-    (day,) = target.run(lambda c: status.last_days(c, today, 1))
-    written = ", ".join(f"{name} {day.written[name]}" for name in tables.BY_NAME if day.written.get(name))
+    written = ", ".join(f"{name} {found.written[name]}" for name in tables.BY_NAME if found.written[name])
     console.print(f"rows inserted, changed or removed: {written}")
     left = target.run(lambda c: _count_parcelas(c, shortened["ccbCode"]))
     console.print(f"contract {shortened['ccbCode']}: {len(rows)} parcelas before, {left} now")
-    return code
+    return 0
 
 
 def _is_loaded(settings: Settings, document: dict[str, Any]) -> bool:
@@ -170,7 +172,7 @@ def _summary(settings: Settings, console: Console) -> None:
     target = postgres.of_process(settings)
     today = settings.yesterday() + timedelta(days=1)
     totals = target.run(lambda c: status.table_rows(c, list(tables.BY_NAME)))
-    days = target.run(lambda c: status.last_days(c, today, DAYS + 1))
+    days = target.run(lambda c: status.last_days(c, settings, today, DAYS + 1))
     console.print(display.status_table(days, totals, width=console.width))
     entries = target.run(quarantine.open_entries)
     console.print(f"\n{len(entries)} documents in quarantine:")

@@ -19,7 +19,7 @@ from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema, temporary
 from ccb_luigi.documents.block import Task
 from ccb_luigi.errors import CircuitBroken, NotReconciled, PartitionFailed, SourceError
-from ccb_luigi.load import cluster, loading, markers, pipeline, plan, reconcile, tombstones, versions
+from ccb_luigi.load import closing, cluster, loading, markers, pipeline, plan, reconcile, tombstones, versions
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.seen import GROUP
 from ccb_luigi.load.staging import Counts, stage
@@ -106,6 +106,10 @@ def close(settings: Settings, number: int, show: pipeline.Show = lambda *_: None
         if missing := plan.missing(connection, number):
             raise PartitionFailed(f"plan {number}: {len(missing)} of its shards are not done")
         found = _days(plan.get(connection, number), plan.sums(connection, number))
+        began = plan.began(connection, number)  # an earlier version planned dates that weren't over
+        found = {
+            day: of for day, of in found.items() if closing.over(settings, date.fromisoformat(day), began)
+        }
         return found, plan.listed(connection, number, pipeline.FREED)
 
     if (found := target.run(look)) is None:
@@ -119,7 +123,7 @@ def close(settings: Settings, number: int, show: pipeline.Show = lambda *_: None
     for n in range(0, len(good), DATES_AT_ONCE):
         show(f"marks {len(good):,} dates", 10 + 85 * n / len(good))
         some = {day: days[day] for day in good[n : n + DATES_AT_ONCE]}
-        target.run(lambda connection, some=some: _mark(connection, number, some))  # type: ignore[misc]
+        target.run(lambda connection, some=some: _mark(connection, settings, number, some))  # type: ignore[misc]
     if tripped:
         result, _ = days[tripped[0]]
         raise CircuitBroken(_too_many(tripped, [result.lidos, result.quarentena], ""))
@@ -194,17 +198,16 @@ _MARK = """
 """
 
 
-def _mark(connection: Connection, number: int, days: Days) -> None:
+def _mark(connection: Connection, settings: Settings, number: int, days: Days) -> None:
     """All markers of the dates, in place of those that a run left half-way. What is complete stays."""
     schema.check(connection)
     parsed = {date.fromisoformat(day): found for day, found in days.items()}
     postgres.lock(connection, *(markers.update_id(step, day) for day in parsed for step in markers.STEPS))
     for day, (result, rows) in parsed.items():
         ids = [markers.update_id(step, day) for step in markers.STEPS]
-        marked = markers.done(connection, ids)
-        if len(marked) == len(ids):
+        if closing.done(connection, settings, ids) == set(ids):
             continue
-        if marked:
+        if markers.done(connection, ids):
             loading.discard(connection, day.toordinal())
             markers.forget(connection, day)
         connection.execute(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Connection, Table, text
@@ -20,7 +20,17 @@ from ccb_luigi.documents import fingerprint
 from ccb_luigi.documents.block import Task, transform_of
 from ccb_luigi.documents.transform import Refused, name_of
 from ccb_luigi.errors import CircuitBroken, NotReconciled, StagingIncomplete
-from ccb_luigi.load import cluster, loading, markers, quarantine, reconcile, seen, tombstones, versions
+from ccb_luigi.load import (
+    closing,
+    cluster,
+    loading,
+    markers,
+    quarantine,
+    reconcile,
+    seen,
+    tombstones,
+    versions,
+)
 from ccb_luigi.load.planner import look_up_by_keys
 from ccb_luigi.load.staging import Counts, stage
 from ccb_luigi.settings import LONGEST_OVERLAP, Settings
@@ -46,41 +56,121 @@ def extract(settings: Settings, day: date, progress: Reading = lambda *_: None) 
     """Reads the date's documents once, into staging and quarantine. ``None``: it was done already.
 
     Raises:
+        NotOver: the date hasn't ended; nothing was read.
         CircuitBroken: too many were rejected; they are in the quarantine, and nothing is staged.
     """
 
     def work(connection: Connection) -> Counts | None:
+        schema.check(connection)
+        closing.reopen(connection, settings, day)
         with _step(connection, markers.EXTRACTION, day) as todo:
             if not todo:
                 return None
-            batch = day.toordinal()
-            loading.discard(connection, batch)
-            rules = fingerprint.key(settings.zone, settings.promoted)
-            erased = tombstones.load(connection, settings)
-            with source.opened(settings) as origin:
-                counts = stage(
-                    connection,
-                    Task(batch, day, settings.zone, settings.promoted, erased),
-                    origin.documents(*settings.bounds(day)),
-                    known=versions.Known(connection, batch, day, rules),
-                    workers=cluster.workers(settings),
-                    progress=lambda read: progress(read, origin.share_read()),
-                    when_read=lambda: connection.execute(text("SELECT staging.analisar()")),
-                )
-            if tripped(counts.lidos, counts.quarentena, settings.max_rejected_share):
-                loading.discard(connection, batch)  # the quarantine stays, to show what is wrong
-                return counts
-            markers.put(connection, markers.EXTRACTION, day, counts.lidos, asdict(counts))
+            closing.refuse_what_is_not_over(settings, day, connection)
+            counts = _read(connection, settings, day, progress)
+            if not _flooded(settings, counts):
+                markers.put(connection, markers.EXTRACTION, day, counts.lidos, asdict(counts))
             return counts
 
     counts = postgres.of_process(settings).run(work)
-    if counts and tripped(counts.lidos, counts.quarentena, settings.max_rejected_share):
+    if counts:
+        _refuse_flood(settings, day, counts)
+    return counts
+
+
+@dataclass(slots=True)
+class SoFar:
+    """What a load without a marker came to. ``written``: table → rows that it touched."""
+
+    counts: Counts
+    result: reconcile.Reconciliation | None = None
+    written: dict[str, int] = field(default_factory=dict)
+    freed: list[str] = field(default_factory=list)
+
+
+def load_so_far(settings: Settings, day: date, progress: Reading = lambda *_: None) -> SoFar | None:
+    """Loads what the source holds of a date that may not be over, by the same rules, in one transaction.
+
+    No marker and no proof: the date is read again when it is over. ``None``: it is marked by now.
+
+    Raises:
+        CircuitBroken: too many were rejected; they are in the quarantine, and nothing else was kept.
+    """
+
+    def work(connection: Connection) -> SoFar | None:
+        schema.check(connection)
+        closing.reopen(connection, settings, day)
+        with _step(connection, markers.EXTRACTION, day) as todo:
+            if not todo:
+                return None
+            started = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            counts = _read(connection, settings, day, progress)
+            if _flooded(settings, counts):
+                return SoFar(counts)
+            return _keep_so_far(connection, settings, day, counts, started)
+
+    found = postgres.of_process(settings).run(work)
+    if found:
+        _refuse_flood(settings, day, found.counts)
+        if found.freed:
+            migrate_ids(settings, found.freed)
+    return found
+
+
+def _read(connection: Connection, settings: Settings, day: date, progress: Reading) -> Counts:
+    """Stages the date; after a flood of rejections only these are kept, to show what is wrong."""
+    batch = day.toordinal()
+    loading.discard(connection, batch)
+    rules = fingerprint.key(settings.zone, settings.promoted)
+    erased = tombstones.load(connection, settings)
+    with source.opened(settings) as origin:
+        counts = stage(
+            connection,
+            Task(batch, day, settings.zone, settings.promoted, erased),
+            origin.documents(*settings.bounds(day)),
+            known=versions.Known(connection, batch, day, rules),
+            workers=cluster.workers(settings),
+            progress=lambda read: progress(read, origin.share_read()),
+            when_read=lambda: connection.execute(text("SELECT staging.analisar()")),
+        )
+    if _flooded(settings, counts):
+        loading.discard(connection, batch)
+    return counts
+
+
+def _keep_so_far(
+    connection: Connection, settings: Settings, day: date, counts: Counts, started: datetime
+) -> SoFar:
+    """Loads a staged date as it is; who may now have a vacated code is ``freed``, for ``migrate_ids``."""
+    batch, found = day.toordinal(), SoFar(counts)
+    postgres.lock(connection, *map(table_lock, tables.LOADED))
+    for table in tables.LOADED:
+        written, freed = _load(connection, settings, table, batch, started)
+        found.written[table.name] = written.total
+        found.freed += freed
+    result = reconcile.reconcile(connection, batch, counts.lidos, counts.quarentena)
+    if not result.ok:
+        raise NotReconciled(
+            f"{day}: source and target differ in {' and '.join(result.differences)}; nothing was changed, the"
+            " same command tries again"
+        )
+    versions.remember(connection, batch)
+    loading.clear(connection, batch)
+    found.result = result
+    return found
+
+
+def _flooded(settings: Settings, counts: Counts) -> bool:
+    return tripped(counts.lidos, counts.quarentena, settings.max_rejected_share)
+
+
+def _refuse_flood(settings: Settings, day: date, counts: Counts) -> None:
+    if _flooded(settings, counts):
         often = ", ".join(f"{code} {n}" for code, n in counts.most_frequent(3))
         raise CircuitBroken(
             f"{day}: {counts.quarentena} of {counts.lidos} documents were rejected ({often}), more than"
             f" CCB_MAX_REJECTED_SHARE allows; see `ccb-luigi quarantine list --date {day}`"
         )
-    return counts
 
 
 def load(settings: Settings, table: Table, day: date, show: Show = lambda *_: None) -> loading.Written | None:
@@ -248,7 +338,7 @@ def _overlap_from(connection: Connection, settings: Settings, day: date) -> date
     last = day.toordinal() - 1
     before = [date.fromordinal(n) for n in range(last, max(0, last - LONGEST_OVERLAP // 24 - 1), -1)]
     name = markers.RECONCILIATION
-    done = markers.done(connection, [markers.update_id(name, each) for each in before])
+    done = closing.done(connection, settings, [markers.update_id(name, each) for each in before])
     for each in before:
         if start <= since or markers.update_id(name, each) not in done:
             break

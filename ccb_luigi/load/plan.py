@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents.shard import Covered, Shard
-from ccb_luigi.load import markers
+from ccb_luigi.load import closing
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
 from ccb_luigi.sources.queries import EVERYTHING
@@ -76,12 +76,13 @@ def ensure(settings: Settings, since: date | None, until: date, *, larger_than: 
 
     def work(connection: Connection) -> Plan | None:
         schema.check(connection)
+        closing.refuse_what_is_not_over(settings, until, connection)
         postgres.lock(connection, LOCK)
         with source.opened(settings) as origin:
             identity = origin.identity()
             if found := _open(connection, settings, identity, since, until):
                 return found
-            done = complete(connection, since, until)
+            done = closing.complete(connection, settings, since, until)
             intervals = list(_intervals(settings, since, until, done))
             if larger_than and not origin.holds_more(intervals, larger_than):
                 return None
@@ -113,23 +114,9 @@ def ended(settings: Settings, since: date | None, until: date) -> list[date] | N
         if row is None:
             return None
         marked = dates(connection, row.id)
-        return marked if set(marked) <= set(complete(connection, since, until)) else None
+        return marked if set(marked) <= set(closing.complete(connection, settings, since, until)) else None
 
     return postgres.of_process(settings).run(work)
-
-
-def complete(connection: Connection, since: date | None, until: date) -> list[date]:
-    """The dates of the range whose steps are all marked."""
-    found = connection.execute(
-        text("""
-            SELECT particao FROM table_updates
-            WHERE particao BETWEEN coalesce(CAST(:since AS date), '-infinity') AND :until
-              AND target_table = ANY(:steps)
-            GROUP BY particao HAVING count(*) = cardinality(CAST(:steps AS text[])) ORDER BY particao
-        """),
-        {"since": since, "until": until, "steps": list(markers.STEPS)},
-    )
-    return list(found.scalars())
 
 
 def get(connection: Connection, plan: int) -> Plan:
@@ -167,6 +154,14 @@ def progress(connection: Connection, plan: int) -> Progress:
         {"plan": plan},
     ).one()
     return Progress(*map(int, row))
+
+
+def began(connection: Connection, plan: int) -> datetime:
+    """When the first of its shards that are done began to read the source."""
+    found: datetime = connection.execute(
+        text(f"SELECT coalesce(min(inserted), now()) {_DONE}"), {"plan": plan}
+    ).scalar_one()
+    return found
 
 
 def sums(connection: Connection, plan: int) -> dict[str, dict[str, Decimal]]:

@@ -35,6 +35,13 @@ class Reconciliation:
         return not self.differences
 
     @property
+    def told(self) -> str:
+        """What became of the documents: ``40 read, 0 loaded, 40 rejected``."""
+        others = ((self.sem_mudanca, "unchanged"), (self.obsoletos, "stale"))
+        between = "".join(f", {number:,} {word}" for number, word in others if number)
+        return f"{self.lidos:,} read, {self.carregados:,} loaded{between}, {self.quarentena:,} rejected"
+
+    @property
     def differences(self) -> list[str]:
         """What differs, in words without amounts."""
         accounted = self.carregados + self.sem_mudanca + self.obsoletos + self.quarentena

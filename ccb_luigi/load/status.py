@@ -9,7 +9,8 @@ from decimal import Decimal
 from sqlalchemy import Connection, select, text
 
 from ccb_luigi import tables
-from ccb_luigi.load import markers
+from ccb_luigi.load import closing, markers
+from ccb_luigi.settings import Settings
 from ccb_luigi.tables import reconciliacoes, table_updates, varreduras
 
 _TOUCHED = ("inserted", "updated", "deleted")
@@ -21,7 +22,9 @@ class Day:
 
     ``rows``: step → rows that the date has for it (documents, for the extraction and the proof); missing
     steps aren't in it. ``written``: table → rows that its load really touched. ``proven``: the last
-    reconciliation, ``None`` if there was none. ``quarantined``: the date's open rejections.
+    reconciliation, ``None`` if there was none. ``quarantined``: the date's open rejections. ``early``: it
+    was marked before it was over, which counts for nothing. ``so_far``: its contracts in the tables, if it
+    isn't marked.
     """
 
     day: date
@@ -29,11 +32,13 @@ class Day:
     written: dict[str, int] = field(default_factory=dict)
     proven: bool | None = None
     quarantined: int = 0
+    early: bool = False
+    so_far: int = 0
 
     @property
     def missing(self) -> list[str]:
-        """The steps without a marker."""
-        return [step for step in markers.STEPS if step not in self.rows]
+        """The steps without a marker that counts."""
+        return [step for step in markers.STEPS if self.early or step not in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Sums:
     soma_prestacoes_destino: Decimal
 
 
-def last_days(connection: Connection, until: date, count: int) -> list[Day]:
+def last_days(connection: Connection, settings: Settings, until: date, count: int) -> list[Day]:
     """The ``count`` dates up to ``until``, oldest first."""
     first = until - timedelta(days=count - 1)
     days = {day: Day(day) for day in (first + timedelta(days=n) for n in range(count))}
@@ -84,7 +89,26 @@ def last_days(connection: Connection, until: date, count: int) -> list[Day]:
     """)
     for day, number in connection.execute(rejected, {"first": first, "until": until}):
         days[day].quarantined = number
+    for day in closing.early(connection, settings, first, until):
+        days[day].early = True
+    unmarked = [day for day, found in days.items() if found.early or markers.EXTRACTION not in found.rows]
+    for day, number in connection.execute(text(_SO_FAR), {"days": unmarked}) if unmarked else ():
+        days[day].so_far = number
     return list(days.values())
+
+
+_SO_FAR = """
+    SELECT particao, count(*) FROM controle.versoes
+    WHERE particao = ANY(CAST(:days AS date[])) GROUP BY particao
+"""
+
+
+def day_after(connection: Connection, settings: Settings, day: date) -> list[Day]:
+    """The day after, which may be today, if anything of it is known by now."""
+    if day == date.max:
+        return []
+    (after,) = last_days(connection, settings, day + timedelta(days=1), 1)
+    return [after] if after.rows or after.so_far or after.quarantined else []
 
 
 def last_sweep(connection: Connection) -> Sweep | None:

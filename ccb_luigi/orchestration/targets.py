@@ -9,11 +9,14 @@ import luigi
 
 from ccb_luigi import settings
 from ccb_luigi.database import postgres
-from ccb_luigi.load import markers
+from ccb_luigi.load import closing, markers
 
 
 class MarkerTarget(luigi.Target):
-    """The marker of one step. It is written by the step's own transaction, never here."""
+    """The marker of one step. It is written by the step's own transaction, never here.
+
+    One that was set before its date was over is none.
+    """
 
     def __init__(self, update_id: str) -> None:
         self.update_id = update_id
@@ -39,4 +42,5 @@ def all_done(steps: tuple[str, ...], days: list[date]) -> list[date]:
 
 
 def _done(update_ids: Iterable[str]) -> set[str]:
-    return postgres.of_process(settings.load()).run(lambda c: markers.done(c, update_ids))
+    ours, wanted = settings.load(), list(update_ids)
+    return postgres.of_process(ours).run(lambda connection: closing.done(connection, ours, wanted))

@@ -78,6 +78,25 @@ def without_data(what: str) -> Iterator[None]:
         ) from None
 
 
+class _OneLine(logging.Filter):
+    """Luigi logs each failure with the way there; an error of ours says by itself what is to be done."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Lets everything pass; of an error of ours its one line."""
+        said, _, way = record.getMessage().partition("\n")  # of complete() and deps() Luigi has it as text
+        last = way.strip().rpartition("\n")[2]
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, CcbError):
+            reason = str(error)
+        elif last.startswith(f"{CcbError.__module__}."):
+            reason = last.partition(": ")[2]
+        else:
+            return True
+        record.msg, record.args, record.exc_info = f"{said.rstrip(':')}: {reason}", None, None
+        return True
+
+
+logging.getLogger("luigi-interface").addFilter(_OneLine())
 stopping.swallows(luigi.Task.trigger_event)  # also Ctrl-C, and goes on
 
 

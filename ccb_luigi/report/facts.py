@@ -15,6 +15,7 @@ from ccb_luigi.load import quarantine, status
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.status import Day
+from ccb_luigi.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,14 @@ class Facts:
 
     ``days`` ends with ``day`` and is the oldest first. ``nightly_days``: so many of the last ones must be
     complete. ``started``: the first date that anything is known of; ``None`` before the first run.
+    ``so_far``: the dates, the day after among them, of which there are contracts and no marker.
     """
 
     day: date
     nightly_days: int
     days: tuple[Day, ...]
     started: date | None = None
+    so_far: tuple[Day, ...] = ()
     seconds: dict[tuple[date, str], float] = field(default_factory=dict)
     proofs: dict[date, Reconciliation] = field(default_factory=dict)
     flagged: dict[date, int] = field(default_factory=dict)
@@ -69,19 +72,21 @@ class Facts:
         return self.days[0].day
 
 
-def gather(connection: Connection, day: date, count: int, nightly_days: int) -> Facts:
+def gather(connection: Connection, settings: Settings, day: date, count: int) -> Facts:
     """The facts of the ``count`` dates up to ``day``, all as of one moment.
 
     The transaction must be fresh: it becomes a read-only snapshot.
     """
     connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     schema.check(connection)
-    days = status.last_days(connection, day, max(count, nightly_days))
+    days = status.last_days(connection, settings, day, max(count, settings.nightly_days))
+    known = [*days, *status.day_after(connection, settings, day)]
     window = {"first": days[0].day, "last": day}
     return Facts(
         day=day,
-        nightly_days=nightly_days,
+        nightly_days=settings.nightly_days,
         days=tuple(days),
+        so_far=tuple(each for each in known if each.so_far),
         started=started(connection),
         seconds=_seconds(connection, window),
         proofs=_proofs(connection, window),

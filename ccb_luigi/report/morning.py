@@ -32,7 +32,7 @@ def read(settings: Settings, day: date, count: int = DAYS) -> Facts:
     """The facts of the page, the times in the zone of the partitions."""
 
     def work(connection: Connection) -> Facts:
-        return gather(connection, day, count, settings.nightly_days)
+        return gather(connection, settings, day, count)
 
     facts = postgres.of_process(settings).run(work)
     return replace(facts, read_at=facts.read_at and facts.read_at.astimezone(settings.zone))

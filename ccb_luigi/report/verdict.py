@@ -86,7 +86,10 @@ def judge(facts: Facts) -> Verdict:
 
 
 def states(facts: Facts) -> dict[date, str]:
-    """What is wrong with each date: differs, breaker, missing, gap (never run), or nothing (not in it)."""
+    """What is wrong with each date, or nothing (then it isn't in it).
+
+    differs, early (marked before it was over), breaker, missing, gap (never run).
+    """
     found: dict[date, str] = {}
     for day in facts.days:
         if state := _state(facts, day):
@@ -97,6 +100,8 @@ def states(facts: Facts) -> dict[date, str]:
 def _state(facts: Facts, day: Day) -> str:
     if day.proven is False:
         return "differs"
+    if day.early:
+        return "early"
     if not day.missing or facts.started is None or day.day < facts.started:
         return ""
     if not day.rows and day.quarantined > BREAKER_MINIMUM:
@@ -111,6 +116,7 @@ def _of_dates(facts: Facts) -> list[Point]:
     points = []
     for key, level, command in (
         ("differs", Level.BAD, "ccb-luigi rerun --date {first}"),
+        ("early", Level.BAD, "ccb-luigi nightly"),
         ("breaker", Level.BAD, "ccb-luigi quarantine list --date {first}"),
         ("missing", Level.BAD, ""),
         ("gap", Level.ATTENTION, ""),

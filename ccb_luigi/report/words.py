@@ -48,6 +48,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "Origem e destino diferem em {n} datas ({dates}): elas não estão provadas.",
         "Source and target differ on {n} dates ({dates}): they are not proven.",
     ),
+    "early.one": (
+        "{dates} foi marcada antes de terminar: pode faltar o que chegou depois.",
+        "{dates} was marked before it was over: what came later that day may be missing.",
+    ),
+    "early.many": (
+        "{n} datas foram marcadas antes de terminar ({dates}): pode faltar o que chegou depois.",
+        "{n} dates were marked before they were over ({dates}): what came later may be missing.",
+    ),
     "breaker.one": (
         "Documentos rejeitados demais em {dates}: nada dessa data foi carregado.",
         "Too many documents rejected on {dates}: nothing of that date was loaded.",
@@ -108,6 +116,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "– nunca executada (ou sem documentos, numa carga `run --full`).",
         "Rows that each date has for each table. ✕ missing; ≠ source and target differ; "
         "– never run (or without documents, in a `run --full`).",
+    ),
+    "so_far.one": (
+        "Até agora um contrato de {day} está nas tabelas, sem marca nem conferência da data.",
+        "So far one contract of {day} is in the tables; the date has no marker and no proof.",
+    ),
+    "so_far.many": (
+        "Até agora {n} contratos de {day} estão nas tabelas, sem marca nem conferência da data.",
+        "So far {n} contracts of {day} are in the tables; the date has no marker and no proof.",
     ),
     "earlier.one": (
         "Uma data anterior, completa ou nunca executada",

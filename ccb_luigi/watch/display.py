@@ -109,6 +109,12 @@ WIDTH_OF_STATUS = 76
 _PROOF = {None: "[red]-[/]", True: "[green]ok[/]", False: "[red]DIFF[/]"}
 
 
+def _proof(day: Day) -> str:
+    if day.early:
+        return "[red]early[/]"
+    return "[yellow]so far[/]" if day.so_far else _PROOF[day.proven]
+
+
 def status_table(
     days: Sequence[Day], totals: Mapping[str, int] | None = None, *, width: int = WIDTH_OF_STATUS
 ) -> Table:
@@ -125,12 +131,28 @@ def status_table(
     table.add_column("quar", justify="right")
     table.add_column("proof")
     for day in days:
-        cells = ["[red]-[/]" if (rows := day.rows.get(step)) is None else _short(rows) for step in SHORT]
-        table.add_row(str(day.day), *cells, _short(day.quarantined), _PROOF[day.proven])
+        table.add_row(str(day.day), *_cells(day), _short(day.quarantined), _proof(day))
     if totals:
         cells = [_short(totals[step]) if step in totals else "" for step in SHORT]
         table.add_row("in tables", *cells, "", "", style="bold")
     return table
+
+
+def unmarked_lines(days: Sequence[Day]) -> list[str]:
+    """What ``early`` and ``so far`` in the table mean, if they are there."""
+    lines = []
+    if any(day.early for day in days):
+        lines.append("[red]early[/]: marked before the date was over; `ccb-luigi nightly` does it again")
+    if any(day.so_far and not day.early for day in days):
+        lines.append("[yellow]so far[/]: contracts in the tables; the date has no marker and no proof")
+    return lines
+
+
+def _cells(day: Day) -> list[str]:
+    """Rows of each step, or that it is missing; of what was loaded so far only the contracts are known."""
+    if day.so_far and not day.early:
+        return [f"[yellow]{_short(day.so_far)}[/]" if step == "operacoes" else "" for step in SHORT]
+    return ["[red]-[/]" if (rows := day.rows.get(step)) is None else _short(rows) for step in SHORT]
 
 
 def sweep_line(sweep: Sweep | None, zone: ZoneInfo) -> str:
@@ -169,7 +191,7 @@ def _narrow_status_table(days: Sequence[Day]) -> Table:
             "[red]-[/]" if read is None else _short(read),
             of_all if loaded == len(SHORT) - 1 else f"[red]{of_all}[/]",
             _short(day.quarantined),
-            _PROOF[day.proven],
+            _proof(day),
         )
     return table
 

@@ -14,6 +14,7 @@ from ccb_luigi import tables
 from ccb_luigi.load import markers, status
 from ccb_luigi.report import verdict
 from ccb_luigi.report.facts import Facts, started
+from ccb_luigi.settings import Settings
 from ccb_luigi.watch.runs import Run
 
 DAYS = 30
@@ -56,14 +57,15 @@ class Outcome:
     rows: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
-def gather(connection: Connection, day: date, nightly_days: int, zone: str) -> Standing:
+def gather(connection: Connection, settings: Settings, day: date) -> Standing:
     """Where things stand, ``day`` being the newest date that ought to be there."""
-    days = status.last_days(connection, day, max(DAYS, nightly_days))
+    nightly_days = settings.nightly_days
+    days = status.last_days(connection, settings, day, max(DAYS, nightly_days))
     states = verdict.states(
         Facts(day=day, nightly_days=nightly_days, days=tuple(days), started=started(connection))
     )
     found = list(states.values())
-    dates = {state: found.count(state) for state in ("missing", "breaker", "differs", "gap")}
+    dates = {state: found.count(state) for state in ("missing", "early", "breaker", "differs", "gap")}
     dates["complete"] = sum(not each.missing for each in days)
     differences = connection.execute(text(_DIFFERENCES)).one()
     return Standing(
@@ -71,7 +73,7 @@ def gather(connection: Connection, day: date, nightly_days: int, zone: str) -> S
         differences=dict(differences._mapping),
         open_documents=connection.execute(text(_OPEN)).scalar_one(),
         open_codes=_codes(connection, "", {}),
-        newest_update=connection.execute(text(_NEWEST), {"zone": zone}).scalar(),
+        newest_update=connection.execute(text(_NEWEST), {"zone": settings.timezone}).scalar(),
         sweep=_last_sweep(connection),
     )
 

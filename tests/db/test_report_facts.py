@@ -145,7 +145,7 @@ def test_documents_without_a_date_do_not_make_the_history_begin_in_1970(world: W
 
 def test_the_facts_are_read_in_a_snapshot_that_can_not_write(world: World) -> None:
     def work(connection: Any) -> None:
-        gather(connection, D1, 1, 1)
+        gather(connection, world.settings, D1, 1)
         connection.exec_driver_sql("DELETE FROM table_updates")
 
     # A standby is read-only as well, until its promotion: it would be tried again.

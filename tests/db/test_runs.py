@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -18,15 +19,15 @@ from ccb_luigi.proof import sweep
 from ccb_luigi.watch import metrics, runs, standing
 from ccb_luigi.watch.runs import History, Recorder, Run
 
-ZONE = "America/Sao_Paulo"
-
 
 def ask(world: World, work: Any) -> Any:
     return postgres.of_process(world.settings).run(work)
 
 
 def standing_of(world: World, day: date) -> standing.Standing:
-    found: standing.Standing = ask(world, lambda c: standing.gather(c, day, 2, ZONE))
+    found: standing.Standing = ask(
+        world, lambda c: standing.gather(c, replace(world.settings, nightly_days=2), day)
+    )
     return found
 
 
@@ -137,14 +138,27 @@ def test_a_date_that_the_circuit_breaker_stopped_counts_with_what_was_read_and_r
 
 
 def test_dates_are_counted_by_the_morning_pages_states(world: World) -> None:
-    assert standing_of(world, D3).dates == dict.fromkeys(
-        ("missing", "breaker", "differs", "gap", "complete"), 0
-    )
+    states = dict.fromkeys(("missing", "early", "breaker", "differs", "gap", "complete"), 0)
+    assert standing_of(world, D3).dates == states
     world.put(document("a", "A", at(D1)))
     world.migrate(D1)
-    assert standing_of(world, D1).dates == {"missing": 0, "breaker": 0, "differs": 0, "gap": 0, "complete": 1}
+    assert standing_of(world, D1).dates == {
+        "missing": 0,
+        "early": 0,
+        "breaker": 0,
+        "differs": 0,
+        "gap": 0,
+        "complete": 1,
+    }
     # D2 and D3 are the last two.
-    assert standing_of(world, D3).dates == {"missing": 2, "breaker": 0, "differs": 0, "gap": 0, "complete": 1}
+    assert standing_of(world, D3).dates == {
+        "missing": 2,
+        "early": 0,
+        "breaker": 0,
+        "differs": 0,
+        "gap": 0,
+        "complete": 1,
+    }
     world.query("UPDATE controle.reconciliacoes SET ok = false, lidos = lidos + 1,"
                 " soma_valor_bruto_destino = soma_valor_bruto_destino + 1")  # fmt: skip
     found = standing_of(world, D1)
