@@ -106,6 +106,15 @@ _WHY_NOT = (
     ("connection refused", "nothing listens at its address (connection refused)"),
     ("timed out|timeout expired", "no answer in time"),
     ("no route to host|network is unreachable", "no way leads to its address"),
+    (
+        "name or service not known|temporary failure in name resolution|no address associated"
+        "|nodename nor servname|nome ou serviço desconhecido|falha temporária na resolução",
+        "its name can't be resolved",
+    ),
+    (
+        r"ProtocolError\(|response to SSL negotiation|(expected|waiting for) authentication request",
+        "something else answers at its address",
+    ),
     ("starting up|shutting down|in recovery|not accepting|not yet accepting", "it is starting, or stopping"),
 )
 

@@ -329,6 +329,20 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "an estimate that is too low is none",
+        "ccb_luigi/sources/mongo.py",
+        "whole = self._found == total > 0",
+        "whole = self._found >= total",
+        ("db/test_faults.py::test_an_estimate_that_is_too_low_takes_no_short_read_for_a_whole_one",),
+    ),
+    Mutation(
+        "a passing error doesn't cost the snapshot",
+        "ccb_luigi/sources/mongo.py",
+        "if error.code != NO_SNAPSHOT and (is_transient(error) or is_refused(error)):",
+        "if False:",
+        ("db/test_faults.py::test_a_passing_refusal_does_not_cost_the_snapshot",),
+    ),
+    Mutation(
         "what answers at luigid's address is luigid",
         "ccb_luigi/orchestration/luigid.py",
         'if not isinstance(paused, dict) or "paused" not in paused:',

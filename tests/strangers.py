@@ -90,6 +90,14 @@ ANSWERS: dict[str, tuple[Behaviour, str]] = {
 }
 """What an HTTP client meets → how that is told."""
 
+NOT_HTTP: dict[str, Behaviour] = {
+    "SSH": ANSWERS["SSH"][0],
+    "HTTP": greeting(http("400 Bad Request", PAGE)),
+    "hangs up": hanging_up,
+    "nonsense": greeting(bytes(range(256)) * 16),
+}
+"""What a client of another protocol meets."""
+
 
 @contextmanager
 def answering(behave: Behaviour, context: ssl.SSLContext | None = None) -> Iterator[int]:

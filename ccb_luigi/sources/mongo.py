@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -23,10 +24,18 @@ from ccb_luigi.documents.transform import FIRST, id_text, ids_of
 from ccb_luigi.errors import ConfigurationError, SourceError
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import quantiles
-from ccb_luigi.sources.mongo_errors import SNAPSHOT_TOO_OLD, translated
+from ccb_luigi.sources.mongo_errors import (
+    NO_SNAPSHOT,
+    SNAPSHOT_TOO_OLD,
+    is_refused,
+    is_transient,
+    of_configuration,
+    translated,
+)
 from ccb_luigi.sources.queries import ODD_DATES, VERSION, Interval, Query, in_range, of_date, of_shard
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 BATCH_DOCUMENTS = 300
 """About 2 MB: few round trips, and no long wait for the first one."""
@@ -60,8 +69,10 @@ class MongoSource:
                 connectTimeoutMS=SECONDS_TO_CONNECT * 1000,
                 socketTimeoutMS=SECONDS_OF_A_REPLY * 1000,
             )
-        except (InvalidURI, MongoConfigurationError, ValueError):
+        except MongoConfigurationError as error:  # a host among them that DNS doesn't know
             # Not chained: the text may quote the address, which holds the password.
+            raise of_configuration(error) from None
+        except (InvalidURI, ValueError):
             raise ConfigurationError("CCB_MONGO_URI is not a MongoDB connection string") from None
         except OSError:
             raise ConfigurationError("CCB_MONGO_URI names a file (of TLS) that can't be read") from None
@@ -90,7 +101,7 @@ class MongoSource:
 
     def _all_of(self, query: Query, **options: Any) -> Iterator[bytes]:
         self._found, self._expected = 0, Future()
-        with translated(), self._at_an_instant() as session:
+        with translated(self._client), self._at_an_instant() as session:
             total = self.collection.estimated_document_count()
             if large := total > SNAPSHOT_DOCUMENTS:
                 session = self._expect(query, session)
@@ -99,8 +110,12 @@ class MongoSource:
                 yield raw
             if large and self._expected.exception():
                 whole = False
-            else:  # who has read all that there are needs no count, for which some servers read all again
-                whole = self._found >= (self._expected.result() if large else total)
+            elif large:
+                whole = self._found >= self._expected.result()
+            else:
+                # Who has read all that there are needs no count, for which some servers read all again. The
+                # estimate may be too low: after a crash of mongod, until it validates the collection.
+                whole = self._found == total > 0
             if not whole:
                 self._refuse_short(self._found, query, session)
 
@@ -126,11 +141,11 @@ class MongoSource:
 
     def cut(self, intervals: Sequence[Interval], size: int) -> Iterator[Shard]:
         """See ``Source``."""
-        with translated():
+        with translated(self._client):
             yield from quantiles.cut(self.collection, intervals, size)
 
     def _count(self, query: Query, **options: Any) -> int:
-        with translated():
+        with translated(self._client):
             return self.collection.count_documents(query, **options)
 
     def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
@@ -146,17 +161,17 @@ class MongoSource:
         from the beginning to the end is met exactly once, whoever writes meanwhile. (A snapshot would end
         after five minutes, the server's default.)
         """
-        with translated():
+        with translated(self._client):
             yield from self._read({}, VERSION, sort=[("_id", 1)], batch_size=BATCH_VERSIONS)
 
     def versions_in(self, start: datetime, end: datetime) -> Iterator[bytes]:
         """``VERSION`` of the documents whose ``updatedAt`` is a date in [start, end)."""
-        with translated():
+        with translated(self._client):
             yield from self._read(in_range(start, end), VERSION, batch_size=BATCH_VERSIONS)
 
     def count(self) -> int:
         """How many documents there are, counted in the index."""
-        with translated():
+        with translated(self._client):
             return self.collection.count_documents({}, hint="_id_")
 
     def still_there(self, ids: Iterable[str]) -> set[str]:
@@ -165,7 +180,7 @@ class MongoSource:
         primary = self.collection.with_options(
             read_preference=ReadPreference.PRIMARY, read_concern=ReadConcern("majority")
         )
-        with translated():
+        with translated(self._client):
             return {id_text(each["_id"]) for each in primary.find({"_id": {"$in": wanted}}, {"_id": 1})}
 
     def days(self, zone: Any, until: date) -> Iterator[date]:
@@ -176,7 +191,7 @@ class MongoSource:
         end = datetime.combine(until + timedelta(days=1), datetime.min.time(), zone)
         after = FIRST
         while True:
-            with translated():
+            with translated(self._client):
                 found = self.collection.aggregate(
                     [
                         {"$match": {**in_range(after, end), "updatedAt.0": {"$exists": False}}},
@@ -206,7 +221,7 @@ class MongoSource:
 
     def _few(self, query: dict[str, Any], fields: dict[str, Any] | None = None) -> Iterator[bytes]:
         """Documents of which there are hardly ever more than a batch: only then are they counted."""
-        with translated():
+        with translated(self._client):
             found = 0
             for raw in self._read(query, fields, batch_size=BATCH_OF_FEW):
                 found += 1
@@ -239,10 +254,18 @@ class MongoSource:
                 raise
 
     def _sees(self, session: ClientSession) -> bool:
-        """Fixes the instant. A standalone server refuses that; what else is wrong will show again."""
+        """Fixes the instant. A standalone server refuses that, and others in their own ways.
+
+        What has passed at the next try, or lets nobody read at all, says nothing about snapshots.
+        """
         try:
             self.collection.find_one({"_id": None}, {"_id": 1}, session=session)
-        except (OperationFailure, MongoConfigurationError):
+        except MongoConfigurationError:
+            return False
+        except OperationFailure as error:
+            if error.code != NO_SNAPSHOT and (is_transient(error) or is_refused(error)):
+                raise
+            log.info("MongoDB: no snapshot (%s): each batch is read as of its own moment", error.code)
             return False
         return True
 

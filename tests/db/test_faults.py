@@ -97,6 +97,10 @@ RETRYABLE = {
     "QueryPlanKilled": 175,
     "CursorKilled": 237,
     "SnapshotTooOld": 239,
+    "CappedPositionLost": 136,
+    "TemporarilyUnavailable": 365,
+    "Interrupted": 11601,
+    "TooManyRequests of Cosmos DB": 16500,
 }
 
 
@@ -119,7 +123,7 @@ def test_a_source_that_fails_at_any_batch_is_read_again_from_the_start(
     assert_right(world, versions)
 
 
-@pytest.mark.parametrize("code", [2, 13, 26, 50, 292])
+@pytest.mark.parametrize("code", [2, 13, 26, 50, 146, 292, 8000])
 def test_a_refusal_that_no_retry_mends_is_told_at_once(
     world: World, versions: list[Version], code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +185,38 @@ def test_a_cursor_that_ends_early_is_not_taken_for_the_end(
     monkeypatch.setattr(mongo_source, "BATCH_DOCUMENTS", BATCH)
     monkeypatch.setattr(pymongo.collection.Collection, "find_raw_batches", stopping(after, times=1))
     world.migrate(D1)
+    assert_right(world, versions)
+
+
+@pytest.mark.parametrize("estimate", [0, 1, BATCH])
+def test_an_estimate_that_is_too_low_takes_no_short_read_for_a_whole_one(
+    world: World, versions: list[Version], estimate: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a crash mongod may know of fewer documents than there are."""
+    kind = pymongo.collection.Collection
+    monkeypatch.setattr(kind, "estimated_document_count", lambda *_, **__: estimate)
+    monkeypatch.setattr(kind, "find_raw_batches", stopping(2 if estimate else 0, times=1000))
+    with pytest.raises(SourceError, match="a read ended after"):
+        hurried(world).migrate(D1)
+    assert_untouched(world)
+    monkeypatch.undo()
+    monkeypatch.setattr(kind, "estimated_document_count", lambda *_, **__: estimate)
+    world.migrate(D1)
+    assert_right(world, versions)
+
+
+@pytest.mark.parametrize("code", [16500, 365, 11601])
+def test_a_passing_refusal_does_not_cost_the_snapshot(
+    world: World, versions: list[Version], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    real = mongo_source.MongoSource._sees
+    monkeypatch.setattr(
+        mongo_source.MongoSource, "_sees", lambda *how: seen.append(found := real(*how)) or found
+    )
+    with failing(world, "find", {"times": 1}, errorCode=code):
+        world.migrate(D1)
+    assert seen == [True]
     assert_right(world, versions)
 
 
