@@ -115,6 +115,8 @@ _WHY_NOT = (
         r"ProtocolError\(|response to SSL negotiation|(expected|waiting for) authentication request",
         "something else answers at its address",
     ),
+    ("no such file or directory", "there is no such socket"),
+    ("SSL SYSCALL error", "it broke off in the TLS handshake"),
     ("starting up|shutting down|in recovery|not accepting|not yet accepting", "it is starting, or stopping"),
 )
 

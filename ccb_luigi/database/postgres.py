@@ -105,7 +105,6 @@ _REFUSALS = (
         "user or password is wrong",
     ),
     ("pg_hba.conf", "the server's pg_hba.conf refuses this user, host or TLS mode"),
-    ("Name or service not known|No address associated|nodename nor servname", "host is unknown"),
     (
         "permission denied for database|permissão negada",
         "the user may not connect to this database",
@@ -258,15 +257,22 @@ def _state_name(state: str) -> str:
 
 
 def _of_connection(message: str) -> TargetError:
+    where = _place(message)
     for pattern, meaning in _REFUSALS:
         if re.search(pattern, message, re.IGNORECASE):
-            return TargetError(f"PostgreSQL refused the connection: {meaning} (CCB_POSTGRES_URL)")
+            return TargetError(f"PostgreSQL refused the connection: {meaning} ({where})")
     if re.search(_NO_ROOM, message, re.IGNORECASE):
         return TargetError(
             "PostgreSQL has no connection free: raise max_connections, or the limit of the role or database",
             transient=True,
         )
-    return TargetError(f"{unreachable('PostgreSQL', message)} (CCB_POSTGRES_URL)", transient=True)
+    return TargetError(f"{unreachable('PostgreSQL', message)} ({where})", transient=True)
+
+
+def _place(message: str) -> str:
+    """The setting, and the server that libpq speaks of, in whatever language."""
+    found = re.search(r'"([^"\s]+)"(?: \([^()]*\))?, \w+ (\d+) ', message)
+    return f"CCB_POSTGRES_URL: {found[1]}:{found[2]}" if found else "CCB_POSTGRES_URL"
 
 
 def _cutter(connection: Connection) -> Callable[[], None]:
