@@ -23,6 +23,7 @@ from ccb_luigi.load import closing, markers, pipeline
 from ccb_luigi.orchestration.plan_tasks import FullCCB
 from ccb_luigi.orchestration.targets import MarkerTarget, all_done
 from ccb_luigi.orchestration.visible import Shown, without_data
+from ccb_luigi.orchestration.worker import fork_tasks
 from ccb_luigi.process import events
 from ccb_luigi.process.events import Event
 
@@ -251,6 +252,7 @@ def _never_green_in_silence() -> None:
 
 
 _never_green_in_silence()
+fork_tasks()
 
 
 def _also_without_namespace(root: type[luigi.Task]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
+from multiprocessing.context import ForkProcess
 from typing import Any
 
 import luigi
@@ -56,6 +57,16 @@ class Results:
         """Nothing is put or got any more. Task processes that are still there keep their own ends."""
         self._reader.close()
         self._writer.close()
+
+
+def fork_tasks() -> None:
+    """Luigi forks its task processes, whatever Python's default is (since 3.14 a server starts them).
+
+    What they need of this process (the pipe of its events, its logging, its settings) is inherited and
+    can't be pickled. Luigi's own class is told, since ``luigi --module`` takes Luigi's own worker; the
+    default of multiprocessing, which other libraries may use, stays as it is.
+    """
+    TaskProcess._Popen = staticmethod(ForkProcess._Popen)  # type: ignore[assignment]
 
 
 class Completeness:

@@ -8,6 +8,8 @@ import queue
 import random
 import select
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -68,3 +70,20 @@ def test_no_result_is_an_empty_queue() -> None:
 def test_luigi_is_given_this_worker() -> None:
     worker = WorkerFactory().create_worker(Scheduler(), 2)
     assert isinstance(worker._task_result_queue, Results)
+
+
+def test_luigis_processes_are_forked_whatever_pythons_default_is() -> None:
+    code = (
+        "import multiprocessing; multiprocessing.set_start_method('spawn')\n"
+        "import ccb_luigi.tasks, luigi.worker, os\n"
+        "seen = []\n"
+        "class Task(luigi.worker.TaskProcess):\n"
+        "    def __init__(self): luigi.worker.multiprocessing.Process.__init__(self)\n"
+        "    def run(self): os.write(writer, b'inherited' if seen else b'anew')\n"
+        "reader, writer = os.pipe()\n"
+        "seen.append(1)\n"
+        "task = Task(); task.start(); task.join()\n"
+        "print(os.read(reader, 20).decode(), multiprocessing.get_start_method())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ended.stdout.split() == ["inherited", "spawn"], ended.stderr
