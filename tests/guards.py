@@ -525,7 +525,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a second _id names no document",
-        "ccb_luigi/documents/transform.py",
+        "ccb_luigi/documents/names.py",
         ' or rawbson.occurs_twice(raw, b"_id")',
         "",
         ("unit/test_transform.py::test_of_two_ids_a_refused_document_is_named_by_the_first",),

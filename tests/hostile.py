@@ -7,6 +7,7 @@ path. Nothing here calls the package.
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import bson
 from bson import Binary, Code, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.datetime_ms import DatetimeMS
 from contracts import MISSING, Document, changed
+from odd_ids import LOOKALIKES, QUOTED
 from world import D1, at, document
 
 # --- bytes -------------------------------------------------------------------------------------------
@@ -514,6 +516,9 @@ def ids() -> Iterator[Kind]:
     ):
         stored = str(value) if not isinstance(value, Raw) else "symbol"
         yield kind(f"_id: {what}", Loads({"operacoes.mongo_id": stored}), _id=value)
+    for value in sorted({*LOOKALIKES} - {str(_OBJECT_ID), "", "\\N", "\U00020000" * 255}):
+        stored = json.dumps(value) if value in QUOTED else value
+        yield kind(f"_id: the text {value[:200]!r}", Loads({"operacoes.mongo_id": stored}), _id=value)
 
 
 def numbers() -> Iterator[Kind]:
@@ -775,6 +780,9 @@ def texts() -> Iterator[Kind]:
 
 
 def sizes() -> Iterator[Kind]:
+    for path in ("ccbCode", "clientId", "contacts.phone.0", "bankData.0.accountNumber"):
+        yield kind(f"10,000 characters in {path}", Refused({path: "texto_longo"}),
+                   **{path.replace(".0", "").replace(".", "__"): "\U00020000" * 10_000})  # fmt: skip
     large = "x" * 15_000_000
     yield kind("15 MB of text", Loads({"operacoes.status": large}), status=plain(large))
     yield kind(

@@ -22,6 +22,7 @@ RULES = (
     "documents/fingerprint",
     "documents/gate",
     "documents/identifiers",
+    "documents/names",
     "documents/rawbson",
     "documents/rows",
     "documents/shard",

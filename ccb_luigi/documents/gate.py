@@ -99,7 +99,8 @@ _TEXT = ("s", "type(v := {}) is str and (s := v.strip()) and '\\0' not in s")
 _USUAL = {
     "text": _TEXT,
     "key": _TEXT,
-    "mongo_id": ("v", "type(v := {}) is str and '\\0' not in v"),
+    # Hardly one begins with any of these: of such `names` knows which are told in quotes.
+    "mongo_id": ("v", "type(v := {}) is str and '\\0' not in v and v[:1] not in '{{[\"ntfs'"),
     "person_type": ("v", "type(v := {}) is str and v in ('PF', 'PJ')"),
     "boolean": ("v", "type(v := {}) is bool"),
     # Between these years every zone has a day for it.

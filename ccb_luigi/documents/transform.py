@@ -6,20 +6,19 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from bson import ObjectId, json_util
 from bson.errors import InvalidBSON
 
 from ccb_luigi.documents import rawbson
 from ccb_luigi.documents.contract import SCHEMA, Contract, Document, Rejected, extras
 from ccb_luigi.documents.findings import Finding, as_amount, findings, rounded, totals
+from ccb_luigi.documents.names import name_of
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.rows import REMEMBERED, Row, rows_of, schedule
 from ccb_luigi.documents.times import EPOCH
@@ -33,9 +32,7 @@ if TYPE_CHECKING:
 FIRST = datetime(1, 1, 2, tzinfo=UTC)
 LAST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000").search
-MAX_ID = 255
 ZERO = as_amount(0)
-BY_BYTES = "sha256:"
 
 
 class Accepted(NamedTuple):
@@ -194,56 +191,6 @@ def _payments(document: Document) -> Decimal:
     if type(rows) is Uniform:
         return as_amount(rows.known.payment)
     return sum((row.get("ValorDaPrestacao") or ZERO for row in rows), ZERO)
-
-
-def name_of(raw: bytes) -> str:
-    """``mongo_id`` of a raw document, as far as it can be told."""
-    try:
-        document = decode(raw)
-    except InvalidBSON:
-        return quick_name(raw)
-    if "_id" not in document or rawbson.occurs_twice(raw, b"_id"):  # of two MongoDB knows it by the first
-        return quick_name(raw)
-    return id_text(document["_id"])
-
-
-def id_text(value: Any) -> str:
-    """``_id`` as the quarantine names it: as in ``mongo_id``, other types as extended JSON."""
-    if isinstance(value, ObjectId):
-        return str(value)
-    if type(value) is str and "\0" not in value and len(value) <= MAX_ID:
-        return value
-    text = json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)
-    return text if len(text) <= MAX_ID else BY_BYTES + hashlib.sha256(text.encode()).hexdigest()
-
-
-def ids_of(name: str) -> list[Any]:
-    """The values of ``_id`` that ``id_text`` names so; none for a document known by its bytes only."""
-    if name.startswith(BY_BYTES):
-        return []
-    found: list[Any] = [name]
-    if ObjectId.is_valid(name):
-        found.append(ObjectId(name))
-    else:
-        with suppress(ValueError, TypeError):
-            value = json_util.loads(name, json_options=json_util.CANONICAL_JSON_OPTIONS)
-            found += [value] if id_text(value) == name else []
-    return found
-
-
-def quick_name(raw: bytes) -> str:
-    """``id_text`` without decoding, if ``_id`` is text or an ObjectId; else the fingerprint of the bytes.
-
-    MongoDB stores ``_id`` first: after the length one byte for the type, the name, and the value.
-    """
-    if raw[5:9] == b"_id\0":
-        if raw[4] == 0x07 and len(raw) >= 21:
-            return str(ObjectId(raw[9:21]))
-        length = int.from_bytes(raw[9:13], "little")
-        if raw[4] == 0x02 and 0 < length <= len(raw) - 13:
-            with suppress(UnicodeDecodeError):
-                return id_text(raw[13 : 12 + length].decode())
-    return BY_BYTES + hashlib.sha256(raw).hexdigest()
 
 
 def _refuse_nul(extras: str) -> None:

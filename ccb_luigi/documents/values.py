@@ -16,6 +16,8 @@ from typing import Any
 
 from bson import Code, Decimal128, ObjectId
 
+from ccb_luigi.documents.names import of_text
+
 CENT = Decimal("0.01")
 MONEY_LIMIT = Decimal(10) ** 13  # numeric(15,2)
 ROUNDING_TOLERANCE = Decimal("1e-6")  # contract §3.7: how far a double may lie from whole cents
@@ -87,13 +89,16 @@ def key(value: Any) -> str | None:
 
 
 def mongo_id(value: Any) -> str | None:
-    """``_id``: a string exactly as it is (it is an identity, so not trimmed), or an ObjectId as hex."""
+    """``_id``: a string exactly as it is (it is an identity, so not trimmed), or an ObjectId as hex.
+
+    In quotes, if it would be the name of another value: see ``names``.
+    """
     if isinstance(value, ObjectId):
         return str(value)
     if type(value) is str:
         if "\0" in value:
             raise Unreadable("nul")
-        return value
+        return of_text(value)
     raise Unreadable("id_invalido")
 
 

@@ -18,7 +18,8 @@ from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents import fingerprint
 from ccb_luigi.documents.block import Task, transform_of
-from ccb_luigi.documents.transform import Refused, name_of
+from ccb_luigi.documents.names import name_of
+from ccb_luigi.documents.transform import Refused
 from ccb_luigi.errors import CircuitBroken, NotReconciled, StagingIncomplete
 from ccb_luigi.load import (
     closing,

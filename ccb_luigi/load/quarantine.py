@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from bson.errors import InvalidBSON
 from psycopg2 import Binary
 from psycopg2.extras import execute_values
 from sqlalchemy import Connection, select, text
 
 from ccb_luigi.codes import meaning
 from ccb_luigi.database.postgres import driver_connection
+from ccb_luigi.documents.names import BY_BYTES
 from ccb_luigi.documents.rawbson import decode
-from ccb_luigi.documents.transform import BY_BYTES, Refused
-from ccb_luigi.documents.values import key
+from ccb_luigi.documents.transform import Refused
+from ccb_luigi.documents.values import Unreadable, key
 from ccb_luigi.load import situacao
 from ccb_luigi.tables import quarentena
 
@@ -114,7 +116,15 @@ def waiting_for(connection: Connection, ccb_codes: Sequence[str]) -> list[str]:
             WHERE resolvido_em IS NULL AND 'ccb_duplicado' = ANY(codigos) AND documento IS NOT NULL
         """)
     )
-    return [mongo_id for mongo_id, raw in found if key(decode(bytes(raw)).get("ccbCode")) in wanted]
+    return [mongo_id for mongo_id, raw in found if _code(bytes(raw)) in wanted]
+
+
+def _code(raw: bytes) -> str | None:
+    """The ``ccbCode`` of a document; ``None`` also if it can't be read by the rules of today."""
+    try:
+        return key(decode(raw).get("ccbCode"))
+    except (InvalidBSON, Unreadable):
+        return None
 
 
 def close(connection: Connection, ids: Sequence[str]) -> None:

@@ -19,9 +19,10 @@ from bson.errors import InvalidBSON
 from sqlalchemy import Connection, text
 
 from ccb_luigi.documents.forgotten import Forgotten
+from ccb_luigi.documents.names import BY_BYTES, id_text, name_of
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.times import EPOCH
-from ccb_luigi.documents.transform import BY_BYTES, Transform, id_text, name_of
+from ccb_luigi.documents.transform import Transform
 from ccb_luigi.documents.values import Unreadable, key
 
 BLOCK = 5000
@@ -175,12 +176,21 @@ def _changed(
         name = name_of(raw)
         if name not in known or hashlib.sha256(raw).hexdigest() != known[name].sha256:
             continue
-        changed.discard(name)
         if known[name].codigos == ["ccb_duplicado"]:
-            document = decode(raw)
-            moment = transform.contract.effective_time(document) or EPOCH
-            claims[name] = (key(document.get("ccbCode")) or "", moment)
+            if (claim := _claim(transform, raw)) is None:  # today's rules refuse it for something else
+                continue
+            claims[name] = claim
+        changed.discard(name)
     return changed | _freed(connection, claims)
+
+
+def _claim(transform: Transform, raw: bytes) -> tuple[str, datetime] | None:
+    """The code that a document claims, and its effective time; ``None`` if one of them can't be read."""
+    try:
+        document = decode(raw)
+        return key(document.get("ccbCode")) or "", transform.contract.effective_time(document) or EPOCH
+    except (InvalidBSON, Unreadable):
+        return None
 
 
 def _freed(connection: Connection, claims: dict[str, tuple[str, datetime]]) -> set[str]:

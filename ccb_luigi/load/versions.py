@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Table, text
 
 from ccb_luigi import tables
 from ccb_luigi.documents import fingerprint
-from ccb_luigi.documents.transform import quick_name
+from ccb_luigi.documents.names import quick_name
 from ccb_luigi.load import situacao
 from ccb_luigi.load.planner import share_no_hash_tables
 

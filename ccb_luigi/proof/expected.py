@@ -26,9 +26,9 @@ from ccb_luigi import tables
 from ccb_luigi.documents import rawbson, values
 from ccb_luigi.documents.contract import Contract, Document, Rejected, extras
 from ccb_luigi.documents.findings import findings, rounded
+from ccb_luigi.documents.names import name_of
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.times import EPOCH
-from ccb_luigi.documents.transform import name_of
 from ccb_luigi.documents.values import Unreadable
 
 Row = dict[str, Any]

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, text
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents.block import transform_of
-from ccb_luigi.documents.transform import BY_BYTES
+from ccb_luigi.documents.names import BY_BYTES
 from ccb_luigi.errors import CcbError, CircuitBroken, NotReconciled, SourceError, SweepRefused
 from ccb_luigi.load import markers, pipeline, quarantine, seen, tombstones
 from ccb_luigi.settings import Settings

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, text
 
 from ccb_luigi.database import postgres, schema
-from ccb_luigi.documents.transform import name_of
+from ccb_luigi.documents.names import name_of
 from ccb_luigi.load import parallel, tombstones
 from ccb_luigi.proof.comparison import (
     DIFFERS,

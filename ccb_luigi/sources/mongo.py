@@ -18,9 +18,10 @@ from pymongo.errors import ConfigurationError as MongoConfigurationError
 from pymongo.errors import InvalidURI, OperationFailure
 from pymongo.read_concern import ReadConcern
 
+from ccb_luigi.documents.names import id_text, ids_of
 from ccb_luigi.documents.rawbson import CODEC
 from ccb_luigi.documents.shard import Shard
-from ccb_luigi.documents.transform import FIRST, id_text, ids_of
+from ccb_luigi.documents.transform import FIRST
 from ccb_luigi.errors import ConfigurationError, SourceError
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import quantiles

@@ -6,6 +6,7 @@ strings by, and what makes a range of ``_id`` across types a list of ranges.
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -44,7 +45,8 @@ VERSION = {"_id": 1, "updatedAt": 1, "createdAt": 1, "emitedAt": 1, "clientId": 
 # The types that an `_id` can have, in BSON's order; a comparison meets those of one line.
 _ID_TYPES = [
     ["minKey"], ["null"], ["double", "int", "long", "decimal"], ["string", "symbol"], ["object"], ["binData"],
-    ["objectId"], ["bool"], ["date"], ["timestamp"], ["maxKey"],
+    ["objectId"], ["bool"], ["date"], ["timestamp"], ["dbPointer"], ["javascript"], ["javascriptWithScope"],
+    ["maxKey"],
 ]  # fmt: skip
 _LINES = {float: 2, int: 2, Int64: 2, Decimal128: 2, str: 3, ObjectId: 6}
 
@@ -78,6 +80,8 @@ def of_ids(first: Any, last: Any) -> Query:
         return {"_id": {"$gte": first, "$lt": last}}
     between = _ID_TYPES[0 if low is None else low + 1 : high]
     parts: list[Query] = [] if low is None else [{"_id": {"$gte": first}}]
+    if high == _LINES[float]:
+        parts.append({"_id": math.nan})  # before all numbers, and no comparison with one meets it
     if between:
         parts.append({"_id": {"$type": [name for line in between for name in line]}})
     return {"$or": parts if high is None else [*parts, {"_id": {"$lt": last}}]}

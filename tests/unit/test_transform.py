@@ -22,8 +22,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ccb_luigi import tables
 from ccb_luigi.codes import FINDINGS, REJECTIONS
+from ccb_luigi.documents.names import name_of
 from ccb_luigi.documents.rawbson import decode
-from ccb_luigi.documents.transform import Accepted, Refused, Transform, name_of
+from ccb_luigi.documents.transform import Accepted, Refused, Transform
 from ccb_luigi.proof import expected as by_verify
 from ccb_luigi.sources.mongo import split
 
