@@ -33,6 +33,9 @@ LOCAL = "local"
 
 LOG_FORMATS = ("auto", "text", "json")
 
+WEBHOOK_FORMATS = ("auto", "text", "teams", "card")
+"""``{"text": ...}``, a message with an adaptive card, the card alone; or what the address wants."""
+
 SHORTEST_FORGET_KEY = 16
 """Characters."""
 
@@ -68,6 +71,7 @@ class Settings:
     alert_mail_from: str = ""
     alert_smtp: str = field(default="smtp://localhost", repr=False)
     alert_webhook: str = field(default="", repr=False)
+    alert_webhook_format: str = "auto"
     runbook_url: str = "docs/runbook.md"
     processes: int = field(default_factory=lambda: min(os.cpu_count() or 1, MOST_PROCESSES))
     executor: str = LOCAL
@@ -98,6 +102,8 @@ class Settings:
             )
         if self.log_format not in LOG_FORMATS:
             raise ConfigurationError(f"CCB_LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}")
+        if self.alert_webhook_format not in WEBHOOK_FORMATS:
+            raise ConfigurationError(f"CCB_ALERT_WEBHOOK_FORMAT must be one of {', '.join(WEBHOOK_FORMATS)}")
         if unknown := self.promoted - FINDINGS.keys():
             raise ConfigurationError(f"CCB_REJECT_FINDINGS: unknown code {sorted(unknown)[0]}")
 

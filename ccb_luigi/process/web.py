@@ -166,14 +166,20 @@ def _refused(error: urllib.error.HTTPError) -> NoAnswer:
 
 def _is_for_good(error: Exception) -> bool:
     """Whether another try will meet the same: a certificate, or what isn't HTTP at all."""
-    reason = getattr(error, "reason", error)
+    reason = _cause(error)
     not_http = isinstance(error, BadStatusLine) and not isinstance(error, RemoteDisconnected)
     return isinstance(reason, ssl.SSLCertVerificationError) or not_http
 
 
+def _cause(error: Exception) -> Exception:
+    """What urllib has wrapped. (Errors of TLS have a ``reason`` as well: a word.)"""
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    return reason if isinstance(reason, Exception) else error
+
+
 def broken(error: Exception) -> str:
     """Why nothing came back, without a word of the other side's."""
-    reason = getattr(error, "reason", error)
+    reason = _cause(error)
     if isinstance(reason, ssl.SSLCertVerificationError):
         return "its certificate is another host's, expired, or of no CA that this machine trusts"
     if isinstance(reason, (IncompleteRead, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, EOFError)):

@@ -5,28 +5,26 @@ It names the unit, its exit status in words and where to look: nothing of the da
 
 from __future__ import annotations
 
-import json
 import os
 import smtplib
 import socket
 import ssl
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
-from http.client import HTTPException
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ccb_luigi.errors import MEANINGS, CcbError, ConfigurationError, NotTold
+from ccb_luigi.process import web
 from ccb_luigi.process.retry import retrying
 from ccb_luigi.settings import Settings
+from ccb_luigi.watch import webhook
 
 SECONDS_OF_A_REPLY = 15.0
 """A server that is silent for so long is taken for dead."""
@@ -126,8 +124,10 @@ def send(settings: Settings, mail: EmailMessage) -> list[str]:
         server = _smtp_address(settings.alert_smtp)
         ways["mail"] = lambda: _mail(server, mail)
     if settings.alert_webhook:
-        url = _webhook_address(settings.alert_webhook)
-        ways["webhook"] = lambda: _post(url, mail.get_content())
+        to = webhook.peer(settings.alert_webhook)
+        form = webhook.form_of(settings.alert_webhook, settings.alert_webhook_format)
+        body = webhook.payload(form, str(mail["Subject"]), mail.get_content())
+        ways["webhook"] = lambda: webhook.post(to, body, SECONDS_OF_A_REPLY)
     if not ways:
         raise ConfigurationError("nobody to tell: set CCB_ALERT_MAIL_TO or CCB_ALERT_WEBHOOK")
     failed = []
@@ -154,7 +154,7 @@ def _smtp_address(text: str) -> SplitResult:
 
 def _mail(server: SplitResult, mail: EmailMessage) -> None:
     host, port = server.hostname or "", server.port or _PORTS[server.scheme]
-    with _translated("the mail server"):
+    with _translated(f"the mail server at {host}:{port} (CCB_ALERT_SMTP)"):
         context = ssl.create_default_context()
         if server.scheme == "smtps":
             smtp: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=SECONDS_OF_A_REPLY, context=context)
@@ -170,31 +170,7 @@ def _mail(server: SplitResult, mail: EmailMessage) -> None:
         raise NotTold(f"the mail server refused {len(refused)} of the recipients (CCB_ALERT_MAIL_TO)")
 
 
-# --- webhook -----------------------------------------------------------------------------------------
-
-
-def _webhook_address(text: str) -> str:
-    _parts(text, "CCB_ALERT_WEBHOOK", {"http": 80, "https": 443})
-    return text
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A POST that is redirected becomes a GET that tells nobody anything."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Leaves the redirection as what it is here: a failure."""
-
-
-def _post(url: str, text: str) -> None:
-    """``{"text": ...}``, as Slack, Mattermost, Google Chat and Teams' workflows take it."""
-    request = urllib.request.Request(  # noqa: S310 - http and https alone: see _webhook_address
-        url, json.dumps({"text": text}).encode(), {"Content-Type": "application/json; charset=UTF-8"}
-    )
-    with _translated("the webhook"):
-        urllib.request.build_opener(_NoRedirect).open(request, timeout=SECONDS_OF_A_REPLY).close()
-
-
-# --- both --------------------------------------------------------------------------------------------
+# --- addresses -----------------------------------------------------------------------------------------
 
 
 def _parts(text: str, name: str, schemes: Mapping[str, int]) -> SplitResult:
@@ -220,24 +196,34 @@ def _translated(who: str) -> Iterator[None]:
     """Errors without the server's own words: they may quote an address or a password."""
     try:
         yield
-    except urllib.error.HTTPError as error:
-        error.close()
-        again = error.code in (408, 429) or error.code >= 500
-        raise NotTold(f"{who} answered with status {error.code}", transient=again) from None
-    except smtplib.SMTPAuthenticationError:
-        raise NotTold(f"{who} refused user or password") from None
-    except smtplib.SMTPRecipientsRefused:
-        raise NotTold(f"{who} refused every recipient (CCB_ALERT_MAIL_TO)") from None
+    except smtplib.SMTPAuthenticationError as error:
+        raise NotTold(f"{who} refused user or password", transient=_passes(error.smtp_code)) from None
+    except smtplib.SMTPRecipientsRefused as error:  # for the moment, where a server greets strangers so
+        again = all(_passes(code) for code, _ in error.recipients.values())
+        raise NotTold(f"{who} refused every recipient (CCB_ALERT_MAIL_TO)", transient=again) from None
     except smtplib.SMTPResponseException as error:
-        again = 400 <= error.smtp_code < 500 or error.smtp_code <= 0
+        if error.smtp_code < SMTP_CODES:
+            raise NotTold(f"{who}: something answers that isn't a mail server") from None
+        again = _passes(error.smtp_code)
         raise NotTold(f"{who} answered with status {error.smtp_code}", transient=again) from None
     except smtplib.SMTPNotSupportedError:
         raise NotTold(f"{who} offers no TLS, or no login") from None
-    except (OSError, smtplib.SMTPException, HTTPException, UnicodeError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            raise NotTold(f"the certificate of {who} is not valid for it") from None
-        raise NotTold(f"{who} can't be reached, or broke off", transient=True) from None
+    except smtplib.SMTPServerDisconnected as error:  # so smtplib calls also a server that stays silent
+        silent = isinstance(error.__context__, TimeoutError)
+        words = "no answer in time" if silent else "it broke off in the middle"
+        raise NotTold(f"{who}: {words}", transient=True) from None
+    except ssl.SSLCertVerificationError as error:
+        raise NotTold(f"{who}: {web.broken(error)}") from None
+    except (OSError, smtplib.SMTPException, UnicodeError) as error:
+        raise NotTold(f"{who}: {web.broken(error)}", transient=True) from None
+
+
+SMTP_CODES = 200
+"""The smallest; smtplib has -1 for what isn't one."""
+
+
+def _passes(code: int) -> bool:
+    return 400 <= code < 500  # RFC 5321: the sender is to try again
 
 
 def host_name() -> str:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from http.client import HTTPException
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.parse import unquote, urlsplit
 
 from prometheus_client import CollectorRegistry, generate_latest, pushadd_to_gateway
-from prometheus_client.exposition import basic_auth_handler, default_handler
 
 from ccb_luigi.errors import CcbError
+from ccb_luigi.process import web
+from ccb_luigi.process.web import NoAnswer
 
 JOB = "ccb_luigi"
 SECONDS = 10
@@ -61,24 +59,24 @@ def push(url: str, registry: CollectorRegistry, **group: str) -> None:
     """Sends the metrics to a Pushgateway; what isn't among them stays there as it was.
 
     Raises:
-        CcbError: it didn't take them. The address, which may hold a password, isn't told.
+        CcbError: it didn't take them. A password of the address isn't told.
     """
-    parts = urlsplit(url)
+    try:
+        to = web.peer(url.rstrip("/"))
+    except ValueError:
+        raise CcbError("CCB_PUSHGATEWAY_URL is not an address such as http://host:9091") from None
 
     def handler(
         url: str, method: str, timeout: float | None, headers: list[tuple[str, str]], data: bytes
     ) -> Callable[[], None]:
-        call = (url, method, timeout, headers, data)
-        if not parts.username:
-            return default_handler(*call)
-        return basic_auth_handler(*call, unquote(parts.username), unquote(parts.password or ""))
+        kind, path = dict(headers)["Content-Type"], url.removeprefix(to.address)
+
+        def call() -> None:
+            to.post(data, kind, SECONDS, path)
+
+        return call
 
     try:
-        bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-        pushadd_to_gateway(bare, JOB, registry, grouping_key=group, timeout=SECONDS, handler=handler)
-    except HTTPError as error:
-        raise CcbError(f"the Pushgateway answered {error.code} (CCB_PUSHGATEWAY_URL)") from None
-    except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        why = getattr(reason, "strerror", None) or type(reason).__name__
-        raise CcbError(f"the Pushgateway can't be reached: {why} (CCB_PUSHGATEWAY_URL)") from None
+        pushadd_to_gateway(to.address, JOB, registry, grouping_key=group, handler=handler)
+    except NoAnswer as error:
+        raise CcbError(f"the Pushgateway at {to.name} (CCB_PUSHGATEWAY_URL): {error}") from None

@@ -22,13 +22,16 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from click.testing import CliRunner, Result
 from program import free_port
+from strangers import ANSWERS, HOST, NOT_HTTP, answering, greeting
 
 from ccb_luigi import errors
 from ccb_luigi.cli import main
+from ccb_luigi.watch import webhook
 
 UNIT = "ccb-luigi.service"
 TO = "on-call@example.com, data@example.com"
 PASSWORD = "canary/senha"
+QUOTED = PASSWORD.replace("/", "%2F")
 NOBODY = "127.0.0.1:1"
 
 
@@ -230,12 +233,12 @@ def test_a_way_that_fails_does_not_keep_the_other_from_telling(mailbox: Mailbox,
     said = alert(
         *("--status", 13), status=22, CCB_ALERT_SMTP=f"smtp://{NOBODY}", CCB_ALERT_WEBHOOK=web.url, **dead
     ).output
-    assert "mail: the mail server can't be reached, or broke off" in said
+    assert f"mail: the mail server at {NOBODY} (CCB_ALERT_SMTP): nothing listens there" in said
     assert len(web.posts) == 1
     said = alert(
         *("--status", 13), status=22, CCB_ALERT_SMTP=smtp, CCB_ALERT_WEBHOOK=f"http://{NOBODY}", **dead
     ).output
-    assert "webhook: the webhook can't be reached, or broke off" in said
+    assert f"webhook: at http://{NOBODY} (CCB_ALERT_WEBHOOK): nothing listens there" in said
     assert len(mailbox.mails) == 1
 
 
@@ -245,18 +248,150 @@ def test_what_may_pass_is_tried_again(mailbox: Mailbox, smtp: str, web: Web) -> 
     assert (len(mailbox.mails), len(web.posts)) == (1, 1)
 
 
-@pytest.mark.parametrize("status", [301, 404])
-def test_a_webhook_that_moved_or_is_gone_is_not_taken_for_one_that_was_told(web: Web, status: int) -> None:
+@pytest.mark.parametrize(("status", "words"), [(301, "us elsewhere (redirect 301)"), (404, "status 404")])
+def test_a_webhook_that_moved_or_is_gone_is_not_taken_for_one_that_was_told(
+    web: Web, status: int, words: str
+) -> None:
     web.answers = [status]
     said = alert("--status", 13, status=22, CCB_ALERT_WEBHOOK=web.url).output
-    assert said == f"ccb-luigi: webhook: the webhook answered with status {status}\n"
+    assert re.fullmatch(r"ccb-luigi: webhook: at http://127.0.0.1:\d+ \(CCB_ALERT_WEBHOOK\): .*\n", said)
+    assert words in said
     assert web.posts == []
+
+
+@pytest.mark.parametrize("stranger", ANSWERS)
+def test_whatever_answers_and_is_no_webhook_was_not_told(stranger: str) -> None:
+    behave, words = ANSWERS[stranger]
+    with answering(behave) as port:
+        said = alert(
+            *("--status", 13), status=22, CCB_RETRY_SECONDS="0",
+            CCB_ALERT_WEBHOOK=f"http://me:{QUOTED}@{HOST}:{port}/{PASSWORD}",
+        ).output  # fmt: skip
+    lines = [line for line in said.splitlines() if line.startswith("ccb-luigi: ")]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"ccb-luigi: webhook: at http://{HOST}:{port} (CCB_ALERT_WEBHOOK): ")
+    assert words in lines[0]
+
+
+SMTP = {
+    "SSH": (NOT_HTTP["SSH"], "something answers that isn't a mail server"),
+    "HTTP": (NOT_HTTP["HTTP"], "something answers that isn't a mail server"),
+    "hangs up": (greeting(b""), "it broke off in the middle"),
+    "half a greeting": (greeting(b"220-mail.example.com wel"), "it broke off in the middle"),
+    "greets and goes": (greeting(b"220 mail.example.com\r\n"), "it broke off in the middle"),
+    "half an answer": (greeting(b"220 m\r\n250-m\r\n250-SI"), "it broke off in the middle"),
+    "not now": (greeting(b"421 too busy\r\n"), "answered with status 421"),
+    "no mail here": (greeting(b"554 no\r\n"), "answered with status 554"),
+}
+
+
+@pytest.mark.parametrize("stranger", SMTP)
+def test_whatever_answers_and_takes_no_mail_was_not_told(stranger: str) -> None:
+    behave, words = SMTP[stranger]
+    with answering(behave) as port:
+        said = alert(
+            *("--status", 13), status=22, CCB_RETRY_SECONDS="0", CCB_ALERT_MAIL_TO=TO,
+            CCB_ALERT_SMTP=f"smtp://{HOST}:{port}",
+        ).output  # fmt: skip
+    lines = [line for line in said.splitlines() if line.startswith("ccb-luigi: ")]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"ccb-luigi: mail: the mail server at {HOST}:{port} (CCB_ALERT_SMTP)")
+    assert words in lines[0]
+
+
+def test_a_mail_server_whose_name_is_unknown_or_that_offers_no_tls_is_told(smtp: str) -> None:
+    where = {"CCB_ALERT_MAIL_TO": TO, "CCB_RETRY_SECONDS": "0"}
+    said = alert("--status", 13, status=22, CCB_ALERT_SMTP="smtp://nobody.invalid", **where).output
+    assert "nobody.invalid:25 (CCB_ALERT_SMTP): its name can't be resolved" in said
+    for scheme, words in (("smtp+starttls", "offers no TLS"), ("smtps", "TLS fails: does it speak TLS?")):
+        plain = smtp.replace("smtp://", f"{scheme}://ccb:{QUOTED}@")
+        assert words in alert("--status", 13, status=22, CCB_ALERT_SMTP=plain, **where).output
+
+
+# --- Teams ------------------------------------------------------------------------------------------
+
+TEAMS = [
+    "https://prod-12.westeurope.logic.azure.com:443/workflows/x/triggers/manual/paths/invoke?sig=y",
+    "https://defaultabc.12.environment.api.powerplatform.com/powerautomate/automations/direct/workflows/x",
+    "https://contoso.webhook.office.com/webhookb2/x",
+    "https://PROD-1.LOGIC.AZURE.COM/x",
+]
+OTHERS = [
+    "https://hooks.slack.com/services/x",
+    "https://chat.googleapis.com/v1/spaces/x",
+    "https://mattermost.example.com/hooks/x",
+    "https://logic.azure.com.example.com/x",
+    "https://notlogic.azure.com/x",
+    "http://127.0.0.1:8065/hooks/logic.azure.com",
+]
+
+
+@pytest.mark.parametrize(("url", "form"), [(u, "teams") for u in TEAMS] + [(u, "text") for u in OTHERS])
+def test_a_workflow_of_teams_is_known_by_its_host(url: str, form: str) -> None:
+    assert webhook.form_of(url, "auto") == form
+    assert webhook.form_of(url, "card") == "card"
+
+
+def assert_shown_by_teams(card: Any, text: str) -> None:
+    """By the schema of adaptive cards 1.4: what is required, and nothing that 1.4 doesn't have."""
+    assert set(card) == {"$schema", "type", "version", "fallbackText", "msteams", "body"}
+    assert card["$schema"] == "http://adaptivecards.io/schemas/adaptive-card.json"
+    assert (card["type"], card["version"]) == ("AdaptiveCard", "1.4")
+    assert card["msteams"] == {"width": "Full"}
+    said = []
+    for block in card["body"]:
+        assert set(block) == {"type", "inlines"}
+        assert block["type"] == "RichTextBlock"
+        for run in block["inlines"]:
+            assert run["type"] == "TextRun"
+            assert set(run) <= {"type", "text", "size", "weight", "color"}
+            assert run.get("size", "Default") in ("Small", "Default", "Medium", "Large", "ExtraLarge")
+            assert run.get("weight", "Default") in ("Lighter", "Default", "Bolder")
+            assert run.get("color", "Default") in (
+                "Default",
+                "Dark",
+                "Light",
+                "Accent",
+                "Good",
+                "Warning",
+                "Attention",
+            )
+            said.append(run["text"])
+    assert said[0] == card["fallbackText"]
+    assert said[1:] == [line for line in text.splitlines() if line]
+    assert len(json.dumps(card)) < 28_000, "more than Teams takes"
+
+
+def test_teams_gets_a_message_with_a_card_that_it_shows(mailbox: Mailbox, smtp: str, web: Web) -> None:
+    mail = {"CCB_ALERT_MAIL_TO": TO, "CCB_ALERT_SMTP": smtp}
+    for form in ("teams", "card"):
+        alert("--status", 13, CCB_ALERT_WEBHOOK=web.url, CCB_ALERT_WEBHOOK_FORMAT=form, **mail)
+    message, card = web.posts
+    text = mailbox.mails[0].get_content().replace("\r\n", "\n")
+    assert set(message) == {"type", "text", "attachments"}
+    assert (message["type"], message["text"]) == ("message", text)
+    (attachment,) = message["attachments"]
+    assert set(attachment) == {"contentType", "contentUrl", "content"}
+    assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+    assert attachment["contentUrl"] is None
+    assert_shown_by_teams(attachment["content"], text)
+    assert card["fallbackText"].startswith(f"{UNIT} failed on ")
+    assert [block["inlines"][0]["text"] for block in card["body"]][2:] == [
+        block["inlines"][0]["text"] for block in attachment["content"]["body"]
+    ][2:], "but for the moment the same"
+
+
+def test_a_format_that_is_none_is_a_wrong_setting(web: Web) -> None:
+    said = alert("--status", 13, status=15, CCB_ALERT_WEBHOOK=web.url, CCB_ALERT_WEBHOOK_FORMAT="html").output
+    assert said == "ccb-luigi: CCB_ALERT_WEBHOOK_FORMAT must be one of auto, text, teams, card\n"
 
 
 def test_a_mail_that_is_refused_for_good_is_not_tried_again(mailbox: Mailbox, smtp: str) -> None:
     mailbox.answers = ["554 no", "250 never asked"]
     said = alert("--status", 13, status=22, CCB_ALERT_MAIL_TO=TO, CCB_ALERT_SMTP=smtp).output
-    assert said == "ccb-luigi: mail: the mail server answered with status 554\n"
+    assert re.fullmatch(
+        r"ccb-luigi: mail: the mail server at 127.0.0.1:\d+ .* answered with status 554\n", said
+    )
     assert len(mailbox.answers) == 1
 
 
@@ -268,7 +403,7 @@ def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         said = alert(
             *("--status", 13), status=22, CCB_ALERT_MAIL_TO=TO, CCB_RETRY_SECONDS="0.05", **ways
         ).output
-    assert said.count("can't be reached, or broke off") == 2
+    assert said.count("no answer in time") >= 2
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
@@ -295,7 +430,7 @@ def test_mail_with_a_password_goes_over_verified_tls(mailbox: Mailbox, tmp_path:
         assert "refused user or password" in wrong.output
         del trusted["SSL_CERT_FILE"]
         unknown = alert("--status", 13, status=22, CCB_ALERT_SMTP=address, **trusted)
-        assert "the certificate of the mail server is not valid" in unknown.output
+        assert "its certificate is another host's, expired, or of no CA" in unknown.output
     assert len(mailbox.mails) == 1
 
 

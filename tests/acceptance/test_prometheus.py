@@ -281,7 +281,9 @@ def test_a_pushgateway_that_is_away_is_one_warning_and_no_failure(program: Progr
     assert done.returncode == 0
     assert "TOPSECRET" not in done.stderr
     assert (
-        done.stderr.count("the metrics were not pushed: the Pushgateway can't be reached: Connection refused")
+        done.stderr.count(
+            "the metrics were not pushed: the Pushgateway at http://127.0.0.1:1 (CCB_PUSHGATEWAY_URL):"
+        )
         == 2
     )
 
