@@ -143,6 +143,7 @@ MEANINGS = {
     20: "rows are not what the documents say",
     21: "the deadline passed before the night's work was done",
     22: "an alert could not be delivered",
+    23: "it is done, but its output could not be written",
     129: "its terminal is gone (SIGHUP)",
     130: "interrupted",
     143: "ended by SIGTERM",

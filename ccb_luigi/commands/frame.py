@@ -21,7 +21,7 @@ from rich.console import Console
 
 from ccb_luigi import settings as settings_module
 from ccb_luigi.errors import CcbError
-from ccb_luigi.process import early
+from ccb_luigi.process import early, streams
 from ccb_luigi.process.stopping import Stopped, stoppable
 from ccb_luigi.settings import Settings
 from ccb_luigi.watch import logs
@@ -99,14 +99,15 @@ def words_of(error: Exception) -> str:
     return f"unexpected {type(error).__name__} in {place.name}, line {place.lineno}"
 
 
-def _failed(words: str, exit_code: int) -> NoReturn:
+def failed(words: str, exit_code: int) -> NoReturn:
+    """The end of a command, with one line on stderr."""
     complain(words, logging.ERROR, event="command_failed", exit_code=exit_code)
     sys.exit(exit_code)
 
 
 def _interrupted(by: KeyboardInterrupt) -> NoReturn:
     what, code = (str(by), by.exit_code) if isinstance(by, Stopped) else (early.WORDS[signal.SIGINT], 130)
-    _failed(f"{what}; {early.GOES_ON}", code)
+    failed(f"{what}; {early.GOES_ON}", code)
 
 
 def clean(command: Callable[..., Any]) -> Callable[..., None]:
@@ -118,7 +119,7 @@ def clean(command: Callable[..., Any]) -> Callable[..., None]:
             with stoppable():
                 code = command(*args, **kwargs)
         except CcbError as error:
-            _failed(str(error), error.exit_code)
+            failed(str(error), error.exit_code)
         except KeyboardInterrupt as by:
             _interrupted(by)
         except click.ClickException:
@@ -127,7 +128,7 @@ def clean(command: Callable[..., Any]) -> Callable[..., None]:
             if isinstance(error.__context__, KeyboardInterrupt):  # a library stumbled over Ctrl-C
                 _interrupted(error.__context__)
             log.info("".join(traceback.format_tb(error.__traceback__)))
-            _failed(f"{words_of(error)} (`ccb-luigi -v` shows the way there)", 1)
+            failed(f"{words_of(error)} (`ccb-luigi -v` shows the way there)", 1)
         sys.exit(code or 0)
 
     return wrapped
@@ -153,7 +154,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 
 def say_json(document: Any) -> None:
     """The one document on stdout: dates and moments in ISO 8601, amounts as text, so that no cent is lost."""
-    click.echo(json.dumps(document, default=_plain, ensure_ascii=False))
+    click.echo(json.dumps(document, default=_plain, ensure_ascii=not streams.speaks_utf8()))
 
 
 def _plain(value: Any) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ccb_luigi.commands.frame import DAY, clean, json_option, say_json, with_settings
+from ccb_luigi.process import streams
 from ccb_luigi.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def report(
         return
     html = page.render(facts, language=lang)
     if str(out) == "-":
-        click.echo(html)
+        click.echo(html if streams.speaks_utf8() else html.encode("ascii", "xmlcharrefreplace").decode())
         return
     path = out or Path(settings.report_dir or ".") / morning.name_of(day)
     morning.write(path, html)

@@ -13,7 +13,7 @@ from world import D1, at, document
 
 from ccb_luigi import errors
 from ccb_luigi.errors import MEANINGS, CcbError
-from ccb_luigi.process import stopping
+from ccb_luigi.process import stopping, streams
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
@@ -26,7 +26,7 @@ def kinds() -> list[type[CcbError]]:
 def test_every_error_has_a_status_of_its_own_that_has_words() -> None:
     codes = [kind.exit_code for kind in kinds()]
     stops = (stopping.DeadlinePassed, stopping.Stopped, stopping.Terminated, stopping.HungUp)
-    codes += [each.exit_code for each in stops]
+    codes += [*(each.exit_code for each in stops), streams.UNSAID]
     assert sorted([*codes, CcbError.exit_code, 2]) == sorted(MEANINGS)
     for number, stop in ((1, stopping.HungUp), (2, stopping.Stopped), (15, stopping.Terminated)):
         assert stop.exit_code == 128 + number, signal.Signals(number).name
