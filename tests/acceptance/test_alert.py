@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.message
 import email.policy
+import errno
 import json
 import os
 import re
@@ -21,7 +22,7 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from click.testing import CliRunner, Result
-from program import free_port
+from program import TRIES, free_port
 from strangers import ANSWERS, HOST, NOT_HTTP, answering, greeting
 
 from ccb_luigi import errors
@@ -75,10 +76,17 @@ class serving:  # noqa: N801
     """The mail server while the block runs."""
 
     def __init__(self, mailbox: Mailbox, **options: Any) -> None:
-        self.controller = Controller(mailbox, hostname="127.0.0.1", port=free_port(), **options)
+        self.options = {"handler": mailbox, "hostname": "127.0.0.1", **options}
 
     def __enter__(self) -> Controller:
-        self.controller.start()
+        for left in reversed(range(TRIES)):  # somebody else may take the port that was free a moment ago
+            self.controller = Controller(**self.options, port=free_port())
+            try:
+                self.controller.start()
+                break
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or not left:
+                    raise
         return self.controller
 
     def __exit__(self, *_: object) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
-from program import REPOSITORY, Program, free_port, kill, luigid, yesterday
+from program import REPOSITORY, TAKEN, TRIES, Program, free_port, kill, luigid, yesterday
 from tools import needs
 from world import at, document, rejected
 
@@ -84,14 +84,17 @@ def until(found: Callable[[], Any]) -> Any:
 @contextmanager
 def serving(log: Path, name: str, *words: str, ready: str = "/") -> Iterator[str]:
     """A server of Debian's package on a free port; yields its address."""
-    address = f"127.0.0.1:{free_port()}"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [name, f"--web.listen-address={address}", *words],
-            stdout=file, stderr=file, stdin=subprocess.DEVNULL, start_new_session=True, cwd=log.parent,
-        )  # fmt: skip
+    for _ in range(TRIES):  # somebody else may take the port that was free a moment ago
+        address = f"127.0.0.1:{free_port()}"
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [name, f"--web.listen-address={address}", *words],
+                stdout=file, stderr=file, stdin=subprocess.DEVNULL, start_new_session=True, cwd=log.parent,
+            )  # fmt: skip
+        until(lambda: process.poll() is not None or get(f"http://{address}{ready}"))  # noqa: B023
+        if process.poll() is None or TAKEN not in log.read_text():
+            break
     try:
-        until(lambda: process.poll() is not None or get(f"http://{address}{ready}"))
         assert process.poll() is None, log.read_text()
         yield address
     finally:

@@ -97,7 +97,7 @@ def test_who_judges_ends_when_its_parent_is_killed() -> None:
         time.sleep(0.02)
     parent.kill()
     parent.join()
-    _, left = psutil.wait_procs(judging, timeout=10)
+    _, left = psutil.wait_procs(judging, timeout=60)
     for each in left:
         each.kill()
     assert not left

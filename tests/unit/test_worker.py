@@ -36,18 +36,18 @@ def test_a_process_killed_while_it_sends_keeps_no_other_from_sending() -> None:
         victim.start()
         until = time.monotonic() + chance.uniform(0.002, 0.02)
         while time.monotonic() < until:
-            assert results.get(timeout=10) == RESULT
+            assert results.get(timeout=60) == RESULT
         os.kill(victim.pid or 0, signal.SIGKILL)
         while victim.is_alive():
-            results.get(timeout=1) if results._reader.poll(0) else time.sleep(0)
+            results.get(timeout=60) if results._reader.poll(0) else time.sleep(0)
         victim.join()
     while results._reader.poll(0):
-        assert results.get(timeout=1) == RESULT
+        assert results.get(timeout=60) == RESULT
     last = fork.Process(target=results.put, args=(("last", DONE, None, [], []),))
     last.start()
-    last.join(timeout=10)
+    last.join(timeout=60)
     assert last.exitcode == 0
-    assert results.get(timeout=1)[0] == "last"
+    assert results.get(timeout=60)[0] == "last"
 
 
 def test_the_longest_result_fits_into_one_atomic_write() -> None:
@@ -58,7 +58,7 @@ def test_the_longest_result_fits_into_one_atomic_write() -> None:
     written = len(os.read(results._reader.fileno(), 1 << 20))
     assert written <= select.PIPE_BUF
     results.put((RESULT[0], FAILED, explanation, missing, []))
-    _, status, told, named, _ = results.get(timeout=1)
+    _, status, told, named, _ = results.get(timeout=60)
     assert (status, told, named) == (FAILED, explanation[:LONGEST_EXPLANATION], missing[:MOST_MISSING])
 
 
