@@ -35,7 +35,7 @@ from pymongo.errors import PyMongoError
 from ccb_luigi.demo import cluster
 from ccb_luigi.demo.cluster import DemoError
 
-__all__ = ["DemoError", "Mongo", "Postgres", "Server", "Servers", "delete", "servers"]
+__all__ = ["DemoError", "Mongo", "Postgres", "Server", "Servers", "delete", "postgres_alone", "servers"]
 
 SECONDS_TO_START = 60.0  # after a crash, recovery comes first
 SECONDS_TO_STOP = 30.0
@@ -332,6 +332,13 @@ def servers(directory: Path, settings: Mapping[str, str] | None = None) -> Itera
     """
     with _unwinding_on_sigterm(), Postgres(directory, settings) as postgres, Mongo(directory) as mongo:
         yield Servers(postgres, mongo)
+
+
+@contextlib.contextmanager
+def postgres_alone(directory: Path) -> Iterator[Postgres]:
+    """The same without MongoDB."""
+    with _unwinding_on_sigterm(), Postgres(directory) as postgres:
+        yield postgres
 
 
 def delete(directory: Path) -> None:

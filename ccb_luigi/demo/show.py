@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,19 +9,18 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pymongo.collection import Collection
 from rich.console import Console
 from rich.panel import Panel
 
 from ccb_luigi import settings as settings_module
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
-from ccb_luigi.demo import synth
-from ccb_luigi.demo.servers import delete, servers
+from ccb_luigi.demo import store, synth
+from ccb_luigi.demo.servers import delete, postgres_alone, servers
+from ccb_luigi.demo.store import Store
 from ccb_luigi.load import markers, pipeline, quarantine, status
 from ccb_luigi.orchestration import runner
 from ccb_luigi.settings import Settings
-from ccb_luigi.sources.mongo import MongoSource
 from ccb_luigi.watch import display
 
 DEFAULT = Path(".demo")
@@ -37,19 +35,40 @@ CHANGED = 25
 def run(directory: Path, contracts: int, console: Console) -> int:
     """Runs the demo in ``directory``, whose earlier data go; returns the exit status."""
     delete(directory)
-    console.print("starting PostgreSQL and SecantusDB (it speaks MongoDB's protocol) ...")
+    console.print(_WITH_MONGO if store.has_mongo() else _WITHOUT_MONGO)
     with attached(directory) as settings:
         code = _steps(settings, contracts, console, directory)
         console.print("stopping the servers ...")
     return code
 
 
+_WITH_MONGO = "starting PostgreSQL and SecantusDB (it speaks MongoDB's protocol) ..."
+_WITHOUT_MONGO = (
+    "starting PostgreSQL; the contracts come from a dump, since SecantusDB, which speaks MongoDB's"
+    " protocol, has no wheel for this Python (`make secantus` builds it) ..."
+)
+
+
+@contextmanager
+def _running(directory: Path) -> Iterator[dict[str, str]]:
+    """The demo's servers, and the addresses that lead to its contracts and tables."""
+    if store.has_mongo():
+        with servers(directory) as (pg, mongo):
+            yield {"CCB_POSTGRES_URL": pg.url, "CCB_MONGO_URI": mongo.uri}
+        return
+    with postgres_alone(directory) as pg:
+        yield {
+            "CCB_POSTGRES_URL": pg.url,
+            "CCB_SOURCE": str(directory.absolute() / store.DUMP),
+            "CCB_SOURCE_COVERS_UNTIL": datetime.now().astimezone().isoformat(timespec="seconds"),
+        }
+
+
 @contextmanager
 def attached(directory: Path) -> Iterator[Settings]:
     """The demo's servers, running, and the settings that lead to them (in the environment as well:
     the workers read them there)."""
-    with servers(directory) as (pg, mongo):
-        found = {"CCB_POSTGRES_URL": pg.url, "CCB_MONGO_URI": mongo.uri}
+    with _running(directory) as found:
         before = {name: os.environ.get(name) for name in found}
         os.environ.update(found)
         try:
@@ -65,22 +84,19 @@ def attached(directory: Path) -> Iterator[Settings]:
 def _steps(settings: Settings, contracts: int, console: Console, directory: Path) -> int:
     last = settings.yesterday()
     days = [last - timedelta(days=n) for n in reversed(range(DAYS))]
-    origin = MongoSource(settings)
-    with contextlib.closing(origin):
-        collection = origin.collection
-        _title(console, 1, "A schema, and contracts in MongoDB")
+    with store.opened(settings) as kept:
+        _title(console, 1, f"A schema, and contracts in {kept.name}")
         schema.upgrade(settings)
-        collection.create_index("updatedAt")
         with console.status(f"writing {contracts:,} synthetic contracts ..."):
-            synth.write_mongo(_documents(contracts, last), collection)
+            kept.write(_documents(contracts, last))
         console.print(f"{contracts:,} contracts of {DAYS} days, a few of them bad")
 
         _title(console, 2, "The migration, date by date")
         code = _migrate(settings, days, console)
         _title(console, 3, "The same again: nothing is done twice")
         code = code or _again(settings, days, console)
-        _title(console, 4, f"{CHANGED} contracts change in MongoDB")
-        code = code or _change(settings, collection, console)
+        _title(console, 4, f"{CHANGED} contracts change in {kept.name}")
+        code = code or _change(settings, kept, console)
     _title(console, 5, "What is there now")
     _summary(settings, console)
     console.print(Panel.fit(where_next(directory, last), title="where to go next"))
@@ -130,18 +146,16 @@ def _fingerprint(connection: Any) -> list[Any]:
     return list(connection.exec_driver_sql(f"SELECT {sums}").one())
 
 
-def _change(settings: Settings, collection: Collection[Any], console: Console) -> int:
+def _change(settings: Settings, kept: Store, console: Console) -> int:
     now = datetime.now(settings.zone)
-    long = {"operation.NumeroDeParcelas": {"$gte": 12}, "ccbCode": {"$type": "string"}}
     # Bad documents are left alone: they would stay where they are.
-    chosen = [d for d in collection.find(long).sort("_id", 1).limit(CHANGED * 2) if _is_loaded(settings, d)]
+    chosen = [each for each in kept.long_ones(CHANGED * 2) if _is_loaded(settings, each)][:CHANGED]
     shortened = chosen[0]
     rows = shortened["operation"]["parcelas"]["PrevisaoDeParcela"]
-    for document in chosen[:CHANGED]:
-        changes: dict[str, Any] = {"updatedAt": now, "status": "Alterada"}
-        if document is shortened:
-            changes["operation.parcelas.PrevisaoDeParcela"] = rows[:-3]
-        collection.update_one({"_id": document["_id"]}, {"$set": changes})
+    for document in chosen:
+        document.update(updatedAt=now, status="Alterada")
+    shortened["operation"]["parcelas"]["PrevisaoDeParcela"] = rows[:-3]
+    kept.replace(chosen)
     today = now.date()
     found = pipeline.load_so_far(settings, today)
     if found is None or found.result is None:
