@@ -22,6 +22,8 @@ Document = dict[str, Any]
 Progress = Callable[[int], None]
 
 DAY = date(2026, 11, 20)
+WHOLE = "2026-11-21T00:00"
+"""Until when the dumps of it say that they cover."""
 SEED = 20261120
 CHANGED_EVERY = 20
 BLOCK = 2_500

@@ -22,7 +22,7 @@ from rich.table import Table
 from benchmarks import documents, measure, shown
 from benchmarks.compare import RESULTS, own_servers
 from benchmarks.databases import Databases, WrongContents, execute
-from benchmarks.documents import DAY
+from benchmarks.documents import DAY, WHOLE
 from benchmarks.measure import Failed, Measured
 from ccb_luigi import __version__
 from ccb_luigi.demo.servers import Servers
@@ -117,7 +117,7 @@ def _migrate(databases: Databases, directory: Path, size: int, parcelas: int) ->
     url = databases.fresh("bench_growth")
     databases.settle()
     dump = _dump(directory, size)
-    words = measure.python("ccb_luigi", "run", "--date", DAY, "--source", dump)
+    words = measure.python("ccb_luigi", "run", "--date", DAY, "--source", dump, "--covers-until", WHOLE)
     measured = measure.command(words, {"CCB_POSTGRES_URL": url}, directory / "command.log")
     (found,) = execute(url, "SELECT (SELECT count(*) FROM operacoes), (SELECT count(*) FROM parcelas)")
     if found != (size, parcelas):

@@ -26,7 +26,7 @@ from rich.table import Table
 from benchmarks import measure, shown
 from benchmarks.compare import RESULTS, own_servers
 from benchmarks.databases import Databases, WrongContents, execute
-from benchmarks.documents import DAY, SEED
+from benchmarks.documents import DAY, SEED, WHOLE
 from benchmarks.growth import BYTES_IN_DATABASE, BYTES_OF_DUMP
 from benchmarks.measure import Failed, Memory
 from ccb_luigi import __version__
@@ -169,7 +169,9 @@ def _migrate(
 ) -> Run:
     url = databases.fresh("bench_million")
     databases.settle()
-    words = measure.python("ccb_luigi", "run", "--full", "--until", DAY, "--source", dump)
+    words = measure.python(
+        "ccb_luigi", "run", "--full", "--until", DAY, "--source", dump, "--covers-until", WHOLE
+    )
     seconds, peak, stopped = 0.0, 0, 0
     for number in range(1, interruptions + 2):
         # At one third, at two thirds; the last one goes on to the end.

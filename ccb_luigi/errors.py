@@ -43,6 +43,12 @@ class NotReconciled(CcbError):
     exit_code = 12
 
 
+class NotCovered(CcbError):
+    """A date was loaded without a marker: the dump doesn't say that it holds all of it (contract §3.1)."""
+
+    exit_code = 24
+
+
 class SourceError(CcbError):
     """MongoDB (or the dump) can't be reached or read."""
 
@@ -144,6 +150,7 @@ MEANINGS = {
     21: "the deadline passed before the night's work was done",
     22: "an alert could not be delivered",
     23: "it is done, but its output could not be written",
+    24: "a dump does not reach the end of a date: it was loaded without a marker",
     129: "its terminal is gone (SIGHUP)",
     130: "interrupted",
     143: "ended by SIGTERM",

@@ -48,6 +48,7 @@ class Settings:
     mongo_database: str = "ccb"
     mongo_collection: str = "contratos"
     source: str = ""
+    source_covers_until: str = ""
     postgres_url: str = field(default="", repr=False)
     timezone: str = "America/Sao_Paulo"
     max_rejected_share: float = 0.05
@@ -100,6 +101,10 @@ class Settings:
             raise ConfigurationError(
                 "CCB_EXECUTOR must be local, or the address of a Dask scheduler: tcp://HOST:PORT or tls://HOST:PORT"
             )
+        if self.source_covers_until:
+            if not self.source:
+                raise ConfigurationError("CCB_SOURCE_COVERS_UNTIL is about a dump, and CCB_SOURCE names none")
+            _ = self.covers_until
         if self.log_format not in LOG_FORMATS:
             raise ConfigurationError(f"CCB_LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}")
         if self.alert_webhook_format not in WEBHOOK_FORMATS:
@@ -116,6 +121,21 @@ class Settings:
     def promoted(self) -> frozenset[str]:
         """Finding codes that count as rejections."""
         return frozenset(self.reject_findings.replace(",", " ").split())
+
+    @property
+    def covers_until(self) -> datetime | None:
+        """Until when the dump holds all that there is, if anybody says so; local without an offset."""
+        if not self.source_covers_until:
+            return None
+        try:
+            moment = datetime.fromisoformat(self.source_covers_until)
+        except ValueError:
+            moment = None
+        if moment is None or len(self.source_covers_until) <= len("2026-11-20"):
+            raise ConfigurationError(
+                "CCB_SOURCE_COVERS_UNTIL (--covers-until) is not a moment such as 2026-11-20T00:00"
+            )
+        return moment if moment.tzinfo else moment.replace(tzinfo=self.zone)
 
     @property
     def night_end(self) -> time | None:

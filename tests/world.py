@@ -12,7 +12,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import bson
@@ -105,6 +106,11 @@ def operation(rows: int, **changes: Any) -> Document:
         "detalhamentoDaCET": {"PorcentagemDeJuros": f"{rows}.25"},
         **changes,
     }
+
+
+def of_dump(path: Path, last: date) -> dict[str, str]:
+    """Settings whose source is a dump that was made after the last date was over."""
+    return {"source": str(path), "source_covers_until": f"{last + timedelta(days=1)}T00:00"}
 
 
 def unfounded(code_of: Document) -> Document:

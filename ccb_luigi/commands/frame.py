@@ -140,6 +140,20 @@ def _from_dump(context: click.Context, param: click.Parameter, path: Path | None
         os.environ["CCB_SOURCE"] = str(path.absolute())
 
 
+def _covers(context: click.Context, param: click.Parameter, moment: str | None) -> None:
+    if moment is not None:
+        os.environ["CCB_SOURCE_COVERS_UNTIL"] = moment
+
+
+covers_option = click.option(
+    "--covers-until",
+    metavar="MOMENT",
+    expose_value=False,
+    is_eager=True,
+    callback=_covers,
+    help="The dump holds all that there was until then, such as 2026-11-20T00:00.",
+)
+
 source_option = click.option(
     "--source",
     type=click.Path(path_type=Path),

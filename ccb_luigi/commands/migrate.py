@@ -13,6 +13,7 @@ from ccb_luigi.commands.frame import (
     DAY,
     clean,
     complain,
+    covers_option,
     progress_console,
     source_option,
     with_settings,
@@ -21,7 +22,7 @@ from ccb_luigi.commands.frame import (
 from ccb_luigi.commands.record import recorded
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents import block
-from ccb_luigi.errors import CcbError
+from ccb_luigi.errors import CcbError, NotCovered
 from ccb_luigi.load import closing, markers, pipeline, versions
 from ccb_luigi.process import stopping
 from ccb_luigi.process.events import Event
@@ -35,11 +36,12 @@ from ccb_luigi.watch.runs import Recorder
 
 @click.command()
 @source_option
+@covers_option
 @click.option("--date", "day", type=DAY, help="One date (default: yesterday).")
 @click.option("--since", type=DAY, help="First date of a range.")
 @click.option("--until", type=DAY, help="Last date of a range (default: yesterday).")
 @click.option("--full", is_flag=True, help="Everything up to the end of the date.")
-@click.option("--so-far", is_flag=True, help="Load also what there is of today, without a marker.")
+@click.option("--so-far", is_flag=True, help="Load also what can't be marked yet: today, the end of a dump.")
 @workers_option
 @clean
 @with_settings
@@ -70,13 +72,15 @@ def run(
     with recorded(settings, "run", days) as recorder:
         if full or (days and (since or until)):
             found = planned.migrate(settings, first, last, workers, recorder)
-            if found and found.exit_code:
+            if found and found.exit_code and not (so_far and found.exit_code == NotCovered.exit_code):
                 return found.exit_code
             # Of a server's dates one may have appeared meanwhile; to look for a dump's is to read it all.
-            if full:
-                days = found.days if found and settings.source else all_days(settings, last)
+            if found and settings.source:
+                days = found.days
+            elif full:
+                days = all_days(settings, last)
         recorder.run.days = days
-        code = _migrate(settings, days, workers, recorder) if days else 0
+        code = _migrate(settings, days, workers, recorder, so_far=so_far) if days else 0
         if partly:
             _load_so_far(settings, today, recorder)
         return code
@@ -100,6 +104,7 @@ def _load_so_far(settings: Settings, day: date, recorder: Recorder) -> None:
 
 @click.command()
 @source_option
+@covers_option
 @click.option("--date", "day", type=DAY, required=True, help="The date to do again.")
 @click.option(
     "--table",
@@ -226,8 +231,13 @@ def _migrate(
     workers: int | None,
     recorder: Recorder,
     failures: list[Event] | None = None,
+    *,
+    so_far: bool = False,
 ) -> int:
-    """Runs the dates with a progress display, and sums up in one line; ``failures`` is added to."""
+    """Runs the dates with a progress display, and sums up in one line; ``failures`` is added to.
+
+    ``so_far``: a date that a dump doesn't reach the end of may be loaded without a marker.
+    """
     from ccb_luigi.orchestration import runner  # Luigi takes a while to import: only where it is needed
 
     screen = progress_console()
@@ -240,11 +250,14 @@ def _migrate(
             shown.handle(event)
 
         outcome = runner.run(settings, days, workers=workers or settings.workers, watch=watch)
+    if so_far:
+        outcome.let_pass(NotCovered.exit_code)
     recorder.run.complete, recorder.run.exit_code = len(outcome.complete), outcome.exit_code
     done = f"{len(outcome.complete)} of {len(days)} dates complete"
     if outcome.incomplete:
         first = ", ".join(str(day) for day in outcome.incomplete[:5])
         screen.print(f"[red]{done}[/]; missing: {first}{' ...' if len(outcome.incomplete) > 5 else ''}")
     else:
-        screen.print(done)
+        others = len(days) - len(outcome.complete)
+        screen.print(f"{done}; {others} loaded so far, without a marker" if others else done)
     return outcome.exit_code

@@ -70,7 +70,7 @@ def _run(settings: Settings, found: Plan, workers: int | None, recorder: Recorde
             complain(f"interrupted: {words}; the same command goes on", event="stopped")
         else:
             screen.print(f"[red]{words}[/]; the same command goes on")
-    days = target.run(lambda connection: plan.dates(connection, found.id))
+    days = target.run(lambda connection: plan.dates(connection, settings, found))
     recorder.run.days, recorder.run.complete = days, len(days)
     return Planned(outcome.exit_code, days)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from itertools import chain, repeat
 from operator import add
@@ -55,6 +55,7 @@ class Task:
     """What to do with every block of a batch.
 
     Documents of the ``day`` count, or those that ``covered`` covers (of a ``shard``), or else all.
+    ``horizon``: of all documents, whatever their date, the newest time up to here is asked for.
     """
 
     batch: int
@@ -64,6 +65,7 @@ class Task:
     forgotten: Forgotten | None = None
     covered: Covered | None = None
     shard: Shard | None = None
+    horizon: datetime | None = None
 
     def leaves_out(self, found: date | None, updated: Any) -> bool:
         """Whether a document of this date (``None``: its time can't be read) is somebody else's."""
@@ -87,6 +89,7 @@ class Rendered:
     """One block: per staging table its lines and their number, and what goes to the quarantine.
 
     ``forgotten``: documents of erased clients, which go nowhere. ``days``: documents read per date.
+    ``newest``: the newest time up to the task's horizon, if that is asked for.
     """
 
     lines: dict[str, bytes]
@@ -94,6 +97,7 @@ class Rendered:
     refused: list[tuple[date, Refused]]
     forgotten: int
     days: dict[date, int]
+    newest: datetime | None = None
 
     @property
     def read(self) -> int:
@@ -108,6 +112,7 @@ class _Rendering:
         self.refused: list[tuple[date, Refused]] = []
         self.forgotten = 0
         self.days: Counter[date] = Counter()
+        self.newest: datetime | None = None
         self._prefixes: list[str] = []
         self._versions: list[Row] = []
         self._accepted: list[Accepted] = []
@@ -129,6 +134,11 @@ class _Rendering:
         )
         self._accepted.append(judged)
 
+    def see(self, moment: datetime | None, horizon: datetime) -> None:
+        """Takes in a document's time. One of the future, or from after the dump, tells nothing."""
+        if moment is not None and moment <= horizon and (self.newest is None or moment > self.newest):
+            self.newest = moment
+
     def done(self) -> Rendered:
         """The whole block."""
         of_documents: dict[str, list[Sequence[Row] | Uniform]] = {
@@ -138,7 +148,7 @@ class _Rendering:
         }
         counts = {name: sum(map(len, rows)) for name, rows in of_documents.items()}
         lines = {name: self._lines(rows) for name, rows in of_documents.items() if counts[name]}
-        return Rendered(lines, counts, self.refused, self.forgotten, self.days)
+        return Rendered(lines, counts, self.refused, self.forgotten, self.days, self.newest)
 
     def _lines(self, of_documents: list[Sequence[Row] | Uniform]) -> bytes:
         """The lines of one table, of whose rows each document has some."""
@@ -212,6 +222,8 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
     rendering = _Rendering()
     for place, raw, known in _read(transform, documents):
         found, updated, read = _opened(transform, raw, known)
+        if task.horizon is not None and read is not None:
+            rendering.see(transform.moment(read), task.horizon)
         # Of two updatedAt the server finds a document by one, and the other one is decoded.
         elsewhere = read is not None and task.leaves_out(found, updated)
         if elsewhere and not rawbson.occurs_twice(raw, b"updatedAt"):

@@ -111,6 +111,15 @@ class Transform:
         except Unreadable:
             return None
 
+    def moment(self, read: Known | Document) -> datetime | None:
+        """The document's effective time; ``None``: there is none, or it can't be read."""
+        if isinstance(read, Known):
+            return read.moment
+        try:
+            return self.contract.effective_time(read)
+        except Unreadable:
+            return None
+
     def partition_of_raw(self, raw: bytes) -> date | None:
         """``partition`` of a document that may not even decode."""
         try:

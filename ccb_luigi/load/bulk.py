@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema, temporary
 from ccb_luigi.documents.block import Task
-from ccb_luigi.errors import CircuitBroken, NotReconciled, PartitionFailed, SourceError
+from ccb_luigi.errors import CircuitBroken, NotCovered, NotReconciled, PartitionFailed, SourceError
 from ccb_luigi.load import closing, cluster, loading, markers, pipeline, plan, reconcile, tombstones, versions
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.seen import GROUP
@@ -57,8 +57,9 @@ def migrate_shard(
         temporary.own_staging(connection, [table.name for table in tables.STAGING])
         started = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
         erased = tombstones.load(connection, settings)
-        task = Task(shard, None, settings.zone, settings.promoted, erased, ours.covered, piece)
         with source.opened(settings) as origin:
+            horizon = closing.horizon(connection, origin)
+            task = Task(shard, None, settings.zone, settings.promoted, erased, ours.covered, piece, horizon)
             if origin.identity() != ours.origem:
                 raise SourceError(
                     f"shard {shard}: the source is another one than the plan {number} was made of"
@@ -80,6 +81,8 @@ def migrate_shard(
         versions.remember(connection, shard)
         # Who lost a code or may get one is looked at in the end: a dump is read from end to end for that.
         kept = {"datas": results, pipeline.FREED: waiting, "esquecidos": counts.esquecidos}
+        if counts.mais_novo:
+            kept["mais_novo"] = counts.mais_novo
         plan.put_marker(connection, name, plan.STEP, counts.lidos, kept)
         return counts
 
@@ -96,10 +99,11 @@ def close(settings: Settings, number: int, show: pipeline.Show = lambda *_: None
 
     Raises:
         CircuitBroken: a date has too many rejected documents; it isn't marked, the others are.
+        NotCovered: likewise a date that the dump doesn't reach the end of. The plan stays open.
     """
     target = postgres.of_process(settings)
 
-    def look(connection: Connection) -> tuple[Days, list[str]] | None:
+    def look(connection: Connection) -> tuple[Days, list[str], str] | None:
         schema.check(connection)
         if markers.done(connection, [plan.marker(number)]):
             return None
@@ -110,16 +114,21 @@ def close(settings: Settings, number: int, show: pipeline.Show = lambda *_: None
         found = {
             day: of for day, of in found.items() if closing.over(settings, date.fromisoformat(day), began)
         }
-        return found, plan.listed(connection, number, pipeline.FREED)
+        return found, plan.listed(connection, number, pipeline.FREED), plan.newest(connection, number)
 
     if (found := target.run(look)) is None:
         return None
-    days, waiting = found
+    days, waiting, newest = found
     for n in range(0, len(waiting), GROUP):
         show(f"looks again at documents whose code another had: {n:,} of {len(waiting):,}", 5)
         pipeline.migrate_ids(settings, waiting[n : n + GROUP])
     tripped = _tripped(settings, {day: [r.lidos, r.quarentena] for day, (r, _) in days.items()})
-    good = [day for day in days if day not in tripped]
+    beyond = [
+        day
+        for day in days
+        if day not in tripped and not closing.covered(settings, date.fromisoformat(day), newest)
+    ]
+    good = [day for day in days if day not in tripped and day not in beyond]
     for n in range(0, len(good), DATES_AT_ONCE):
         show(f"marks {len(good):,} dates", 10 + 85 * n / len(good))
         some = {day: days[day] for day in good[n : n + DATES_AT_ONCE]}
@@ -127,6 +136,11 @@ def close(settings: Settings, number: int, show: pipeline.Show = lambda *_: None
     if tripped:
         result, _ = days[tripped[0]]
         raise CircuitBroken(_too_many(tripped, [result.lidos, result.quarentena], ""))
+    if beyond:
+        told = reconcile.total(days[day][0] for day in beyond).told
+        more = f" (and {len(beyond) - 1} more dates)" if len(beyond) > 1 else ""
+        why = closing.why_not_covered(settings, newest)
+        raise NotCovered(f"{beyond[0]}{more}: {told}, so far and without a marker: {why}")
 
     def end(connection: Connection) -> None:
         schema.check(connection)

@@ -17,6 +17,7 @@ from ccb_luigi.database import postgres
 from ccb_luigi.errors import NotOver
 from ccb_luigi.load import markers
 from ccb_luigi.settings import Settings
+from ccb_luigi.sources.source import Source
 from ccb_luigi.tables import table_updates
 
 
@@ -43,6 +44,39 @@ def refuse_what_is_not_over(settings: Settings, day: date, connection: Connectio
     raise NotOver(
         f"{day} is not over, and only a whole date is marked: {there};"
         f" `ccb-luigi run --date {day} --so-far` loads what is there by now"
+    )
+
+
+def horizon(connection: Connection, origin: Source) -> datetime | None:
+    """Of a dump: from when on its documents' times can't be true, so that they tell nothing about it."""
+    if (written := origin.written()) is None:
+        return None
+    here: datetime = connection.execute(text("SELECT now()")).scalar_one()
+    return min(written, settings_module.now(), here)
+
+
+def covered(settings: Settings, day: date, newest: str) -> bool:
+    """Whether what was read reaches to the date's end: a server does.
+
+    A dump does if somebody says so, else if its ``newest`` document is from after that.
+    """
+    if not settings.source:
+        return True
+    until = settings.covers_until or (datetime.fromisoformat(newest) if newest else None)
+    return until is not None and over(settings, day, until)
+
+
+def why_not_covered(settings: Settings, newest: str) -> str:
+    """What a person has to know of a date that a dump doesn't close."""
+    if settings.covers_until:
+        return f"{settings.source} covers no more than CCB_SOURCE_COVERS_UNTIL (--covers-until) says"
+    last = "has no time that can be true"
+    if newest:
+        moment = datetime.fromisoformat(newest).astimezone(settings.zone)
+        last = f"is of {moment:%Y-%m-%d %H:%M}"
+    return (
+        f"the newest document of {settings.source} {last}; if the dump holds all there was until later, say"
+        " so: `--covers-until`"
     )
 
 

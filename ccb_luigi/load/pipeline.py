@@ -20,7 +20,7 @@ from ccb_luigi.documents import fingerprint
 from ccb_luigi.documents.block import Task, transform_of
 from ccb_luigi.documents.names import name_of
 from ccb_luigi.documents.transform import Refused
-from ccb_luigi.errors import CircuitBroken, NotReconciled, StagingIncomplete
+from ccb_luigi.errors import CircuitBroken, NotCovered, NotReconciled, StagingIncomplete
 from ccb_luigi.load import (
     closing,
     cluster,
@@ -59,24 +59,34 @@ def extract(settings: Settings, day: date, progress: Reading = lambda *_: None) 
     Raises:
         NotOver: the date hasn't ended; nothing was read.
         CircuitBroken: too many were rejected; they are in the quarantine, and nothing is staged.
+        NotCovered: the source is a dump that ends before the date; it was loaded, and not marked.
     """
 
-    def work(connection: Connection) -> Counts | None:
+    def work(connection: Connection) -> Counts | SoFar | None:
         schema.check(connection)
         closing.reopen(connection, settings, day)
         with _step(connection, markers.EXTRACTION, day) as todo:
             if not todo:
                 return None
             closing.refuse_what_is_not_over(settings, day, connection)
+            started = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
             counts = _read(connection, settings, day, progress)
-            if not _flooded(settings, counts):
-                markers.put(connection, markers.EXTRACTION, day, counts.lidos, asdict(counts))
+            if _flooded(settings, counts):
+                return counts
+            if not closing.covered(settings, day, counts.mais_novo):
+                return _keep_so_far(connection, settings, day, counts, started)
+            markers.put(connection, markers.EXTRACTION, day, counts.lidos, asdict(counts))
             return counts
 
-    counts = postgres.of_process(settings).run(work)
-    if counts:
-        _refuse_flood(settings, day, counts)
-    return counts
+    found = postgres.of_process(settings).run(work)
+    if isinstance(found, SoFar):
+        _migrate_waiting(settings, found)
+        told = found.result.told if found.result else ""
+        why = closing.why_not_covered(settings, found.counts.mais_novo)
+        raise NotCovered(f"{day}: {told}, so far and without a marker: {why}")
+    if found:
+        _refuse_flood(settings, day, found)
+    return found
 
 
 @dataclass(slots=True)
@@ -113,21 +123,26 @@ def load_so_far(settings: Settings, day: date, progress: Reading = lambda *_: No
     found = postgres.of_process(settings).run(work)
     if found:
         _refuse_flood(settings, day, found.counts)
-        if found.freed:
-            migrate_ids(settings, found.freed)
+        _migrate_waiting(settings, found)
     return found
+
+
+def _migrate_waiting(settings: Settings, found: SoFar) -> None:
+    """Loads who had lost a ``ccbCode`` that is free now."""
+    if found.freed:
+        migrate_ids(settings, found.freed)
 
 
 def _read(connection: Connection, settings: Settings, day: date, progress: Reading) -> Counts:
     """Stages the date; after a flood of rejections only these are kept, to show what is wrong."""
-    batch = day.toordinal()
+    batch, zone = day.toordinal(), settings.zone
     loading.discard(connection, batch)
     rules = fingerprint.key(settings.zone, settings.promoted)
     erased = tombstones.load(connection, settings)
     with source.opened(settings) as origin:
         counts = stage(
             connection,
-            Task(batch, day, settings.zone, settings.promoted, erased),
+            Task(batch, day, zone, settings.promoted, erased, horizon=closing.horizon(connection, origin)),
             origin.documents(*settings.bounds(day)),
             known=versions.Known(connection, batch, day, rules),
             workers=cluster.workers(settings),

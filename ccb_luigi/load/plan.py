@@ -113,7 +113,7 @@ def ended(settings: Settings, since: date | None, until: date) -> list[date] | N
             ).one_or_none()
         if row is None:
             return None
-        marked = dates(connection, row.id)
+        marked = dates(connection, settings, Plan(*row))
         return marked if set(marked) <= set(closing.complete(connection, settings, since, until)) else None
 
     return postgres.of_process(settings).run(work)
@@ -164,6 +164,14 @@ def began(connection: Connection, plan: int) -> datetime:
     return found
 
 
+def newest(connection: Connection, plan: int) -> str:
+    """The newest time in the dump that it is of, as its shards found it."""
+    found: str = connection.execute(
+        text(f"SELECT coalesce(max(contagens->>'mais_novo' COLLATE \"C\"), '') {_DONE}"), {"plan": plan}
+    ).scalar_one()
+    return found
+
+
 def sums(connection: Connection, plan: int) -> dict[str, dict[str, Decimal]]:
     """Date → name → sum, over what the markers of its shards hold per date."""
     found = connection.execute(
@@ -193,12 +201,15 @@ def listed(connection: Connection, plan: int, name: str) -> list[str]:
     return list(found.scalars())
 
 
-def dates(connection: Connection, plan: int) -> list[date]:
-    """The dates that were marked when it ended; none before."""
+def dates(connection: Connection, settings: Settings, ours: Plan) -> list[date]:
+    """The dates that were marked when it ended; before, those of them that are complete."""
     found = connection.execute(
-        text("SELECT contagens->'datas' FROM table_updates WHERE update_id = :id"), {"id": marker(plan)}
+        text("SELECT contagens->'datas' FROM table_updates WHERE update_id = :id"), {"id": marker(ours.id)}
     ).scalar()
-    return [date.fromisoformat(day) for day in found or ()]
+    if found is not None:
+        return [date.fromisoformat(day) for day in found]
+    finished = closing.complete(connection, settings, ours.desde, ours.ate)
+    return [day for day in finished if day in ours.covered]
 
 
 def put_marker(connection: Connection, update_id: str, step: str, rows: int, counts: dict[str, Any]) -> None:

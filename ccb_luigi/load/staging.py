@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC
 from functools import partial
 from itertools import chain, islice
 from threading import Event, Thread
@@ -40,7 +41,8 @@ Progress = Callable[[int], None]
 class Counts:
     """What an extraction read and staged; ``esquecidos``, of erased clients, aren't among ``lidos``.
 
-    ``por_data``: date → documents read and rejected, of batches of several dates.
+    ``por_data``: date → documents read and rejected, of batches of several dates. ``mais_novo``: the newest
+    time in a dump, whatever its date, in ISO 8601 (UTC, so that the greater text is the later time).
     """
 
     lidos: int = 0
@@ -50,6 +52,7 @@ class Counts:
     por_codigo: dict[str, int] = field(default_factory=dict)
     staging: dict[str, int] = field(default_factory=dict)
     por_data: dict[str, list[int]] = field(default_factory=dict)
+    mais_novo: str = ""
 
     def most_frequent(self, number: int) -> list[tuple[str, int]]:
         """The codes that most documents were rejected for."""
@@ -63,6 +66,10 @@ class Counts:
         for _, document in block.refused:
             for code in document.codes:
                 self.por_codigo[code] = self.por_codigo.get(code, 0) + 1
+        if block.newest is not None:
+            self.mais_novo = max(
+                self.mais_novo, block.newest.astimezone(UTC).isoformat(timespec="microseconds")
+            )
         for name, rows in block.counts.items():
             self.staging[name] = self.staging.get(name, 0) + rows
 

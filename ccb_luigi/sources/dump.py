@@ -15,7 +15,7 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeGuard
@@ -79,6 +79,11 @@ class DumpSource:
     def odd(self) -> Iterator[bytes]:
         """The documents whose ``updatedAt`` is not a date."""
         return (raw for raw, d in self._decoded() if not _dated(d.get("updatedAt")))
+
+    def written(self) -> datetime:
+        """See ``Source``."""
+        with self._readable():
+            return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
 
     def identity(self) -> str:
         """See ``Source``: its size and its two ends."""

@@ -131,6 +131,9 @@ class MongoSource:
         """See ``Source``."""
         return self._few(ODD_DATES, VERSION)
 
+    def written(self) -> None:
+        """See ``Source``."""
+
     def identity(self) -> str:
         """See ``Source``."""
         return f"mongodb {self.collection.full_name}"

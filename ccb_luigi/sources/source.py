@@ -48,6 +48,9 @@ class Source(Protocol):
     def shard(self, shard: Shard) -> Iterator[bytes]:
         """The raw documents of a shard."""
 
+    def written(self) -> datetime | None:
+        """When a dump was written, which holds nothing later; of a server ``None``."""
+
     def close(self) -> None:
         """Ends all connections."""
 

@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 
+from ccb_luigi.errors import NotCovered
 from ccb_luigi.load import markers
 from ccb_luigi.load.plan import Plan, Progress
 from ccb_luigi.load.quarantine import Entry
@@ -82,8 +83,10 @@ class RunDisplay:
             if event in self._failed:  # tried again, and failed again in the same way
                 return
             self._failed.add(event)
-            reason = printable(event.message)
-            self._console.print(f"[red]{event.day}  {event.step}  failed[/]: {reason}", soft_wrap=True)
+            what = f"[red]{event.day}  {event.step}  failed[/]:"
+            if event.exit_code == NotCovered.exit_code:
+                what = f"[yellow]{event.day}  so far[/] "
+            self._console.print(f"{what} {printable(_without_date(event))}", soft_wrap=True)
         elif event.kind == "progress":
             self._read[event.day] = event.rows
             self._progress.update(self._bar, description=f"{event.day}  {event.rows:,} contracts read")
@@ -101,6 +104,10 @@ class RunDisplay:
         if event.step == markers.RECONCILIATION:
             read = self._read.get(day) or event.rows  # an earlier run may have read them
             self._console.print(f"[green]{day}  done[/]  {counted(read, 'contract')}, proven")
+
+
+def _without_date(event: Event) -> str:
+    return event.message.removeprefix(f"{event.day}: ")
 
 
 WIDTH_OF_STATUS = 76
@@ -287,8 +294,10 @@ class PlanDisplay:
         elif event.kind == "failed":
             if event not in self._failed:  # else it was tried again, and failed again in the same way
                 self._failed.add(event)
-                what = f"shard {event.shard}" if event.shard else "plan"
-                self._console.print(f"[red]{what}  failed[/]: {printable(event.message)}", soft_wrap=True)
+                what = f"[red]{f'shard {event.shard}' if event.shard else 'plan'}  failed[/]:"
+                if event.exit_code == NotCovered.exit_code:
+                    what = "[yellow]so far[/] "
+                self._console.print(f"{what} {printable(event.message)}", soft_wrap=True)
         elif event.kind == "done" and event.shard:
             self._under_way.pop(event.shard, None)
             self._now = self._ask() or self._now

@@ -232,6 +232,7 @@ def unhappy(program: Program, canaries: Canaries, scheduler: Scheduler) -> dict[
     run = ("run", "--date", UNREAD, "--workers", 1)
     raw_luigi = ("--module", "ccb_luigi.tasks", "MigrateCCB", "--date", DAY["check"], "--local-scheduler")
     from_dump = ("run", "--date", FROM_DUMP, "--source", dump(canaries, program.directory / "dump.bson"))
+    from_dump += ("--covers-until", f"{FROM_DUMP + timedelta(days=1)}T00:00")
     return {
         "MongoDB unreachable": start(*run, CCB_MONGO_URI=nobody, CCB_SCHEDULER_URL=scheduler.url),
         "MongoDB and scheduler": start(*run, CCB_MONGO_URI=malformed, CCB_SCHEDULER_URL=scheduling),

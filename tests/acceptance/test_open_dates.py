@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bson
 import clock
 import pytest
 from program import Program, shown
@@ -125,3 +126,33 @@ def test_a_night_does_again_what_an_earlier_version_marked_too_early(program: Pr
     assert "8 of 8 dates complete" in done.stdout
     assert world.contracts() == {"A": "a", "B": "b", "D": "d"}
     assert "7 of 7 dates complete" in program.run("nightly").stdout
+
+
+def test_a_dump_that_ends_at_noon_closes_no_date_and_says_so(program: Program) -> None:
+    world, path = program.world, program.directory / "noon.bson"
+    path.write_bytes(
+        b"".join(map(bson.encode, [document("a", "A", at(D1)), document("b", "B", at(D2, 15), client="c2")]))
+    )
+    words = ("run", "--full", "--until", D2, "--source", "noon.bson")
+    done = program.run(*words, status=24)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"{D2}  so far")]
+    assert "1 read, 1 loaded, 0 rejected, so far and without a marker: the newest document of" in line
+    assert f"noon.bson is of {D2} 12:00" in line
+    assert set(world.markers(D1)) == set(STEPS)
+    assert world.markers(D2) == {}
+    assert "1 of 2 dates complete; 1 loaded so far" in program.run(*words, "--so-far").stdout
+    planned = {"CCB_SHARD_DOCUMENTS": "1"}
+    world.query("DELETE FROM table_updates")
+    done = program.run(*words, status=24, **planned)
+    assert f"so far  {D2}: 1 read, 0 loaded, 1 unchanged, 0 rejected, so far" in done.stdout, shown(done)
+    assert "1 of 1 dates" in program.run(*words, "--so-far", **planned).stdout
+    assert world.markers(D2) == {}
+    done = program.run(*words, "--covers-until", f"{D2 + clock.days(1)}T00:00", **planned)
+    assert set(world.markers(D2)) == set(STEPS), shown(done)
+
+    night = {"CCB_SOURCE": "noon.bson", "CCB_NIGHTLY_DAYS": "1"}
+    assert "1 of 1 dates complete" not in program.run("nightly", status=24, **night).stdout
+    (line,) = lines(program.run("run", "--date", D2, "--covers-until", "2026-03-04T00:00", status=15).stderr)
+    assert "CCB_SOURCE names none" in line
+    (line,) = lines(program.run(*words, "--covers-until", "2026-03-04", status=15).stderr)
+    assert "is not a moment such as 2026-11-20T00:00" in line

@@ -11,7 +11,7 @@ import bson
 import pytest
 from program import Program, Scheduler, kill
 from test_luigi import held, wait_until, waits_for
-from world import D1, D2, D3, STEPS, World, at, document
+from world import D1, D2, D3, D4, STEPS, World, at, document
 
 NUMBER = 60
 
@@ -45,7 +45,10 @@ def shards_done(world: World) -> int:
     return int(world.one("SELECT count(*) FROM table_updates WHERE target_table = 'fatias'"))
 
 
-@pytest.mark.parametrize("kind", [(), ("--source", "contratos.bson")], ids=["server", "dump"])
+DUMP = ("--source", "contratos.bson", "--covers-until", f"{D4}T00:00")
+
+
+@pytest.mark.parametrize("kind", [(), DUMP], ids=["server", "dump"])
 def test_a_full_run_tells_how_far_it_is_and_is_done_once(
     program: Program, world: World, kind: tuple[str, ...]
 ) -> None:

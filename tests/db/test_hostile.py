@@ -17,7 +17,7 @@ from hostile import KINDS, Kind, Loads, Refused
 from psycopg2 import connect
 from psycopg2.extras import RealDictCursor
 from pymongo.errors import BulkWriteError, OperationFailure
-from world import D1, EIGHT, World, at, document
+from world import D1, EIGHT, World, at, document, of_dump
 
 from ccb_luigi.documents import block
 
@@ -44,7 +44,7 @@ def batch(number: int, raw: bytes, place: str) -> list[bytes]:
 
 def migrated(world: World, path: Path, documents: list[bytes]) -> World:
     path.write_bytes(b"".join(documents))
-    reading = World(replace(world.settings, source=str(path), max_rejected_share=1, processes=1))
+    reading = World(replace(world.settings, **of_dump(path, D1), max_rejected_share=1, processes=1))
     reading.migrate(D1)
     return reading
 

@@ -10,7 +10,7 @@ import bson
 from contracts import bson_values, changed, field_paths
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from world import D1, World, at, document
+from world import D1, World, at, document, of_dump
 
 from ccb_luigi.proof.verify import Scope, verify
 
@@ -45,7 +45,7 @@ def test_generated_mutants_are_loaded_as_the_plain_road_reads_them_or_kept(
 ) -> None:
     good = [bson.encode(document(f"g{n}", f"G{n}", at(D1), client=f"g{n}")) for n in range(MUTANTS // 3)]
     dump = tmp_path / "good.bson"
-    reading = World(replace(world.settings, source=str(dump), max_rejected_share=1, processes=1))
+    reading = World(replace(world.settings, **of_dump(dump, D1), max_rejected_share=1, processes=1))
     dump.write_bytes(b"".join(good))
     reading.migrate(D1)
     alone = reading.tables()

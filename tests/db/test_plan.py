@@ -19,7 +19,7 @@ import pytest
 from bson import Int64, ObjectId
 from oracle import DAY_ZERO, Version
 from sqlalchemy import event, text
-from world import D1, D2, D3, D4, STEPS, World, at, at_once, document, rejected
+from world import D1, D2, D3, D4, STEPS, World, at, at_once, document, of_dump, rejected
 
 from ccb_luigi.database import postgres
 from ccb_luigi.documents.rawbson import decode
@@ -85,7 +85,7 @@ def read_by_a_plan(state: oracle.State, days: list[date] = DAYS) -> dict[date, l
 def dumped(state: oracle.State, path: Path, settings: Settings) -> Iterator[Settings]:
     raw = b"".join(bson.encode(version.document()) for version in state.values())
     path.write_bytes(gzip.compress(raw, 1) if path.suffix == ".gz" else raw)
-    yield replace(settings, source=str(path))
+    yield replace(settings, **of_dump(path, DAYS[-1]))
 
 
 @pytest.mark.parametrize("seed", range(3))

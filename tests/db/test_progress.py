@@ -11,7 +11,7 @@ import bson
 import pytest
 from luigi.rpc import RPCError
 from luigi.task_register import Register
-from world import D1, World, at, document, rejected
+from world import D1, World, at, document, of_dump, rejected
 
 from ccb_luigi import tasks
 from ccb_luigi.errors import CircuitBroken
@@ -72,7 +72,7 @@ def source(
     else:
         path = tmp_path / "contratos.bson.gz"
         path.write_bytes(gzip.compress(b"".join(map(bson.encode, contracts)), 1))
-        configured(source=str(path))
+        configured(**of_dump(path, D1))
 
 
 @pytest.mark.usefixtures("source")

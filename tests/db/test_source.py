@@ -17,12 +17,12 @@ import pytest
 from bson import Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 from bson.datetime_ms import DatetimeMS
 from contracts import MISSING, contract
-from world import World
+from world import World, of_dump
 
 from ccb_luigi.database import postgres
 from ccb_luigi.documents.block import Task
 from ccb_luigi.errors import SourceError
-from ccb_luigi.load import pipeline
+from ccb_luigi.load import closing, pipeline
 from ccb_luigi.load.staging import stage
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import mongo as mongo_source
@@ -148,6 +148,13 @@ def migrated(world: World, rows: Rows, day: date) -> tuple[list[str], int]:
     return sorted({row["mongo_id"] for row in rows("operacoes")} - before), proof["lidos"]
 
 
+@pytest.fixture
+def at_the_end_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every date is over."""
+    monkeypatch.setattr(closing, "over", lambda *_: True)
+
+
+@pytest.mark.usefixtures("at_the_end_of_time")
 def test_each_document_is_found_by_its_own_date_and_by_no_other(world: World, rows: Rows) -> None:
     expected = readable()
     every = [document for documents in expected.values() for document in documents]
@@ -220,6 +227,7 @@ def test_a_list_of_dates_is_found_by_the_dates_in_it(world: World, rows: Rows) -
 
 
 @pytest.mark.parametrize("moment", [utc(9999, 12, 31, 12), utc(9999, 12, 31, 23, 59, 59, 999_000)])
+@pytest.mark.usefixtures("at_the_end_of_time")
 def test_the_last_day_that_there_is_can_be_migrated(world: World, rows: Rows, moment: datetime) -> None:
     """.NET's DateTime.MaxValue, which some systems write for "never"."""
     world.put(dated("never", moment))
@@ -430,7 +438,7 @@ def test_a_dump_with_broken_documents_is_migrated_but_for_them(
     bad = list(broken().values())
     dump = tmp_path / "contratos.bson"
     dump.write_bytes(b"".join([*good[:3], *bad, *good[3:]]))
-    from_dump = World(replace(world.settings, source=str(dump)))
+    from_dump = World(replace(world.settings, **of_dump(dump, DAY)))
     from_dump.migrate(DAY)
     assert [row["mongo_id"] for row in rows("operacoes")] == [f"good {n}" for n in range(6)]
     assert sorted(bytes(row["documento"]) for row in rows("controle.quarentena")) == sorted(bad)
