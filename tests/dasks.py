@@ -21,7 +21,7 @@ class Cluster:
 
     def __init__(self, directory: Path, secured: bool) -> None:
         self.directory = directory
-        self.environment = _certificates(directory) if secured else {}
+        self.environment = certificates(directory) if secured else {}
         self.scheduler = self._start(
             "scheduler", "--port", "0", "--no-dashboard", "--protocol", "tls" if secured else "tcp"
         )
@@ -69,7 +69,7 @@ class Cluster:
             time.sleep(0.05)
 
 
-def _certificates(directory: Path) -> dict[str, str]:
+def certificates(directory: Path) -> dict[str, str]:
     """Dask's settings for TLS with certificates on both sides: no other gets in."""
     authority = trustme.CA()
     mine = authority.issue_cert(HERE)

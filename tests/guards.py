@@ -329,6 +329,13 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a cluster that failed is not asked again",
+        "ccb_luigi/load/cluster.py",
+        "or settings.executor in _given_up:",
+        "or False:",
+        ("db/test_dask.py::test_workers_with_other_rules_judge_nothing_and_that_is_told",),
+    ),
+    Mutation(
         "an estimate that is too low is none",
         "ccb_luigi/sources/mongo.py",
         "whole = self._found == total > 0",
@@ -389,7 +396,7 @@ MUTATIONS = (
         "ccb_luigi/load/cluster.py",
         "!= order.rules:",
         "!= order.rules and False:",
-        ("db/test_dask.py::test_workers_with_other_rules_are_refused_in_one_line",),
+        ("db/test_dask.py::test_workers_with_other_rules_judge_nothing_and_that_is_told",),
     ),
     Mutation(
         "migrations queue for no table",

@@ -1,7 +1,8 @@
 """Blocks of documents judged on a Dask cluster that a company already runs (``CCB_EXECUTOR``).
 
 Only judging and rendering go there. Reading, COPY, markers and loads stay where they are, so that a cluster
-that fails costs time and never a row.
+that fails costs time and never a row: what it can't do, or whatever else answers at its address, this machine
+does itself.
 
 Raw documents travel, and Dask writes the arguments of a function that raised into its log: what is sent
 shows nothing of itself, and what is done there never raises.
@@ -11,24 +12,33 @@ from __future__ import annotations
 
 import logging
 import pickle
+import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, wait
+from concurrent.futures import TimeoutError as Late
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from ssl import SSLCertVerificationError
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from ccb_luigi.documents import fingerprint
 from ccb_luigi.errors import CcbError, ConfigurationError, PartitionFailed
 from ccb_luigi.load import parallel
+from ccb_luigi.process import web
 from ccb_luigi.settings import LOCAL, Settings
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 SECONDS_TO_CONNECT = 10
+
+_given_up: set[str] = set()
+"""Clusters that failed this process. Luigi forks one for each date or shard: the next one asks again."""
 
 SECONDS_BETWEEN_LOOKS = 5.0
 """While a block is waited for, the cluster is asked so often whether it still has a worker."""
@@ -57,29 +67,75 @@ class Delivery:
 
 def workers(settings: Settings) -> parallel.Workers | None:
     """Who judges the documents of an extraction: see ``Settings.executor``."""
-    if settings.executor == LOCAL:
+    if settings.executor == LOCAL or settings.executor in _given_up:
         return parallel.local(settings.processes)
     return partial(_opened, settings)
 
 
+class _Unusable(Exception):
+    """Why the cluster can't be used, in words."""
+
+
 @contextmanager
-def _opened(settings: Settings, _: list[int]) -> Iterator[tuple[parallel.Pool, int]]:
-    """The cluster, until the block ends. (It forks nothing of this process.)
+def _opened(settings: Settings, descriptors: list[int]) -> Iterator[tuple[parallel.Pool, int]]:
+    """The cluster, until the block ends; or processes of this machine, if there is none.
 
     Raises:
-        ConfigurationError: ``distributed`` isn't installed, or TLS isn't set up; or workers have other rules.
-        PartitionFailed: the scheduler can't be reached, or the cluster lost a block.
+        ConfigurationError: ``distributed`` isn't installed, or TLS isn't set up.
+        PartitionFailed: the cluster failed in the middle; the next try is this machine's.
     """
-    client = _connected(settings)
+    try:
+        client = _connected(settings)
+    except _Unusable as why:
+        log.warning(
+            "the Dask cluster at %s (CCB_EXECUTOR): %s: judging on this machine", settings.executor, why
+        )
+        _given_up.add(settings.executor)
+        with _here(settings, descriptors) as found:
+            yield found
+        return
     try:
         cluster = _Cluster(client, settings)
         yield cluster, min(max(cluster.workers(), 1), MOST_WORKERS)
+    except PartitionFailed as error:
+        _given_up.add(settings.executor)
+        raise PartitionFailed(f"{error}; judging on this machine", transient=True) from None
     finally:
         with suppress(Exception):  # nothing of ours is there any more
             client.close(timeout=SECONDS_TO_CONNECT)
 
 
+@dataclass(frozen=True, slots=True)
+class _Done(Generic[T]):
+    value: T
+
+    def result(self) -> T:
+        return self.value
+
+
+class _Here:
+    """An executor that does all at once, in this process."""
+
+    def submit(self, work: Callable[..., T], /, *item: Any) -> parallel.Awaited[T]:
+        return _Done(work(*item))
+
+
+@contextmanager
+def _here(settings: Settings, descriptors: list[int]) -> Iterator[tuple[parallel.Pool, int]]:
+    local = parallel.local(settings.processes)
+    if local is None:
+        yield _Here(), 1
+        return
+    with local(descriptors) as found:
+        yield found
+
+
 def _connected(settings: Settings) -> Any:
+    """Dask's client.
+
+    Raises:
+        _Unusable: what answers there, if anybody does, is no Dask scheduler that we may use.
+    """
     try:
         from distributed import Client
     except ImportError:
@@ -87,19 +143,61 @@ def _connected(settings: Settings) -> Any:
             "CCB_EXECUTOR names a Dask cluster, and Dask is not installed: pip install 'ccb-luigi[dask]'"
         ) from None
     logging.getLogger("distributed").setLevel(logging.WARNING)  # importing it has asked for more
+    parts = urlsplit(settings.executor)
+    if parts.scheme == "tls":
+        _demand_certificates()
     try:
-        return Client(  # type: ignore[no-untyped-call]
-            settings.executor, timeout=SECONDS_TO_CONNECT, set_as_default=False, name="ccb_luigi"
+        socket.create_connection((parts.hostname or "", parts.port or 0), SECONDS_TO_CONNECT).close()
+        return _within(
+            SECONDS_TO_CONNECT,
+            lambda: Client(  # type: ignore[no-untyped-call]
+                settings.executor, timeout=SECONDS_TO_CONNECT, set_as_default=False, name="ccb_luigi"
+            ),
         )
-    except OSError:
-        raise PartitionFailed(
-            "the Dask scheduler that CCB_EXECUTOR names can't be reached", transient=True
-        ) from None
-    except (RuntimeError, TypeError, ValueError):
+    except Late:
+        raise _Unusable("no answer in time") from None
+    except Exception as error:  # noqa: BLE001 - of a banner Dask makes a MemoryError, of others what it likes
+        raise _Unusable(_words(error)) from None
+
+
+def _demand_certificates() -> None:
+    from distributed.security import Security
+
+    try:
+        found = Security().get_connection_args("client")["ssl_context"]  # type: ignore[no-untyped-call]
+    except (OSError, ValueError):
+        found = None
+    if found is None:
         raise ConfigurationError(
-            "CCB_EXECUTOR: Dask refuses the address; for tls:// its own settings name the certificates"
+            "CCB_EXECUTOR: for tls:// Dask's own settings name the certificates"
             " (DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ...)"
-        ) from None
+        )
+
+
+def _within(seconds: float, work: Callable[[], T]) -> T:
+    """What ``work`` returns or raises, or ``Late``: Dask waits for the other side's first word for ever."""
+    future: Future[T] = Future()
+
+    def do() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            future.set_exception(error)
+
+    threading.Thread(target=do, daemon=True).start()
+    return future.result(seconds)
+
+
+def _words(error: BaseException) -> str:
+    """Why there is no cluster. Dask wraps what lies beneath, which may quote what was said."""
+    beneath: BaseException | None = error
+    while beneath is not None:
+        if isinstance(beneath, SSLCertVerificationError):
+            return "its certificate is not signed by a CA of Dask's settings, or is another host's"
+        beneath = beneath.__cause__ or beneath.__context__
+    if isinstance(error, OSError) and not type(error).__module__.startswith("distributed"):
+        return web.broken(error)
+    return "something answers that isn't a Dask scheduler"
 
 
 class _Cluster:
@@ -123,7 +221,8 @@ class _Cluster:
     def workers(self) -> int:
         """How many there are now."""
         try:
-            return len(self._client.nthreads())
+            scheduler = self._client.scheduler
+            return len(self._client.sync(scheduler.ncores, callback_timeout=SECONDS_TO_CONNECT))
         except Exception:  # noqa: BLE001 - likewise
             raise _lost() from None
 

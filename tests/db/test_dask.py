@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import random
+import signal
+import ssl
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import dask
 import dasks
 import oracle
 import pytest
+import trustme
 from arena import read
 from dasks import Cluster
 from distributed import Client
 from oracle import Source, Version, belongs
+from strangers import HOST, NOT_HTTP, answering, black_hole, closed_port
 from world import D1, World
 
 from ccb_luigi.database import postgres
-from ccb_luigi.documents import block, fingerprint
+from ccb_luigi.documents import block
 from ccb_luigi.errors import ConfigurationError, PartitionFailed
 from ccb_luigi.load import cluster, parallel, staging
 
@@ -92,33 +99,81 @@ def at_first_copy(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) ->
     monkeypatch.setattr(postgres, "copy_lines", acting)
 
 
-@pytest.mark.parametrize("victim", ["workers", "scheduler"])
-def test_a_cluster_that_goes_away_is_told_in_one_line_and_its_date_can_be_done_again(
-    victim: str, tmp_path: Any, world: World, versions: list[Version], monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(autouse=True)
+def given_up(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """What a process of its own would have forgotten."""
+    found: set[str] = set()
+    monkeypatch.setattr(cluster, "_given_up", found)
+    return found
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    found = [each.getMessage() for each in caplog.records if "CCB_EXECUTOR" in each.getMessage()]
+    assert not [line for line in found if "\n" in line]
+    return found
+
+
+@pytest.mark.parametrize("victim", ["workers", "scheduler", "silent scheduler"])
+def test_a_cluster_that_goes_away_costs_time_alone(
+    victim: str,
+    tmp_path: Any,
+    world: World,
+    versions: list[Version],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(cluster, "SECONDS_BETWEEN_LOOKS", 0.3)
-    monkeypatch.setattr(cluster, "SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr(cluster, "SECONDS_TO_CONNECT", 5)
     with dasks.cluster(tmp_path / "dying", workers=1) as dying:
-        at_first_copy(monkeypatch, (dying.workers[0] if victim == "workers" else dying.scheduler).kill)
-        patient = World(replace(world.settings, executor=dying.address, retry_seconds=0))
-        with pytest.raises(PartitionFailed, match=r"CCB_EXECUTOR.*lost|can't be reached") as caught:
-            patient.migrate(D1)
-    assert caught.value.transient
-    assert "\n" not in str(caught.value)
-    assert world.markers(D1) == {}
-    world.migrate(D1)
+        process = dying.workers[0] if victim == "workers" else dying.scheduler
+        blow = signal.SIGSTOP if victim.startswith("silent") else signal.SIGKILL
+        at_first_copy(monkeypatch, lambda: process.send_signal(blow))
+        World(replace(world.settings, executor=dying.address, retry_seconds=0)).migrate(D1)
+    (line,) = warnings(caplog)
+    assert "lost a block" in line
+    assert "judging on this machine" in line
     assert_right(world, versions)
 
 
-def test_a_scheduler_that_is_not_there_is_told_in_one_line(
-    world: World, versions: list[Version], monkeypatch: pytest.MonkeyPatch
+STRANGERS = [*NOT_HTTP, "nobody", "silent", "unknown name", "another's certificate"]
+
+
+@pytest.mark.parametrize(("stranger", "processes"), [*((name, 1) for name in STRANGERS), ("SSH", 2)])
+def test_whatever_answers_at_the_clusters_address_this_machine_judges_and_says_so_once(
+    stranger: str,
+    processes: int,
+    world: World,
+    versions: list[Version],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(cluster, "SECONDS_TO_CONNECT", 0.3)
-    lost = World(replace(world.settings, executor="tcp://127.0.0.1:9", retry_seconds=0))
-    with pytest.raises(PartitionFailed, match="CCB_EXECUTOR") as caught:
-        lost.migrate(D1)
-    assert caught.value.transient
-    assert "\n" not in str(caught.value)
+    monkeypatch.setattr(cluster, "SECONDS_TO_CONNECT", 3)
+    with ExitStack() as stack:
+        port, scheme, host = 0, "tcp", HOST
+        words = "something answers that isn't a Dask scheduler"
+        if stranger == "nobody":
+            port, words = stack.enter_context(closed_port()), "nothing listens there (connection refused)"
+        elif stranger == "silent":
+            port, words = stack.enter_context(black_hole()), "no answer in time"
+        elif stranger == "unknown name":
+            port, host, words = 8786, "nobody.invalid", "its name can't be resolved"
+        elif stranger == "another's certificate":
+            for name, value in dasks.certificates(tmp_path).items():
+                key = name.removeprefix("DASK_DISTRIBUTED__").lower().replace("__", ".").replace("_", "-")
+                stack.enter_context(dask.config.set({f"distributed.{key}": value}))
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            trustme.CA().issue_cert(HOST).configure_cert(context)
+            port = stack.enter_context(answering(NOT_HTTP["hangs up"], context))
+            scheme, words = "tls", "its certificate is not signed by a CA of Dask's settings"
+        else:
+            port = stack.enter_context(answering(NOT_HTTP[stranger]))
+        where = f"{scheme}://{host}:{port}"
+        World(replace(world.settings, executor=where, retry_seconds=0, processes=processes)).migrate(D1)
+    (line,) = warnings(caplog)
+    assert line.startswith(f"the Dask cluster at {where} (CCB_EXECUTOR): {words}")
+    assert line.endswith(": judging on this machine")
+    assert_right(world, versions)
 
 
 def test_tls_without_certificates_is_told_in_one_line(world: World, versions: list[Version]) -> None:
@@ -137,15 +192,25 @@ def test_a_small_date_stays_on_this_machine(world: World) -> None:
     assert_right(world, found)
 
 
-def test_workers_with_other_rules_are_refused_in_one_line(
-    two: Cluster, world: World, versions: list[Version], monkeypatch: pytest.MonkeyPatch
+def test_workers_with_other_rules_judge_nothing_and_that_is_told(
+    two: Cluster,
+    world: World,
+    versions: list[Version],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(fingerprint, "key", lambda *_: b"another version's")
-    with pytest.raises(PartitionFailed, match="same version of ccb_luigi") as caught:
-        on(two, world).migrate(D1)
-    assert not caught.value.transient
-    assert "\n" not in str(caught.value)
-    assert world.markers(D1) == {}
+    begin = cluster._Cluster.__init__
+
+    def other(self: Any, *how: Any) -> None:
+        begin(self, *how)
+        self._rules = b"another version's"
+
+    monkeypatch.setattr(cluster._Cluster, "__init__", other)
+    on(two, world).migrate(D1)
+    (line,) = warnings(caplog)
+    assert "same version of ccb_luigi" in line
+    assert "judging on this machine" in line
+    assert_right(world, versions)
 
 
 def test_what_fails_on_a_worker_quotes_no_document(two: Cluster, world: World) -> None:
