@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "trial.demo",
     "forget": "erasure.forget",
     "nightly": "migrate.nightly",
+    "preflight": "preflight.preflight_command",
     "quarantine": "rejections.quarantine_group",
     "report": "report.report",
     "rerun": "migrate.rerun",

@@ -107,6 +107,12 @@ class NotTold(CcbError):
     exit_code = 22
 
 
+class PreflightFailed(CcbError):
+    """Something was found that would fail the night."""
+
+    exit_code = 25
+
+
 _WHY_NOT = (
     ("no space left on device", "the server's disk is full"),
     ("connection refused", "nothing listens at its address (connection refused)"),
@@ -151,6 +157,7 @@ MEANINGS = {
     22: "an alert could not be delivered",
     23: "it is done, but its output could not be written",
     24: "a dump does not reach the end of a date: it was loaded without a marker",
+    25: "preflight found what would fail the night",
     129: "its terminal is gone (SIGHUP)",
     130: "interrupted",
     143: "ended by SIGTERM",

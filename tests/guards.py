@@ -409,6 +409,20 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "preflight: what can't be asked is grey",
+        "ccb_luigi/preflight/checks.py",
+        "if before and before.level in (Level.RED, Level.GREY):",
+        "if False:",
+        ("unit/test_preflight.py::test_what_can_not_be_asked_is_grey_and_never_green",),
+    ),
+    Mutation(
+        "preflight: red has a status of its own",
+        "ccb_luigi/commands/preflight.py",
+        "PreflightFailed.exit_code if level is Level.RED else 0",
+        "0",
+        ("unit/test_preflight.py::test_only_red_has_a_status_of_its_own",),
+    ),
+    Mutation(
         "a view is replaced only where its text differs",
         "ccb_luigi/database/words.py",
         "self._ran.get(thing.name) != _hash(thing.statement) or",

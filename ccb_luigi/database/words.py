@@ -48,14 +48,27 @@ def apply(connection: Connection, tell: Tell) -> None:
     Raises:
         TargetError: something that isn't ours depends on a view whose columns change.
     """
-    ran = {
-        row.nome: row.sha256 for row in connection.execute(text("SELECT nome, sha256 FROM controle.textos"))
-    }
+    ran = _ran(connection)
     _fill_codes(connection)
     _Views(connection, ran).replace()
     _comment(connection)
     if GRANTS.name in ran and ran[GRANTS.name] != _hash(_text_of(GRANTS)):
         _grant_if_allowed(connection, tell)
+
+
+def outdated(connection: Connection) -> list[str]:
+    """What in the database is told in other words than ours; changes nothing."""
+    ran = _ran(connection)
+    ours = {thing.name: _hash(thing.statement) for thing in things()}
+    if GRANTS.name in ran:
+        ours[GRANTS.name] = _hash(_text_of(GRANTS))
+    found = [name for name, said in ours.items() if ran.get(name) != said]
+    if sorted(_codes()) != sorted(map(tuple, connection.execute(_CODES.select()))):
+        found.append("the codes")
+    told = _told(connection)
+    if any(told.get(what) != said for what, said in comments()):
+        found.append("comments")
+    return found
 
 
 def grant(connection: Connection) -> None:
@@ -72,6 +85,13 @@ def _grant_if_allowed(connection: Connection, tell: Tell) -> None:
         if _state(error) != _FORBIDDEN:
             raise
         tell("the roles' rights have changed: run `ccb-luigi db grants --apply` as one who may give them")
+
+
+def _ran(connection: Connection) -> dict[str, str]:
+    """The hash of what was run last, by name."""
+    return {
+        row.nome: row.sha256 for row in connection.execute(text("SELECT nome, sha256 FROM controle.textos"))
+    }
 
 
 def _text_of(file: Path) -> str:
@@ -205,18 +225,24 @@ class _Views:
 # --- codes --------------------------------------------------------------------------------------------
 
 
-def _fill_codes(connection: Connection) -> None:
-    wanted = [
+_CODES = metadata.tables["controle.codigos"]
+
+
+def _codes() -> list[tuple[str, str, str, str]]:
+    """The rows of ``_CODES``."""
+    return [
         (code, kind, said.significado, said.providencia)
         for kind, those in (("rejeicao", codes.REJECTIONS), ("alerta", codes.FINDINGS))
         for code, said in those.items()
     ]
-    table = metadata.tables["controle.codigos"]
-    found = connection.execute(table.select()).all()
+
+
+def _fill_codes(connection: Connection) -> None:
+    wanted, found = _codes(), connection.execute(_CODES.select()).all()
     if sorted(wanted) != sorted(map(tuple, found)):
-        connection.execute(table.delete())
-        names = [column.name for column in table.columns]
-        connection.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in wanted])
+        connection.execute(_CODES.delete())
+        names = [column.name for column in _CODES.columns]
+        connection.execute(_CODES.insert(), [dict(zip(names, row, strict=True)) for row in wanted])
 
 
 # --- comments -----------------------------------------------------------------------------------------
@@ -259,9 +285,13 @@ def comments() -> Iterator[tuple[str, str]]:
         yield f"SCHEMA {schema}", about
 
 
+def _told(connection: Connection) -> dict[str, str | None]:
+    return {row.what: row.said for row in connection.execute(text(_COMMENTS))}
+
+
 def _comment(connection: Connection) -> None:
     """Without a lock that readers or writers wait for."""
-    found = {row.what: row.said for row in connection.execute(text(_COMMENTS))}
+    found = _told(connection)
     for what, said in comments():
         if found.get(what) != said:
             quoted = said.replace("'", "''")

@@ -130,6 +130,23 @@ def _here(settings: Settings, descriptors: list[int]) -> Iterator[tuple[parallel
         yield found
 
 
+def asked(settings: Settings) -> tuple[int, str]:
+    """How many workers the cluster has, or why it can't be used.
+
+    Raises:
+        ConfigurationError: as in an extraction.
+    """
+    try:
+        client = _connected(settings)
+    except _Unusable as why:
+        return 0, str(why)
+    try:
+        return _Cluster(client, settings).workers(), ""
+    finally:
+        with suppress(Exception):
+            client.close(timeout=SECONDS_TO_CONNECT)
+
+
 def _connected(settings: Settings) -> Any:
     """Dask's client.
 

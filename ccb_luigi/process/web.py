@@ -59,7 +59,18 @@ class Peer:
         Raises:
             NoAnswer: there was none, or not one of success.
         """
-        headers = {"Content-Type": kind, **({"Authorization": self._login} if self._login else {})}
+        return self._ask(body, {"Content-Type": kind}, seconds, path)
+
+    def get(self, seconds: float, path: str = "") -> bytes:
+        """Asks for ``path``; returns the answer.
+
+        Raises:
+            NoAnswer: as ``post``.
+        """
+        return self._ask(None, {}, seconds, path)
+
+    def _ask(self, body: bytes | None, headers: dict[str, str], seconds: float, path: str) -> bytes:
+        headers = {**headers, **({"Authorization": self._login} if self._login else {})}
         request = urllib.request.Request(self.address + path, body, headers)  # noqa: S310 - see peer()
         try:
             with closing(self._opener.open(request, timeout=seconds)) as answer:

@@ -17,6 +17,7 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import ConfigurationError as MongoConfigurationError
 from pymongo.errors import InvalidURI, OperationFailure
 from pymongo.read_concern import ReadConcern
+from pymongo.uri_parser import parse_uri
 
 from ccb_luigi.documents.names import id_text, ids_of
 from ccb_luigi.documents.rawbson import CODEC
@@ -80,12 +81,33 @@ class MongoSource:
         self.collection = self._client[settings.mongo_database].get_collection(
             settings.mongo_collection, codec_options=CODEC
         )
+        self._address = settings.mongo_uri
         self._found = 0
         self._expected: Future[int] = Future()
 
     def close(self) -> None:
         """Ends all connections."""
         self._client.close()
+
+    def command(self, command: dict[str, Any], database: str) -> dict[str, Any]:
+        """What the server answers to a command that only asks."""
+        with translated(self._client):
+            return dict(self._client[database].command(command))
+
+    def encryption(self) -> tuple[list[str], bool, bool]:
+        """The hosts of the address; whether TLS is used with them, and verified."""
+        with translated(self._client):
+            parsed = parse_uri(self._address)
+        options = parsed["options"]
+        weak = ("tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames")
+        tls = bool(options.get("tls", self._address.startswith("mongodb+srv")))
+        verified = not any(options.get(name) for name in weak)
+        return [host for host, _ in parsed["nodelist"]], tls, tls and verified
+
+    def named_database(self) -> str:
+        """The database that the address itself names, or nothing."""
+        found = self._client.get_default_database("-").name
+        return "" if found == "-" else found
 
     def documents(self, start: datetime, end: datetime) -> Iterator[bytes]:
         """See ``Source``; the odd ones are among them, whatever their date."""

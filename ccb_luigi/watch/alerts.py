@@ -152,7 +152,25 @@ def _smtp_address(text: str) -> SplitResult:
     return parts
 
 
+def greet(settings: Settings) -> None:
+    """Talks to the mail server up to the login, and sends nothing.
+
+    Raises:
+        ConfigurationError, NotTold: as ``send``.
+    """
+    with _logged_in(_smtp_address(settings.alert_smtp)):
+        pass
+
+
 def _mail(server: SplitResult, mail: EmailMessage) -> None:
+    with _logged_in(server) as smtp:
+        refused = smtp.send_message(mail)
+    if refused:
+        raise NotTold(f"the mail server refused {len(refused)} of the recipients (CCB_ALERT_MAIL_TO)")
+
+
+@contextmanager
+def _logged_in(server: SplitResult) -> Iterator[smtplib.SMTP]:
     host, port = server.hostname or "", server.port or _PORTS[server.scheme]
     with _translated(f"the mail server at {host}:{port} (CCB_ALERT_SMTP)"):
         context = ssl.create_default_context()
@@ -165,9 +183,7 @@ def _mail(server: SplitResult, mail: EmailMessage) -> None:
                 smtp.starttls(context=context)
             if server.username:
                 smtp.login(unquote(server.username), unquote(server.password or ""))
-            refused = smtp.send_message(mail)
-    if refused:
-        raise NotTold(f"the mail server refused {len(refused)} of the recipients (CCB_ALERT_MAIL_TO)")
+            yield smtp
 
 
 # --- addresses -----------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ COMMANDS = [
     "quarantine purge",
     "forget",
     "alert",
+    "preflight",
     "synth",
     "demo",
 ]

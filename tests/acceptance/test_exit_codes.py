@@ -27,7 +27,9 @@ def test_every_error_has_a_status_of_its_own_that_has_words() -> None:
     codes = [kind.exit_code for kind in kinds()]
     stops = (stopping.DeadlinePassed, stopping.Stopped, stopping.Terminated, stopping.HungUp)
     codes += [*(each.exit_code for each in stops), streams.UNSAID]
-    assert sorted([*codes, CcbError.exit_code, 2]) == sorted(MEANINGS)
+    # A date that isn't over is a wrong command line.
+    assert sorted({*codes, CcbError.exit_code, 2}) == sorted(MEANINGS)
+    assert sorted(codes) == sorted(set(codes)), "each its own"
     for number, stop in ((1, stopping.HungUp), (2, stopping.Stopped), (15, stopping.Terminated)):
         assert stop.exit_code == 128 + number, signal.Signals(number).name
 

@@ -18,7 +18,7 @@ TESTS = PACKAGE.parent / "tests"
 
 ROOMS = (
     *("ground", "migrations", "process", "documents", "sources", "database", "load", "proof"),
-    *("orchestration", "report", "watch", "demo", "commands", "top"),
+    *("orchestration", "report", "watch", "preflight", "demo", "commands", "top"),
 )
 """A module imports only from its own room and from those before it."""
 
