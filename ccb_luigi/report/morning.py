@@ -85,7 +85,8 @@ def around(settings: Settings, day: date, complain: Callable[[str], None]) -> It
         if error is None:
             return page.render_without_facts(key, day, now)
         code = error.exit_code if isinstance(error, CcbError) else 1
-        return page.render_without_facts(key, day, now, message=_words(error), runbook=settings.runbook(code))
+        failure = Failure("", None, _words(error), code, settings.runbook(code))
+        return page.render_without_facts(key, day, now, failure=failure)
 
     _try(lambda: publish(bare("running"), LATEST), complain)
     try:

@@ -23,7 +23,7 @@ from ccb_luigi import __version__, codes
 from ccb_luigi.load import markers, quarantine
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.status import Day
-from ccb_luigi.report import charts, verdict, words
+from ccb_luigi.report import charts, trouble, verdict, words
 from ccb_luigi.report.facts import Facts, Failure, window_start
 from ccb_luigi.report.verdict import Level, Point, Verdict
 from ccb_luigi.tables import BY_NAME
@@ -53,14 +53,11 @@ def render(facts: Facts, *, language: str = "pt", now: datetime | None = None) -
 
 
 def render_without_facts(
-    key: str, day: date, now: datetime, *, message: str = "", runbook: str = "", language: str = "pt"
+    key: str, day: date, now: datetime, *, failure: Failure | None = None, language: str = "pt"
 ) -> str:
-    """A page that only says why there is nothing to see: a ``key`` of the words, and an error's line.
-
-    ``runbook``: where to read what to do about it.
-    """
+    """A page that only says why there is nothing to see: a ``key`` of the words, and what failed."""
     judged = Verdict((Point(Level.ATTENTION if key == "running" else Level.BAD, key),))
-    failures = [Failure("", None, message, runbook=runbook)] if message else []
+    failures = [failure] if failure else []
     return _template().render(**_frame(language, judged, day, now), facts=None, failures=failures)
 
 
@@ -81,6 +78,9 @@ def _template() -> Template:
         meaning=_meaning,
         printable=printable,
         told=_told,
+        line_of=_failed_line,
+        step=_step,
+        command=command,
         most_places=MOST_PLACES,
     )
     return environment.get_template("page.html")
@@ -122,19 +122,38 @@ def _each(say: Any, *args: Any, **values: Any) -> Markup:
 
 
 def _with_code(text: str) -> Markup:
-    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped
+    parts = re.split("`([^`]*)`", text)
+    return Markup("").join(command(part) if n % 2 else escape(part) for n, part in enumerate(parts))
 
 
 def _told(failure: Failure) -> Markup:
-    """What failed, without the date that stands before it already."""
-    return _with_code(failure.message.removeprefix(f"{failure.day}: "))
+    """What failed and what to do, in both languages."""
+    status, found = trouble.of(failure.exit_code)
+    return _each(lambda language: found.said(language, status))
+
+
+def _failed_line(failure: Failure) -> str:
+    """The log's line of it, without the date that stands before it already."""
+    return failure.message.removeprefix(f"{failure.day}: ")
+
+
+def _step(step: str) -> Markup:
+    """The step by its name in both languages, and by its table where it is one's."""
+    key = f"step_{step}"
+    name = both(key) if key in words.WORDS else escape(step)
+    return name + Markup(" <code>{}</code>").format(step) if step in BY_NAME else name
+
+
+def command(text: str) -> Markup:
+    """A command that breaks between its words alone: not after a hyphen."""
+    return Markup("<code>{}</code>").format(Markup(" <wbr>").join(text.split(" ")))
 
 
 def _meaning(code: str) -> Markup:
     """What the code means and what to do about it, in both languages."""
     row = codes.told(code)
     if row is None:
-        return _each(lambda language: codes.meaning(code))
+        return both("unknown_code")
     said = {
         "pt": f"{row.significado}. {row.providencia}",
         "en": f"{_capital(row.meaning)}. {row.action}",

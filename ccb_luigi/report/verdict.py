@@ -112,7 +112,7 @@ def _state(facts: Facts, day: Day) -> str:
 
 
 def _of_dates(facts: Facts) -> list[Point]:
-    found = states(facts)
+    found, begun = states(facts), {day.day for day in facts.days if day.rows}
     points = []
     for key, level, command in (
         ("differs", Level.BAD, "ccb-luigi rerun --date {first}"),
@@ -125,6 +125,8 @@ def _of_dates(facts: Facts) -> list[Point]:
         if days:
             helps = command.format(first=days[0]) if command else _run(days)
             failed = key == "missing" and any(failure.day in days for failure in facts.failures)
+            if key == "missing" and begun.issuperset(days):
+                key = "partly"
             points.append(Point(level, key, {"n": len(days), "dates": days}, helps, failed))
     return points
 

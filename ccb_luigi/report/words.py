@@ -72,6 +72,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "Falta migrar {n} datas: {dates}.",
         "{n} dates have not been migrated: {dates}.",
     ),
+    "partly.one": (
+        "A migração de {dates} começou e não terminou.",
+        "The migration of {dates} has begun and not ended.",
+    ),
+    "partly.many": (
+        "A migração de {n} datas começou e não terminou: {dates}.",
+        "The migration of {n} dates has begun and not ended: {dates}.",
+    ),
     "gap.one": (
         "{dates} nunca foi executada, e o `nightly` já não volta até ela.",
         "{dates} has never been run, and `nightly` no longer goes back to it.",
@@ -101,6 +109,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "do": ("O que fazer", "What to do"),
     "do_then": ("O que fazer, sanado o motivo abaixo", "What to do, once the reason below is mended"),
     "failures": ("O que falhou esta noite", "What failed tonight"),
+    "log_line": ("Linha do registro, em inglês", "Line of the log"),
+    "more_about": ("Passo a passo, em inglês", "Step by step"),
+    "more_places.one": ("e mais um campo", "and one more field"),
+    "more_places.many": ("e mais {n} campos", "and {n} more fields"),
     # headings and captions
     "title": ("CCBs de MongoDB para PostgreSQL", "CCBs from MongoDB to PostgreSQL"),
     "generated": ("escrita em {moment}", "written on {moment}"),
@@ -167,6 +179,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "contracts": ("contratos", "contracts"),
     "of_day": ("da data", "of the date"),
     "meaning": ("o que significa, o que fazer", "what it means, what to do"),
+    "unknown_code": (
+        "Código desconhecido, de um programa mais novo.",
+        "Unknown code, of a newer program.",
+    ),
     "list": ("Os documentos", "The documents"),
     "document": ("documento (`_id`)", "document (`_id`)"),
     "tries": ("vezes", "tries"),
@@ -189,7 +205,19 @@ WORDS: dict[str, tuple[str, str]] = {
         "Só ids, campos, códigos, contagens e somas: nenhum dado pessoal.",
         "Only ids, fields, codes, counts and sums: no personal data.",
     ),
-    # the steps
+    # the steps: as what fails or takes a while, and as the head of a column
+    "step_migration": ("migração", "migration"),
+    "step_contratos": ("leitura dos documentos", "reading the documents"),
+    "step_clientes": ("clientes", "clients"),
+    "step_identidades": ("identidades", "identity papers"),
+    "step_enderecos": ("endereços", "addresses"),
+    "step_contatos": ("contatos", "contacts"),
+    "step_dados_bancarios": ("contas bancárias", "bank accounts"),
+    "step_operacoes": ("contratos", "contracts"),
+    "step_parcelas": ("parcelas", "instalments"),
+    "step_detalhamento_cet": ("composição do CET", "parts of the CET"),
+    "step_reconciliacoes": ("conferência", "reconciliation"),
+    "step_varreduras": ("varredura", "sweep"),
     "contratos": ("lidos", "read"),
     "clientes": ("clientes", "clients"),
     "identidades": ("RG, CPF", "RG, CPF"),

@@ -60,7 +60,8 @@ def test_a_night_that_fails_keeps_its_status_and_the_page_tells_the_reason(progr
     )
     html = (program.directory / "pages" / "ultimo.html").read_text(encoding="utf-8")
     assert "Nada foi migrado ainda." in html
-    assert "<b>contratos</b>: CCB_SOURCE" in html
+    assert "Uma configuração falta ou está errada. Corrigir a configuração" in html
+    assert '<q lang="en">CCB_SOURCE' in html
 
 
 def test_a_night_without_a_database_does_not_leave_the_last_good_page(program: Program) -> None:

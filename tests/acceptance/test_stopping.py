@@ -42,7 +42,8 @@ def nights() -> tuple[date, date]:
 
 
 def page(program: Program) -> str:
-    return (program.directory / "pages" / "ultimo.html").read_text(encoding="utf-8")
+    html = (program.directory / "pages" / "ultimo.html").read_text(encoding="utf-8")
+    return html.replace("<wbr>", "")
 
 
 def finished(process: subprocess.Popen[str], status: int) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ccb_luigi.errors import CcbError, TargetError
+from ccb_luigi.errors import MEANINGS, CcbError, TargetError
 from ccb_luigi.load import markers, quarantine
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.reconcile import Reconciliation
@@ -22,6 +22,7 @@ from ccb_luigi.process.events import Event
 from ccb_luigi.report import charts, morning, page, verdict, words
 from ccb_luigi.report.charts import Bar
 from ccb_luigi.report.facts import CodeCount, Facts, Failure
+from ccb_luigi.report.trouble import TROUBLE
 from ccb_luigi.settings import Settings
 
 D = date(2026, 11, 22)
@@ -119,15 +120,17 @@ VERDICTS = {
     "six dates miss something": (
         facts(absent={back: {"parcelas"} for back in (0, 1, 2, 4, 5, 6)}),
         "bad",
-        "Falta migrar 6 datas: 16/11/2026, 17/11/2026, 18/11/2026, 20/11/2026, e mais 2.",
-        "6 dates have not been migrated: 16 Nov 2026, 17 Nov 2026, 18 Nov 2026, 20 Nov 2026, and 2 more.",
+        "A migração de 6 datas começou e não terminou:"
+        " 16/11/2026, 17/11/2026, 18/11/2026, 20/11/2026, e mais 2.",
+        "The migration of 6 dates has begun and not ended:"
+        " 16 Nov 2026, 17 Nov 2026, 18 Nov 2026, 20 Nov 2026, and 2 more.",
         "ccb-luigi run --since 2026-11-16 --until 2026-11-22",
     ),
     "an old date was begun": (
         facts(absent={20: {"reconciliacoes"}}),
         "bad",
-        "Falta migrar 02/11/2026.",
-        "2 Nov 2026 has not been migrated.",
+        "A migração de 02/11/2026 começou e não terminou.",
+        "The migration of 2 Nov 2026 has begun and not ended.",
         "ccb-luigi run --date 2026-11-02",
     ),
     "an old date was never run": (
@@ -289,7 +292,7 @@ def test_a_duration_is_a_share_of_the_longest_and_the_usual_one_a_tick() -> None
 
 # --- the page ---------------------------------------------------------------------------------------------
 
-VOID = {"meta", "input", "br", "rect"}
+VOID = {"meta", "input", "br", "rect", "wbr"}
 
 
 class Tags(HTMLParser):
@@ -386,7 +389,8 @@ def test_the_page_tells_all_that_is_known() -> None:
     assert "e mais 5:" in portuguese, "25 documents, of which 20 are listed"
     assert "MongoDB can't be reached" in neutral
     assert "ccb-luigi rerun --date 2026-11-21" in neutral
-    assert "unknown code" in neutral, "a finding of a newer program"
+    assert "Código desconhecido, de um programa mais novo" in portuguese
+    assert "Unknown code, of a newer program" in text.said("en")
     assert "id19" in neutral
     assert "id20" not in neutral
     assert "1,234,567.89" in text.said("en")
@@ -398,8 +402,10 @@ def test_a_failure_is_told_once_dated_and_with_the_place_in_the_runbook() -> Non
     for where in ("/opt/docs/runbook.md#exit-code-11", "https://wiki.example.com/runbook#exit-code-11"):
         failures = (Failure("contratos", D, message, 11, where),)
         html = page.render(facts(absent={0: EVERYTHING}, failures=failures))
-        told = message.removeprefix(f"{D}: ").replace("`", "")
-        assert f"22 Nov 2026 contratos: {told} What to do: {where}" in Tags(html).everything()
+        told = message.removeprefix(f"{D}: ")
+        meant = "Too many documents were rejected (circuit breaker). See what was rejected"
+        assert f"22 Nov 2026 reading the documents: {meant}" in Tags(html).everything()
+        assert f"Line of the log: {told} Step by step: {where}" in Tags(html).everything()
         linked = [attrs.get("href") for tag, attrs in Tags(html).seen if tag == "a"]
         assert linked == ([where] if where.startswith("https://") else [])
 
@@ -415,7 +421,7 @@ def test_a_rejection_is_told_with_the_fields_that_have_it() -> None:
     ]
     known = replace(facts(rejections=(CodeCount("ausente", 13, 0),)), open_rejections=entries)
     said = Tags(page.render(known)).everything()
-    assert "PrevisaoDeParcela.*.ValorDoJuros 9 field1 2 field2 1 " in said
+    assert "PrevisaoDeParcela.*.ValorDoJuros 9 field1 2 field2 1 and one more field" in said
     assert "field3" not in said
 
 
@@ -446,6 +452,77 @@ def test_both_sides_of_a_date_that_differs_are_shown_with_the_difference() -> No
     portuguese = Tags(html).said("pt-BR")
     assert portuguese.count("-1.830,53") == 2  # of the date, and of all dates together
     assert "2.343.848,37" in portuguese  # 2,345,678.90 - 1,830.53
+
+
+class Visible(HTMLParser):
+    """The words that a reader of one language sees as the page's own: no names, no ids, no log."""
+
+    def __init__(self, html: str, language: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self._open: list[bool] = []
+        self._language = language
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in VOID - {"rect"}:
+            return
+        given = dict(attrs)
+        other = tag == "span" and given.get("lang") not in (None, self._language)
+        self._open.append(
+            other or tag in ("q", "code", "style", "label") or given.get("class") in ("id", "code", "place")
+        )
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not any(self._open):
+            self.words += re.findall(r"\w+", data.lower())
+
+
+# Words that sentences of one language can't do without, and that the other one hasn't; and names of steps.
+FOREIGN = {
+    "pt-BR": set(re.findall(r"\w+", "the is not has was of and can with what be which its failed this that")),
+    "en": set(re.findall(r"\w+", "não de da foi uma dos que para ou em contratos varreduras lidos")),
+}
+KINDS = [
+    *((code, step) for code in (0, *MEANINGS) for step in ("contratos", "varreduras")),
+    *((14, step) for step in (*markers.STEPS, "migration", "")),
+]
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_a_page_in_one_language_has_no_sentence_in_the_other_whatever_fails(language: str) -> None:
+    pages = {name: page.render(known) for name, known in PAGES.items()}
+    for code, step in KINDS:
+        failed = Failure(
+            step, D, f"{D}: the server is not there, and that was not its fault", code, "/x.md#y"
+        )
+        pages[f"{code} {step}"] = page.render(facts(absent={0: EVERYTHING}, failures=(failed,)))
+    failed = Failure("", None, "the server is not there, and that was not its fault", 14)
+    for key in ("running", "stopped", "unread"):
+        pages[key] = page.render_without_facts(key, D, NOW, failure=failed)
+    for name, html in pages.items():
+        assert set(Visible(html, language).words) & FOREIGN[language] == set(), name
+
+
+def test_every_exit_status_is_told_in_both_languages_with_what_to_do() -> None:
+    assert TROUBLE.keys() == MEANINGS.keys()
+    for code, trouble in TROUBLE.items():
+        assert not trouble.significado.endswith("."), code
+        assert trouble.providencia.endswith("."), code
+        assert trouble.action.endswith("."), code
+        assert trouble.providencia.count("`") == trouble.action.count("`"), code
+        failed = Failure("parcelas", D, "words of the log", code)
+        html = page.render(facts(absent={0: EVERYTHING}, failures=(failed,)))
+        said = {name: " ".join(Visible(html, name).words) for name in FOREIGN}
+        assert " ".join(re.findall(r"\w+", trouble.significado.lower())) in said["pt-BR"]
+        assert " ".join(re.findall(r"\w+", MEANINGS[code].lower())) in said["en"]
+        assert "words of the log" in html
 
 
 HOSTILE = [
@@ -482,11 +559,10 @@ def test_an_ids_unprintable_characters_are_spelled_out() -> None:
 
 @pytest.mark.parametrize("key", ["running", "stopped", "unread"])
 def test_a_page_without_facts_says_why(key: str) -> None:
-    html = page.render_without_facts(
-        key, D, NOW, message="<PostgreSQL> can't be reached", runbook="runbook.md#exit-code-14"
-    )
+    failure = Failure("", None, "<PostgreSQL> can't be reached", 14, "runbook.md#exit-code-14")
+    html = page.render_without_facts(key, D, NOW, failure=failure)
     found = Tags(html)
-    assert "<PostgreSQL> can't be reached What to do: runbook.md#exit-code-14" in found.everything()
+    assert "<PostgreSQL> can't be reached Step by step: runbook.md#exit-code-14" in found.everything()
     assert words.say("pt", key) in found.said("pt-BR")
     assert words.say("en", key) in found.said("en")
     assert "<PostgreSQL> can't be reached" in found.said("")
