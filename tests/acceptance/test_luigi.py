@@ -278,6 +278,17 @@ def test_whatever_answers_at_luigids_address_a_night_ends_well_with_one_warning(
     assert set(steps_of(scheduler.statuses(), day).values()) == {"DONE"}
 
 
+def test_a_plan_needs_no_luigid_either(program: Program, world: World) -> None:
+    with answering(ANSWERS["502"][0]) as port:
+        where = f"http://{HOST}:{port}"
+        done = program.run("run", "--full", "--until", D1, CCB_SHARD_DOCUMENTS="1", CCB_SCHEDULER_URL=where)
+    (line,) = done.stderr.splitlines()
+    assert f"luigid does not answer at {where} (CCB_SCHEDULER_URL): it answered with status 502" in line
+    assert world.one("SELECT count(*) FROM controle.planos") == 1
+    assert world.contracts() == {"A": "a"}
+    assert set(world.markers(D1)) >= {"reconciliacoes"}
+
+
 def test_a_range_of_dates_is_asked_for_at_once_and_only_the_missing_ones_run(
     program: Program, world: World, tmp_path: Path
 ) -> None:
