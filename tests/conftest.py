@@ -13,6 +13,7 @@ from typing import NamedTuple
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+import pooler
 import psycopg2
 import pytest
 from hypothesis import HealthCheck, settings
@@ -131,6 +132,11 @@ def pytest_configure() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--through",
+        choices=[f"pgbouncer-{mode}" for mode in pooler.MODES],
+        help="tests/db: the program goes through a PgBouncer, which other clients have used before",
+    )
     parser.addoption("--no-skips", action="store_true", help="a skipped test fails the session (CI)")
 
 

@@ -460,8 +460,8 @@ MUTATIONS = (
     Mutation(
         "who settles waits for no other who does",
         "ccb_luigi/database/settle.py",
-        "SELECT pg_try_advisory_lock(hashtextextended(:name, 0))",
-        "SELECT true FROM pg_advisory_lock(hashtextextended(:name, 0))",
+        'if not todo or postgres.try_lock(watching, "settle"):',
+        'if not todo or not postgres.lock(watching, "settle"):',
         ("db/test_gentle_upgrades.py::test_of_two_upgrades_one_settles_and_the_other_does_not_wait_for_it",),
     ),
     Mutation(
@@ -481,7 +481,7 @@ MUTATIONS = (
     Mutation(
         "an upgrade tells whom it waits for, and gives up",
         "ccb_luigi/database/postgres.py",
-        "    if connection.execute(take, key).scalar():\n        return\n",
+        "    if try_lock(connection, name):\n        return\n",
         "    lock(connection, name)\n    if True:\n        return\n",
         ("db/test_forget.py::test_it_waits_for_a_run_and_gives_up_in_one_line",),
     ),

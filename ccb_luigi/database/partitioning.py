@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from ccb_luigi.database import postgres, schema
+from ccb_luigi.database import postgres, refusals, schema
 from ccb_luigi.errors import Busy, TargetError
 from ccb_luigi.settings import Settings
 
@@ -213,7 +213,7 @@ def _exchange_patiently(connection: Connection, seconds: float, tell: Tell) -> N
                 _exchange(connection)
             return
         except DBAPIError as error:
-            if not isinstance(postgres.translated(error), Busy):
+            if not isinstance(refusals.translated(error), Busy):
                 raise
         if time.monotonic() > deadline:
             raise Busy("nothing was changed: queries of parcelas or its views left no gap; try it at night")

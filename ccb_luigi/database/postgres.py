@@ -1,25 +1,24 @@
-"""PostgreSQL at the edge: connections, transactions, locks, COPY, and errors without data in them."""
+"""PostgreSQL at the edge: connections, transactions, locks and COPY."""
 
 from __future__ import annotations
 
 import io
 import os
-import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psycopg2
 import psycopg2.extensions
-from psycopg2 import errorcodes
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ccb_luigi.database import temporary
-from ccb_luigi.errors import Busy, CcbError, ConfigurationError, SchemaOutdated, TargetError, unreachable
+from ccb_luigi.database import connecting, copying, session, temporary
+from ccb_luigi.database.refusals import translated
+from ccb_luigi.errors import Busy, ConfigurationError, TargetError
 from ccb_luigi.process.heartbeat import watched
 from ccb_luigi.process.retry import retrying
 from ccb_luigi.process.stopping import cut_when_stopped
@@ -29,88 +28,8 @@ from ccb_luigi.settings import Settings
 T = TypeVar("T")
 COPY_BLOCK = 1 << 18
 
-SECONDS_TO_CONNECT = 10
-
 LONGEST_QUEUE = "500ms"
 """For how long a statement that changes a table waits for it, and others behind it."""
-
-# Shown in pg_stat_activity; the timeouts make a lost peer known within minutes instead of hours.
-_CONNECT: dict[str, Any] = {
-    "application_name": "ccb_luigi",
-    "connect_timeout": SECONDS_TO_CONNECT,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,  # keepalives are silent while data of ours wait to be acknowledged
-    "client_encoding": "UTF8",
-}
-_TRANSIENT = frozenset(
-    {
-        errorcodes.SERIALIZATION_FAILURE,
-        errorcodes.DEADLOCK_DETECTED,
-        errorcodes.LOCK_NOT_AVAILABLE,
-        errorcodes.ADMIN_SHUTDOWN,
-        errorcodes.CRASH_SHUTDOWN,
-        errorcodes.CANNOT_CONNECT_NOW,
-        errorcodes.TOO_MANY_CONNECTIONS,
-        errorcodes.READ_ONLY_SQL_TRANSACTION,  # a standby, before its promotion
-        errorcodes.STATEMENT_COMPLETION_UNKNOWN,
-        errorcodes.TRANSACTION_INTEGRITY_CONSTRAINT_VIOLATION,
-        errorcodes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT,  # the source was slow: the session is gone
-        "57P05",  # idle_session_timeout: likewise
-    }
-)
-# What to do about it, where the state's own name doesn't say that. Whatever it is: the transaction is undone.
-_ADVICE = {
-    errorcodes.DISK_FULL: "the server's disk is full: make room, the same command goes on",
-    errorcodes.OUT_OF_MEMORY: "the server is out of memory: see its log and work_mem",
-    errorcodes.CONFIGURATION_LIMIT_EXCEEDED: "a limit of the server, such as temp_file_limit, is too small",
-    errorcodes.QUERY_CANCELED: "cancelled by an administrator or by statement_timeout (for this role: 0)",
-    errorcodes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT: "idle_in_transaction_session_timeout is shorter than"
-    " the source is slow: set it to 0 for this role",
-    errorcodes.IO_ERROR: "the server can't read or write its files: see its log and its disk",
-    errorcodes.INTERNAL_ERROR: "the server's log says what (a file that can't grow, a bad page)",
-    errorcodes.DATA_CORRUPTED: "the server's files are damaged: stop, and see its log",
-    errorcodes.INDEX_CORRUPTED: "an index of the server is damaged: REINDEX, and see its log",
-    errorcodes.READ_ONLY_SQL_TRANSACTION: "the server only reads: a standby, or it was set so",
-    errorcodes.INSUFFICIENT_PRIVILEGE: "`ccb-luigi db grants` shows what each role may do",
-}
-# PostgreSQL 14 to 18 on Linux, macOS and the BSDs: a backend whose client died stops, and lets its locks go.
-# Elsewhere the server refuses the setting, and an orphan ends with its statement.
-# A load is one transaction, however long (as one of pg_dump's): from 17 on a server may have a limit for
-# that, and a client that it ends so hears of a broken connection only.
-_SESSION = """
-    SET TIME ZONE 'UTC';
-    SET search_path TO public;
-    SET lock_timeout = {lock_timeout};
-    DO $$ BEGIN
-        SET client_connection_check_interval = '5s';
-    EXCEPTION WHEN undefined_object OR invalid_parameter_value OR feature_not_supported THEN NULL;
-    END $$;
-    DO $$ BEGIN
-        SET transaction_timeout = 0;
-    EXCEPTION WHEN undefined_object THEN NULL;
-    END $$
-"""
-# The server may speak Portuguese, and psycopg2 has no SQLSTATE for a refused connection.
-_REFUSALS = (
-    ("certificate verify failed", "the server's certificate is not signed by a CA of sslrootcert"),
-    ("certificate for .* does not match host name", "the server's certificate is another host's"),
-    ("root certificate file", "sslrootcert names no file with the certificate of a CA"),
-    ("does not support SSL", "the server offers no TLS, which sslmode demands"),
-    ("SSL error", "TLS failed"),
-    ("does not exist|não existe", "the database or the user does not exist"),
-    (
-        "authentication failed|autentica[çc].* falhou|no password supplied",
-        "user or password is wrong",
-    ),
-    ("pg_hba.conf", "the server's pg_hba.conf refuses this user, host or TLS mode"),
-    (
-        "permission denied for database|permissão negada",
-        "the user may not connect to this database",
-    ),
-)
-_NO_ROOM = "too many (clients|connections)|connection slots|muit[ao]s (clientes|conexões)|slots de conex"
 
 
 class Postgres:
@@ -119,12 +38,12 @@ class Postgres:
     def __init__(self, settings: Settings) -> None:
         if not settings.postgres_url:
             raise ConfigurationError("CCB_POSTGRES_URL is not set (a libpq URL, see README)")
-        self._dsn = settings.postgres_url
+        self._connector = connecting.Connector(settings.postgres_url)
         self._lock_timeout = int(settings.lock_seconds * 1000)
         self._deadline = self._patience = settings.retry_seconds
         self.engine: Engine = create_engine(
             "postgresql+psycopg2://",
-            creator=self._connect,
+            creator=self._connector,
             pool_size=settings.pool_size,
             max_overflow=2,
             pool_pre_ping=True,
@@ -137,30 +56,40 @@ class Postgres:
         self.engine.dispose(close=False)
         self._patience = self._deadline
 
-    def _connect(self) -> Any:
-        connection = psycopg2.connect(self._dsn, **_CONNECT)
-        with connection, connection.cursor() as cursor:
-            cursor.execute(_SESSION.format(lock_timeout=self._lock_timeout))
-        return connection
-
     def _answers(self) -> bool:
         """Whether the server says anything to a new client, be it that it won't have one."""
         started = time.monotonic()
         try:
-            psycopg2.connect(self._dsn, **_CONNECT).close()
+            self._connector.open().close()
         except psycopg2.Error:
-            return time.monotonic() - started < SECONDS_TO_CONNECT - 1
+            return time.monotonic() - started < connecting.SECONDS_TO_CONNECT - 1
         return True
+
+    def _settings(self, driver: psycopg2.extensions.connection) -> dict[str, str]:
+        """What a transaction needs of the server, by name."""
+        watches = bool(self._connector.watches_clients)
+        return session.settings(driver.info.server_version, self._lock_timeout, watches_clients=watches)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """The only place where a transaction begins. Errors come out as ours, without data."""
         with self._used(self.engine.begin) as connection:
+            driver = driver_connection(connection)
+            session.begin(driver, self._settings(driver))
             yield connection
+
+    def is_direct(self) -> bool:
+        """Whether no pooler is between: it makes up the number of the process that it lends."""
+        with self.transaction() as connection:
+            ours = driver_connection(connection).info.backend_pid
+            return bool(connection.execute(text("SELECT pg_backend_pid()")).scalar() == ours)
 
     @contextmanager
     def outside(self) -> Iterator[Connection]:
-        """For what refuses to be in a transaction (CONCURRENTLY): each statement is one of its own."""
+        """For what refuses to be in a transaction (CONCURRENTLY): each statement is one of its own.
+
+        The session must be ours, see ``is_direct``.
+        """
 
         @contextmanager
         def opened() -> Iterator[Connection]:
@@ -168,6 +97,8 @@ class Postgres:
                 yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
         with self._used(opened) as connection:
+            driver = driver_connection(connection)
+            session.for_statements(driver, self._settings(driver))
             yield connection
 
     @contextmanager
@@ -216,65 +147,6 @@ def of_process(settings: Settings) -> Postgres:
     return _of_process[2]
 
 
-def translated(error: Exception) -> CcbError:
-    """A driver's error as one of ours: SQLSTATE, table and constraint, but no text of the server."""
-    original = getattr(error, "orig", None) or error
-    if isinstance(error, PoolTimeout):
-        return TargetError(
-            "PostgreSQL: none of this process' connections became free (CCB_POOL_SIZE)", transient=True
-        )
-    if isinstance(original, psycopg2.ProgrammingError) and "dsn" in str(original):
-        return ConfigurationError("CCB_POSTGRES_URL is not a libpq URL or key/value string")
-    if re.search("invalid integer value|invalid port number", str(original)):
-        return ConfigurationError("CCB_POSTGRES_URL holds something else where a number must be")
-    state = getattr(original, "pgcode", None)
-    if state is None:
-        return _of_connection(str(original))
-    diagnostics = getattr(original, "diag", None)
-    named = {name: getattr(diagnostics, f"{name}_name", None) for name in ("table", "column", "constraint")}
-    place = ", ".join(f"{name} {value}" for name, value in named.items() if value)
-    what = f"PostgreSQL: {_state_name(state)} ({state}){' in ' + place if place else ''}"
-    if state in (
-        errorcodes.UNDEFINED_TABLE,
-        errorcodes.INVALID_SCHEMA_NAME,
-        errorcodes.UNDEFINED_COLUMN,
-    ):
-        return SchemaOutdated("the tables are missing or old: run `ccb-luigi db upgrade`")
-    if state == errorcodes.LOCK_NOT_AVAILABLE:
-        return Busy(
-            "another run holds a lock that this one needs: run this again when it has ended, or end it",
-            transient=True,
-        )
-    what = f"{what}: {_ADVICE.get(state, 'the log of the server says more')}"
-    return TargetError(what, transient=state in _TRANSIENT or state.startswith("08"))
-
-
-def _state_name(state: str) -> str:
-    try:
-        return errorcodes.lookup(state).lower().replace("_", " ")
-    except KeyError:
-        return "error"
-
-
-def _of_connection(message: str) -> TargetError:
-    where = _place(message)
-    for pattern, meaning in _REFUSALS:
-        if re.search(pattern, message, re.IGNORECASE):
-            return TargetError(f"PostgreSQL refused the connection: {meaning} ({where})")
-    if re.search(_NO_ROOM, message, re.IGNORECASE):
-        return TargetError(
-            "PostgreSQL has no connection free: raise max_connections, or the limit of the role or database",
-            transient=True,
-        )
-    return TargetError(f"{unreachable('PostgreSQL', message)} ({where})", transient=True)
-
-
-def _place(message: str) -> str:
-    """The setting, and the server that libpq speaks of, in whatever language."""
-    found = re.search(r'"([^"\s]+)"(?: \([^()]*\))?, \w+ (\d+) ', message)
-    return f"CCB_POSTGRES_URL: {found[1]}:{found[2]}" if found else "CCB_POSTGRES_URL"
-
-
 def _cutter(connection: Connection) -> Callable[[], None]:
     """A function for another thread that ends whatever this connection waits for."""
     descriptor = driver_connection(connection).fileno()
@@ -294,6 +166,12 @@ def lock(connection: Connection, *names: str, shared: bool = False) -> None:
             text(f"SELECT pg_advisory_xact_lock{kind}(hashtextextended(:name, 0))"),
             {"name": f"ccb_luigi:{name}"},
         )
+
+
+def try_lock(connection: Connection, name: str) -> bool:
+    """An advisory lock as in ``lock``, if it is free."""
+    take = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+    return bool(connection.execute(take, {"name": f"ccb_luigi:{name}"}).scalar())
 
 
 def wait_briefly(connection: Connection) -> None:
@@ -317,10 +195,9 @@ def lock_alone(connection: Connection, name: str, waiting: Callable[[str], None]
     Raises:
         Busy: the lock wasn't free within ``lock_seconds``. Not transient: it has been waited for.
     """
-    key = {"name": f"ccb_luigi:{name}"}
-    take = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
-    if connection.execute(take, key).scalar():
+    if try_lock(connection, name):
         return
+    key = {"name": f"ccb_luigi:{name}"}
     waiting(f"waiting for {_holders(connection, key)} ...")
     try:
         with connection.begin_nested():
@@ -367,5 +244,5 @@ def copy_lines(
     """COPYs lines of text into ``table`` (its columns ``names``, or all), in large blocks."""
     columns = ", ".join(names or [column.name for column in table.columns])
     where = temporary.meant(connection, table.fullname)
-    with driver_connection(connection).cursor() as cursor:
+    with driver_connection(connection).cursor() as cursor, copying.unheard():
         cursor.copy_expert(f"COPY {where} ({columns}) FROM STDIN", io.BytesIO(lines), COPY_BLOCK)

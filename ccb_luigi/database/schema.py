@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from ccb_luigi.database import postgres, settle, words
+from ccb_luigi.database import postgres, refusals, settle, words
 from ccb_luigi.errors import Busy, SchemaOutdated
 from ccb_luigi.settings import Settings
 
@@ -44,7 +44,7 @@ def upgrade(settings: Settings, waiting: Callable[[str], None] = lambda _: None)
             migrate(connection, REVISION)
             words.apply(connection, waiting)
         except DBAPIError as error:
-            if isinstance(postgres.translated(error), Busy):
+            if isinstance(refusals.translated(error), Busy):
                 raise _in_use() from None
             raise
         return before, REVISION

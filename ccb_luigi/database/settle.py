@@ -1,12 +1,13 @@
 """What a migration leaves to be done afterwards, without a lock that anybody would wait for.
 
-A migration's transaction holds its locks to its end, so it may change catalogues and no more. Two things
-take as long as a table is large, and are done here, each in a transaction of its own:
+A migration's transaction holds its locks to its end, so it may change catalogues and no more. What takes as
+long as a table is large, or what no migration has to say, is done here, each in a transaction of its own:
 
 - An index. The migration says nothing of it: what ``tables`` names and the database lacks is built
   ``CONCURRENTLY`` (of a partitioned table part by part).
 - The look at old rows. The migration adds a check or a foreign key ``NOT VALID``: new rows obey it at once,
   and here it is validated.
+- What a publication of all tables needs: without a key to name a row by, the row as a whole.
 
 Whatever is interrupted is done by the next ``db upgrade``. Columns are added without a default that must be
 computed per row, and types aren't changed: both would rewrite the table.
@@ -15,7 +16,6 @@ computed per row, and types aren't changed: both would rewrite the table.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 
 from sqlalchemy import Connection, Index, Table, text
@@ -30,33 +30,45 @@ Tell = Callable[[str], None]
 
 
 def settle(settings: Settings, tell: Tell) -> None:
-    """Builds the indexes that are missing and validates what isn't; tells what it begins."""
+    """Builds the indexes that are missing, and does what else is left; tells what it begins."""
     target = postgres.of_process(settings)
-    with target.outside() as connection, _first(connection) as alone:
-        if not alone:  # another upgrade is at it
+    with target.transaction() as watching:
+        todo = [*_indexes(target, watching), *_keyless(target, watching), *_not_valid(target, watching)]
+        # Never waited for: who builds CONCURRENTLY waits for all who wait, and a lock would be a deadlock.
+        # One who holds a lock and does nothing isn't waited for.
+        if not todo or postgres.try_lock(watching, "settle"):
+            for told, work in todo:
+                tell(f"{told} ...")
+                work()
             return
-        there = set(connection.execute(text(_INDEXES)).scalars())
-        for table, index in tables.indexes():
-            kind = connection.execute(text(_KIND), {"table": table.fullname}).scalar()
-            if kind and index.name not in there:
-                tell(f"building index {index.name} ...")
-                _build(target, connection, table, kind, index)
-        for name, constraint in connection.execute(text(_NOT_VALID)).all():
-            tell(f"validating {constraint} of {name} ...")
-            connection.execute(text(f'ALTER TABLE {name} VALIDATE CONSTRAINT "{constraint}"'))
+    tell("another upgrade is under way; what this one leaves to it: " + ", ".join(told for told, _ in todo))
 
 
-@contextmanager
-def _first(connection: Connection) -> Iterator[bool]:
-    """Never waited for: who builds CONCURRENTLY waits for all who wait, and a lock would be a deadlock."""
-    name = {"name": "ccb_luigi:settle"}
-    take = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
-    alone = bool(connection.execute(take, name).scalar())
-    try:
-        yield alone
-    finally:
-        if alone:
-            connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), name)
+Todo = Iterator[tuple[str, Callable[[], None]]]
+
+
+def _indexes(target: postgres.Postgres, watching: Connection) -> Todo:
+    there = set(watching.execute(text(_INDEXES)).scalars())
+    for table, index in tables.indexes():
+        kind = watching.execute(text(_KIND), {"table": table.fullname}).scalar()
+        if kind and index.name not in there:
+            yield f"building index {index.name}", partial(_build, target, table, kind, index)
+
+
+def _keyless(target: postgres.Postgres, watching: Connection) -> Todo:
+    """Staging has no keys: where all tables are published, nothing could be deleted from it."""
+    for name in watching.execute(text(_KEYLESS)).scalars().all():
+        statement = f"ALTER TABLE {name} REPLICA IDENTITY FULL"
+        yield f"preparing {name} for publications", partial(target.run, partial(_briefly, statement))
+
+
+def _not_valid(target: postgres.Postgres, watching: Connection) -> Todo:
+    for name, constraint in watching.execute(text(_NOT_VALID)).all():
+        statement = f'ALTER TABLE {name} VALIDATE CONSTRAINT "{constraint}"'
+        yield (
+            f"validating {constraint} of {name}",
+            partial(target.run, partial(_do, statement)),
+        )
 
 
 # Those of a partitioned table are valid when each part has its own.
@@ -74,6 +86,14 @@ _NOT_VALID = """
     ORDER BY 1, 2
 """
 
+_KEYLESS = """
+    SELECT CAST(c.oid AS regclass)::text FROM pg_class c
+    WHERE c.relkind = 'r' AND c.relreplident = 'd'
+      AND CAST(c.relnamespace AS regnamespace)::text IN ('public', 'controle', 'staging')
+      AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
+    ORDER BY 1
+"""
+
 # The parts of a partitioned table that have no part of the index yet.
 _PARTS_WITHOUT = """
     SELECT CAST(CAST(t.inhrelid AS regclass) AS text) FROM pg_inherits t
@@ -85,25 +105,41 @@ _PARTS_WITHOUT = """
 """
 
 
-def _build(target: postgres.Postgres, connection: Connection, table: Table, kind: str, index: Index) -> None:
+def _build(target: postgres.Postgres, table: Table, kind: str, index: Index) -> None:
     name = f"{table.schema or 'public'}.{index.name}"
     definition = str(CreateIndex(index).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
     create, _, on = definition.partition(f" {index.name} ON {table.fullname} ")
     if kind == "r":
-        # What an interrupted build left is there, not valid, and costs every write.
-        connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
-        connection.execute(text(f"{create} CONCURRENTLY {index.name} ON {table.fullname} {on}"))
+        _build_one(target, create, name, table.fullname, on)
         return
     target.run(partial(_briefly, f"{create} IF NOT EXISTS {index.name} ON ONLY {table.fullname} {on}"))
-    parts = connection.execute(text(_PARTS_WITHOUT), {"table": table.fullname, "index": name}).scalars()
-    for part in parts.all():
+    without = text(_PARTS_WITHOUT).bindparams(table=table.fullname, index=name)
+    for part in target.run(lambda connection: connection.execute(without).scalars().all()):
         of_part = f"{part}_{index.name}"
-        connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {of_part}"))
-        connection.execute(text(f"{create} CONCURRENTLY {of_part.rpartition('.')[2]} ON {part} {on}"))
+        _build_one(target, create, of_part, part, on)
         target.run(partial(_briefly, f"ALTER INDEX {name} ATTACH PARTITION {of_part}"))
 
 
-def _briefly(statement: str, connection: Connection) -> None:
-    """Changes catalogues only, but the lock that it takes may have to be waited for: rather again later."""
-    postgres.wait_briefly(connection)
+def _build_one(target: postgres.Postgres, create: str, name: str, table: str, on: str) -> None:
+    """``name`` with its schema. What an interrupted build left is there, not valid, and costs every write.
+
+    Through a pooler writers wait: it can't be done CONCURRENTLY in a transaction, and outside of one nobody
+    knows what the session is like.
+    """
+    left, new = f"IF EXISTS {name}", f"{name.rpartition('.')[2]} ON {table} {on}"
+    if target.is_direct():
+        with target.outside() as connection:
+            connection.execute(text(f"DROP INDEX CONCURRENTLY {left}"))
+            connection.execute(text(f"{create} CONCURRENTLY {new}"))
+    else:
+        target.run(partial(_briefly, f"DROP INDEX {left}; {create} {new}"))
+
+
+def _do(statement: str, connection: Connection) -> None:
     connection.execute(text(statement))
+
+
+def _briefly(statement: str, connection: Connection) -> None:
+    """The lock that it takes may have to be waited for: rather again later than others behind it."""
+    postgres.wait_briefly(connection)
+    _do(statement, connection)

@@ -7,27 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Table, text
+
+from ccb_luigi import tables
 
 _OWN = "own_staging"
-_ANALYSE_OWN = r"""
-    CREATE OR REPLACE FUNCTION pg_temp.staging_analisar(nome text DEFAULT NULL) RETURNS void
-    LANGUAGE plpgsql AS $$
-    DECLARE tabela text;
-    DECLARE chaves text;
-    BEGIN
-        FOR tabela, chaves IN
-            SELECT c.relname, string_agg(quote_ident(a.attname), ', ')
-            FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-            WHERE c.relnamespace = pg_my_temp_schema() AND c.relname LIKE 'staging\_%'
-              AND (nome IS NULL OR c.relname = 'staging_' || nome)
-              AND a.attname IN ('lote', 'doc', 'mongo_id', 'ccb_code', 'client_id', 'situacao')
-            GROUP BY c.relname
-        LOOP
-            EXECUTE format('ANALYZE pg_temp.%I (%s)', tabela, chaves);
-        END LOOP;
-    END $$
-"""
+_PREFIX = "pg_temp.ccb_luigi_"
+"""With names of their own: a temporary table ``clientes`` would hide the real one, or be another client's."""
+
+_KEYS = ("lote", "doc", "mongo_id", "ccb_code", "client_id", "situacao")
+"""What staging is joined by: the statistics that its plans need (see ``staging.analisar``)."""
 
 
 def own_staging(connection: Connection, names: Sequence[str]) -> None:
@@ -38,11 +27,20 @@ def own_staging(connection: Connection, names: Sequence[str]) -> None:
     stages, and with workers on several hosts that never comes.
     """
     for name in names:
-        connection.execute(
-            text(f"CREATE TEMP TABLE {_owned(f'staging.{name}')} (LIKE staging.{name}) ON COMMIT DROP")
-        )
-    connection.execute(text(_ANALYSE_OWN))
+        connection.execute(text(f"CREATE TEMP TABLE {_PREFIX}{name} (LIKE staging.{name}) ON COMMIT DROP"))
     connection.execution_options(**{_OWN: True})
+
+
+def analyse(connection: Connection, table: Table | None = None) -> None:
+    """Statistics of staging, as the transaction means it, or of one of its tables."""
+    if not connection.get_execution_options().get(_OWN):
+        connection.execute(
+            text("SELECT staging.analisar(:name)"), {"name": None if table is None else table.name}
+        )
+        return
+    for each in tables.STAGING if table is None else (table,):
+        keys = ", ".join(column.name for column in each.columns if column.name in _KEYS)
+        connection.execute(text(f"ANALYZE {each.fullname} ({keys})"))
 
 
 @contextmanager
@@ -52,12 +50,15 @@ def kept(
     """The query's result as a table with statistics: joins with it get sound plans, whatever its size.
 
     (As a common table expression it would have none, and "one row, probably" makes nested loops of
-    twenty thousand times twenty thousand.)
+    twenty thousand times twenty thousand.) Its name is ``pg_temp.`` and ``name``. Where a pooler lends its
+    sessions somebody may have left one of that name.
     """
-    connection.execute(text(f"CREATE TEMP TABLE {name} ON COMMIT DROP AS {query}"), values)
-    connection.execute(text(f"ANALYZE {name} ({', '.join(joined_by)})"))
+    table = f"pg_temp.{name}"
+    made = f"DROP TABLE IF EXISTS {table}; CREATE TEMP TABLE {table} ON COMMIT DROP AS {query}"
+    connection.execute(text(made), values)
+    connection.execute(text(f"ANALYZE {table} ({', '.join(joined_by)})"))
     yield
-    connection.execute(text(f"DROP TABLE {name}"))
+    connection.execute(text(f"DROP TABLE {table}"))
 
 
 def meant(connection: Connection, statement: str) -> str:
@@ -73,5 +74,4 @@ def redirect(
 
 
 def _owned(statement: str) -> str:
-    """With names of their own: a temporary table ``clientes`` would hide the real one."""
-    return re.sub(r"\bstaging\.(?=\w)", "pg_temp.staging_", statement)
+    return re.sub(r"\bstaging\.(?=\w)", _PREFIX, statement)

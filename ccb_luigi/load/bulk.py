@@ -71,7 +71,7 @@ def migrate_shard(
             return counts
         show("waits for its turn at the tables", 60)
         postgres.lock(connection, *map(pipeline.table_lock, tables.LOADED))
-        connection.execute(text("SELECT staging.analisar()"))
+        temporary.analyse(connection)
         waiting: list[str] = []
         for n, table in enumerate(tables.LOADED):
             show(f"loads {table.name}", 65 + 4 * n)

@@ -171,7 +171,7 @@ def _replace(connection: Connection, table: Table, owner: str, batch: int) -> Wr
     rest = [name for name in names if name not in key]
     staged = ", ".join(f"d.{name}" if name == owner else f"s.{name}" for name in names)
     of_batch = f"""
-        FROM dono d JOIN {tables.STAGED[table.name].fullname} s ON s.lote = :lote AND s.doc = d.doc
+        FROM pg_temp.dono d JOIN {tables.STAGED[table.name].fullname} s ON s.lote = :lote AND s.doc = d.doc
     """
     with (
         temporary.kept(
@@ -189,7 +189,7 @@ def _replace(connection: Connection, table: Table, owner: str, batch: int) -> Wr
             SELECT {", ".join(f"coalesce(n.{name}, t.{name}) AS {name}" for name in key)},
                    {"".join(f"n.{name}, " for name in rest)}
                    CASE WHEN n.{owner} IS NULL THEN 'D' WHEN t.{owner} IS NULL THEN 'I' ELSE 'U' END AS acao
-            FROM (SELECT t.* FROM {table.fullname} t JOIN dono d USING ({owner}) WHERE NOT d.novo) t
+            FROM (SELECT t.* FROM {table.fullname} t JOIN pg_temp.dono d USING ({owner}) WHERE NOT d.novo) t
             FULL JOIN (SELECT {staged} {of_batch} WHERE NOT d.novo) n
                    ON {_match(key)}
             WHERE ({_columns("t", names)}) IS DISTINCT FROM ({_columns("n", names)})
@@ -216,7 +216,7 @@ def _replace(connection: Connection, table: Table, owner: str, batch: int) -> Wr
 _MARK_CHANGED = """
     UPDATE staging.contratos k SET situacao = 'alterado'
     WHERE k.lote = :lote AND (k.situacao = 'igual' OR k.situacao IS NULL)
-      AND k.ccb_code IN (SELECT ccb_code FROM mudanca UNION SELECT d.ccb_code {of_batch} WHERE d.novo)
+      AND k.ccb_code IN (SELECT ccb_code FROM pg_temp.mudanca UNION SELECT d.ccb_code {of_batch} WHERE d.novo)
 """
 
 
@@ -235,24 +235,24 @@ def _upsert(connection: Connection, table: Table, documents: str, guard: str, ba
     """
     with temporary.kept(connection, "mudanca", changes, {"lote": batch}, ["doc", key, "acao"]):
         # Only what is to be done is put aside: the rows are as wide as a contract.
-        rows = f"(SELECT m.acao, n.* FROM mudanca m JOIN ({staged}) n USING (doc))"
+        rows = f"(SELECT m.acao, n.* FROM pg_temp.mudanca m JOIN ({staged}) n USING (doc))"
         written = _apply(connection, table, [key], rows, batch)
         if table is tables.operacoes:
             connection.execute(text(_MARK_OUTCOME), {"lote": batch})
-            connection.execute(text("SELECT staging.analisar('contratos')"))
+            temporary.analyse(connection, tables.staged_contratos)
     return written
 
 
 _MARK_OUTCOME = """
     UPDATE staging.contratos k
     SET situacao = CASE m.acao WHEN 'I' THEN 'novo' WHEN 'U' THEN 'alterado' ELSE 'igual' END
-    FROM mudanca m
+    FROM pg_temp.mudanca m
     WHERE k.lote = :lote AND k.situacao IS NULL AND k.doc = m.doc
 """
 
 
 def _apply(
-    connection: Connection, table: Table, key: list[str], changes: str = "mudanca", batch: int = 0
+    connection: Connection, table: Table, key: list[str], changes: str = "pg_temp.mudanca", batch: int = 0
 ) -> Written:
     """Brings ``changes`` (rows, and in ``acao`` what is to be done with each) into ``table``."""
     names = _names(table)

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import Connection, Table, text
 
 from ccb_luigi import tables
-from ccb_luigi.database import postgres, schema
+from ccb_luigi.database import postgres, schema, temporary
 from ccb_luigi.documents import fingerprint
 from ccb_luigi.documents.block import Task, transform_of
 from ccb_luigi.documents.names import name_of
@@ -147,7 +147,7 @@ def _read(connection: Connection, settings: Settings, day: date, progress: Readi
             known=versions.Known(connection, batch, day, rules),
             workers=cluster.workers(settings),
             progress=lambda read: progress(read, origin.share_read()),
-            when_read=lambda: connection.execute(text("SELECT staging.analisar()")),
+            when_read=lambda: temporary.analyse(connection),
         )
     if _flooded(settings, counts):
         loading.discard(connection, batch)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import psycopg2
 import psycopg2.extras
 import pytest
+from pooler import Pooler
 from world import World
 
+from ccb_luigi.demo.servers import Postgres
 from ccb_luigi.documents import block
 from ccb_luigi.settings import Settings
 
@@ -33,6 +37,37 @@ def settings(database_url: str, mongo: Any) -> Settings:
 def side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also few documents are read as many are: dates of some size go that way."""
     monkeypatch.setattr(block, "SIDE_BY_SIDE", 1)
+
+
+@pytest.fixture(scope="session")
+def pooler_of(postgres_server: Postgres, server_directory: Path) -> Iterator[Callable[[str], Pooler]]:
+    """``pooler_of("transaction")``: a PgBouncer of that mode before the tests' server."""
+    with ExitStack() as running:
+        started: dict[str, Pooler] = {}
+
+        def find(mode: str) -> Pooler:
+            if mode not in started:
+                started[mode] = running.enter_context(Pooler(server_directory, postgres_server, mode))
+            return started[mode]
+
+        yield find
+
+
+@pytest.fixture(autouse=True)
+def through_a_pooler(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """With ``--through`` the program's connections go through it; what a test asks goes straight."""
+    mode = (request.config.getoption("--through") or "").removeprefix("pgbouncer-")
+    if not mode:
+        yield
+        return
+    if needed := request.node.get_closest_marker("direct"):
+        pytest.skip(f"through a pooler: {needed.args[0]}")
+    pooler: Pooler = request.getfixturevalue("pooler_of")(mode)
+    with ExitStack() as rudeness:
+        if "database_url" in request.fixturenames:
+            rudeness.enter_context(pooler.rude_neighbours(request.getfixturevalue("database_url")))
+        pooler.catch(monkeypatch)
+        yield
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from oracle import Source, Version, belongs
 from sqlalchemy import Connection, text
 from world import D1, D2, STEPS, World, at, document
 
-from ccb_luigi.database import postgres
+from ccb_luigi.database import connecting, postgres
 from ccb_luigi.database.postgres import Postgres
 from ccb_luigi.demo.servers import Mongo
 from ccb_luigi.demo.servers import Postgres as Server
@@ -635,9 +635,9 @@ def test_a_dead_clients_backend_lets_its_locks_go(world: World) -> None:
 def test_a_server_that_refuses_to_look_after_its_clients_is_used_all_the_same(
     world: World, ours: str, theirs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed = postgres._SESSION.replace(ours, theirs)
-    assert changed != postgres._SESSION
-    monkeypatch.setattr(postgres, "_SESSION", changed)
+    changed = connecting.WATCHED_CLIENTS.replace(ours, theirs)
+    assert changed != connecting.WATCHED_CLIENTS
+    monkeypatch.setattr(connecting, "WATCHED_CLIENTS", changed)
     assert Postgres(world.settings).run(lambda c: c.execute(text("SHOW lock_timeout")).scalar()) == "1min"
 
 
@@ -646,8 +646,8 @@ def test_a_database_that_stops_answering_is_given_up(
 ) -> None:
     monkeypatch.setattr(heartbeat, "EVERY", 0.2)
     monkeypatch.setattr(heartbeat, "MISSES", 1)
-    monkeypatch.setattr(postgres, "SECONDS_TO_CONNECT", 2)
-    monkeypatch.setitem(postgres._CONNECT, "connect_timeout", 2)
+    monkeypatch.setattr(connecting, "SECONDS_TO_CONNECT", 2)
+    monkeypatch.setitem(connecting.CONNECT, "connect_timeout", 2)
     main = psutil.Process(postgres_server.pid)
     quick = Postgres(replace(world.settings, retry_seconds=0.1))
 

@@ -133,6 +133,7 @@ def test_a_missing_address_is_a_missing_setting() -> None:
         Postgres(Settings())
 
 
+@pytest.mark.direct("has users of its own")
 def test_an_address_may_be_keys_and_values_and_hold_any_password(world: World) -> None:
     parts = urlsplit(world.settings.postgres_url)
     odd = "p@ss:w/rd%20'\\ é"
@@ -441,6 +442,7 @@ def test_other_settings_get_another_pool(settings: Settings) -> None:
     assert postgres.of_process(settings) is not postgres.of_process(replace(settings, pool_size=1))
 
 
+@pytest.mark.direct("all may have the same session, one after the other")
 def test_a_forked_child_has_a_connection_of_its_own_and_leaves_its_parents_alone(settings: Settings) -> None:
     ours = backend(settings)
     pool = postgres.of_process(settings)
@@ -450,6 +452,7 @@ def test_a_forked_child_has_a_connection_of_its_own_and_leaves_its_parents_alone
     assert backend(settings) == ours
 
 
+@pytest.mark.direct("all may have the same session, one after the other")
 def test_a_child_forked_within_a_transaction_does_not_end_it(settings: Settings, world: World) -> None:
     def work(connection: Connection) -> int:
         insert(client())(connection)
@@ -473,7 +476,7 @@ def test_sessions_speak_utc_and_utf8_whatever_the_server_prefers(world: World) -
             for setting in ("timezone", "client_encoding", "search_path", "application_name")
         ]
     )
-    assert found == ["UTC", "UTF8", "public", "ccb_luigi"]
+    assert found == ["UTC", "UTF8", "public, pg_temp", "ccb_luigi"]
     world.put(document("a", "A", at(D1), birthDate="2000-02-01", name="Ação 😀"))
     world.migrate(D1)
     assert world.one("SELECT to_char(data_nascimento, 'YYYY-MM-DD') FROM public.clientes") == "2000-02-01"

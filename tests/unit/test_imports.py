@@ -41,7 +41,10 @@ OWNERS = {
         ),
     },
     "pymongo": {"sources.mongo", "sources.mongo_errors"},
-    "psycopg2": {"database.postgres", "load.quarantine"},
+    "psycopg2": {
+        *(f"database.{name}" for name in ("postgres", "connecting", "session", "refusals")),
+        "load.quarantine",
+    },
     "cerberus": {"documents.contract"},
     "distributed": {"load.cluster"},
     "numpy": {f"documents.{name}" for name in ("sidebyside", "alike", "columns", "findings")},

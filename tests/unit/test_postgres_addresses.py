@@ -9,7 +9,7 @@ import pytest
 import trustme
 from strangers import HOST, NOT_HTTP, Behaviour, answering, black_hole, closed_port
 
-from ccb_luigi.database import postgres
+from ccb_luigi.database import connecting, postgres, refusals
 from ccb_luigi.errors import CcbError
 from ccb_luigi.settings import Settings
 
@@ -46,7 +46,7 @@ def test_whatever_is_not_postgresql_is_named_with_its_address_and_tried_again(
 def test_nobody_a_silent_one_a_dead_name_and_no_socket_are_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(postgres._CONNECT, "connect_timeout", 2)  # libpq knows none shorter
+    monkeypatch.setitem(connecting.CONNECT, "connect_timeout", 2)  # libpq knows none shorter
     with closed_port() as port:
         line = str(told(f"localhost:{port}"))
     assert f"nothing listens at its address (connection refused) (CCB_POSTGRES_URL: localhost:{port})" in line
@@ -92,5 +92,5 @@ def test_a_certificate_of_somebody_else_is_told_and_no_other_try_made(tmp_path: 
     ],
 )
 def test_the_address_is_found_in_what_libpq_says_in_any_language(said: str) -> None:
-    assert postgres._place(said) == "CCB_POSTGRES_URL: db.example.com:5432"
-    assert postgres._place('FATAL: role "ana" does not exist') == "CCB_POSTGRES_URL"
+    assert refusals._place(said) == "CCB_POSTGRES_URL: db.example.com:5432"
+    assert refusals._place('FATAL: role "ana" does not exist') == "CCB_POSTGRES_URL"
