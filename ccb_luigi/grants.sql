@@ -73,6 +73,16 @@ GRANT SELECT, INSERT (chave, documentos, verificador, contagens) ON controle.esq
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA staging TO ccb_loader;
 GRANT EXECUTE ON FUNCTION staging.analisar(text), staging.limpar(integer) TO ccb_loader;
 
+-- What the server's own log says of an error in a session of the loader: no DETAIL and no CONTEXT, which
+-- quote rows. Only a superuser may say so (from PostgreSQL 15 on whoever was given SET ON PARAMETER
+-- log_error_verbosity, too); without that right all else is given the same.
+DO $$ BEGIN
+    EXECUTE format(
+        'ALTER ROLE ccb_loader IN DATABASE %I SET log_error_verbosity = terse', current_database());
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE NOTICE 'log_error_verbosity of ccb_loader is not set: only a superuser may (docs/security.md)';
+END $$;
+
 -- ccb_analyst -----------------------------------------------------------------------------------------
 
 GRANT USAGE ON SCHEMA analise, public TO ccb_analyst;

@@ -226,6 +226,9 @@ LOADED = (
 
 BY_NAME = {table.name: table for table in LOADED}
 
+PERSONAL = frozenset({"clientes", "identidades", "enderecos", "contatos", "dados_bancarios", "operacoes"})
+"""The tables whose rows say more of a person than ids, dates and amounts (``operacoes``: in ``extras``)."""
+
 
 def parents(table: Table) -> list[Table]:
     """The tables that ``table`` references."""

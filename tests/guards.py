@@ -545,6 +545,27 @@ MUTATIONS = (
         ("unit/test_transform.py::test_what_no_server_can_nest_is_refused_whatever_python_could_read",),
     ),
     Mutation(
+        "a line of a person hides what PostgreSQL would quote of it",
+        "ccb_luigi/documents/block.py",
+        'HIDING = "0" * 100',
+        'HIDING = ""',
+        ("db/test_server_log.py::test_a_session_ended_within_a_copy_of_many_lines_quotes_none",),
+    ),
+    Mutation(
+        "a text isn't called what another _id is called",
+        "ccb_luigi/documents/names.py",
+        "len(value) <= MAX_ID and not _is_anothers_name(value):",
+        "len(value) <= MAX_ID:",
+        ("unit/test_names.py::test_different_ids_have_different_names",),
+    ),
+    Mutation(
+        "a server isn't asked for an _id that a query takes for more than a value",
+        "ccb_luigi/documents/names.py",
+        "if _is_plain(value) and id_text(value) == name]",
+        "if id_text(value) == name]",
+        ("unit/test_names.py::test_each_id_has_a_name_and_is_found_again_by_it",),
+    ),
+    Mutation(
         "a second _id names no document",
         "ccb_luigi/documents/names.py",
         ' or rawbson.occurs_twice(raw, b"_id")',

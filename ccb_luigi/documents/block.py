@@ -32,6 +32,13 @@ BYTES = 4 << 20
 DOCUMENTS = 1000
 """A block has at most so many documents; they are numbered from its number times this on."""
 
+HIDING = "0" * 100
+"""What a line that says something of a person begins with, before the number of its batch.
+
+When a session ends within a COPY (a restart, a fail-over, a time-out), PostgreSQL writes the first hundred
+bytes of the line at which it stood into its own log, and into the client's error.
+"""
+
 SIDE_BY_SIDE = 100
 """So many documents are read side by side: for fewer it isn't worth making ready for that."""
 
@@ -147,19 +154,21 @@ class _Rendering:
             "qualidade": [judged.findings for judged in self._accepted],
         }
         counts = {name: sum(map(len, rows)) for name, rows in of_documents.items()}
-        lines = {name: self._lines(rows) for name, rows in of_documents.items() if counts[name]}
+        lines = {name: self._lines(name, rows) for name, rows in of_documents.items() if counts[name]}
         return Rendered(lines, counts, self.refused, self.forgotten, self.days, self.newest)
 
-    def _lines(self, of_documents: list[Sequence[Row] | Uniform]) -> bytes:
+    def _lines(self, name: str, of_documents: list[Sequence[Row] | Uniform]) -> bytes:
         """The lines of one table, of whose rows each document has some."""
+        begin = HIDING if name in tables.PERSONAL else ""
+        prefixes = [begin + prefix for prefix in self._prefixes] if begin else self._prefixes
         ready = [
             prefix + rows.text.replace("\n", "\n" + prefix)
-            for prefix, rows in zip(self._prefixes, of_documents, strict=True)
+            for prefix, rows in zip(prefixes, of_documents, strict=True)
             if type(rows) is Uniform
         ]
         others = [() if type(rows) is Uniform else rows for rows in of_documents] if ready else of_documents
-        prefixes = chain.from_iterable(map(repeat, self._prefixes, map(len, others)))
-        lines = map(add, prefixes, copytext.lines([*chain.from_iterable(others)]))
+        of_each = chain.from_iterable(map(repeat, prefixes, map(len, others)))
+        lines = map(add, of_each, copytext.lines([*chain.from_iterable(others)]))
         return "\n".join([*ready, *lines, ""]).encode()
 
 

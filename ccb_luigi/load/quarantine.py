@@ -11,12 +11,10 @@ from datetime import date, datetime
 from typing import Any
 
 from bson.errors import InvalidBSON
-from psycopg2 import Binary
-from psycopg2.extras import execute_values
 from sqlalchemy import Connection, select, text
 
 from ccb_luigi.codes import meaning
-from ccb_luigi.database.postgres import driver_connection
+from ccb_luigi.database.binary import copy_values
 from ccb_luigi.documents.names import BY_BYTES
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.transform import Refused
@@ -24,11 +22,19 @@ from ccb_luigi.documents.values import Unreadable, key
 from ccb_luigi.load import situacao
 from ccb_luigi.tables import quarentena
 
-PAGE = 100
+_COLUMNS = ("mongo_id", "codigos", "erros", "documento", "sha256")
+
+# Without any constraint, so that nothing in it can fail and be quoted.
+_ARRIVED = """
+    CREATE TEMP TABLE IF NOT EXISTS rejeitados (
+        mongo_id text, codigos text, erros text, documento bytea, sha256 text
+    ) ON COMMIT DROP
+"""
 
 _PUT = """
     INSERT INTO controle.quarentena AS q (mongo_id, particao, codigos, erros, documento, sha256)
-    VALUES %s
+    SELECT mongo_id, :partition, string_to_array(codigos, ','), CAST(erros AS jsonb), documento, sha256
+    FROM pg_temp.rejeitados
     ON CONFLICT (mongo_id) WHERE resolvido_em IS NULL DO UPDATE SET
         particao = excluded.particao, codigos = excluded.codigos, erros = excluded.erros,
         documento = excluded.documento, sha256 = excluded.sha256,
@@ -64,22 +70,23 @@ def places(entries: Iterable[Entry]) -> list[tuple[str, str, int]]:
 
 
 def put(connection: Connection, refused: Iterable[Refused], partition: date) -> None:
-    """Opens a row per document, or renews the open one."""
+    """Opens a row per document, or renews the open one. No statement's text holds anything of a document."""
     by_id = {document.mongo_id: document for document in refused}
     rows = [
         (
             document.mongo_id,
-            partition,
-            document.codes,
+            ",".join(document.codes),
             json.dumps(document.messages),
-            Binary(document.raw) if document.raw else None,
+            document.raw or None,
             document.sha256 if document.raw else None,
         )
         for document in by_id.values()
     ]
     if rows:
-        with driver_connection(connection).cursor() as cursor:
-            execute_values(cursor, _PUT, rows, page_size=PAGE)
+        connection.execute(text(_ARRIVED))
+        copy_values(connection, "pg_temp.rejeitados", _COLUMNS, rows)
+        connection.execute(text(_PUT), {"partition": partition})
+        connection.execute(text("TRUNCATE pg_temp.rejeitados"))
 
 
 def duplicate(mongo_id: str, raw: bytes) -> Refused:
