@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from ccb_luigi.codes import FINDINGS
@@ -173,7 +175,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """
     environ = os.environ if environ is None else environ
     section = _section(environ)
-    found: dict[str, str | int | float | bool] = {}
+    found: dict[str, Any] = {}
     for item in fields(Settings):
         name = f"CCB_{item.name.upper()}"
         # An empty variable is as good as none.
@@ -185,7 +187,20 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         except ValueError:
             kind = "neither true nor false" if item.type == "bool" else "not a number"
             raise ConfigurationError(f"{name} is {kind}") from None
-    return Settings(**found)  # type: ignore[arg-type]
+    named = _database_of(found.get("mongo_uri", ""))
+    if named and found.setdefault("mongo_database", named) != named:
+        raise ConfigurationError(  # without the name: it may be a part of a password
+            "CCB_MONGO_URI names another database than CCB_MONGO_DATABASE: leave one of them out (the one to"
+            " authenticate against is `?authSource=`)"
+        )
+    return Settings(**found)
+
+
+def _database_of(uri: str) -> str:
+    """The database in the path of MongoDB's address. ``admin`` is where users are, and no contracts."""
+    path = re.match(r"mongodb(?:\+srv)?://[^/]*/([^/?@]*)(?:\?|$)", uri)
+    named = unquote(path[1]) if path else ""
+    return "" if named == "admin" else named
 
 
 def _secret(name: str, environ: Mapping[str, str]) -> str:

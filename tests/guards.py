@@ -254,8 +254,8 @@ MUTATIONS = (
     Mutation(
         "sweep: an empty source",
         "ccb_luigi/proof/sweep.py",
-        "if not swept.lidos_origem and",
-        "if False and",
+        "if not swept.lidos_origem and (why := this.origin.why_empty()):",
+        "if False and (why := this.origin.why_empty()):",
         sweep("an_empty_source_is_never_believed"),
     ),
     Mutation(

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select, text
 
 from ccb_luigi import settings as settings_module
 from ccb_luigi.database import postgres
-from ccb_luigi.errors import NotOver
+from ccb_luigi.errors import NotOver, SourceError
 from ccb_luigi.load import markers
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources.source import Source
@@ -78,6 +78,16 @@ def why_not_covered(settings: Settings, newest: str) -> str:
         f"the newest document of {settings.source} {last}; if the dump holds all there was until later, say"
         " so: `--covers-until`"
     )
+
+
+def refuse_an_empty(origin: Source) -> None:
+    """Where nothing was found: of a source that holds no document at all nothing is known.
+
+    Raises:
+        SourceError: it is one. A wrong name looks like that, or a collection that was dropped.
+    """
+    if why := origin.why_empty():
+        raise SourceError(f"{why}; so nothing is marked (CCB_MONGO_DATABASE, CCB_MONGO_COLLECTION)")
 
 
 def done(connection: Connection, settings: Settings, update_ids: Iterable[str]) -> set[str]:

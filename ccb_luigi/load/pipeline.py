@@ -58,6 +58,7 @@ def extract(settings: Settings, day: date, progress: Reading = lambda *_: None) 
 
     Raises:
         NotOver: the date hasn't ended; nothing was read.
+        SourceError: the source can't be read, or holds no document at all.
         CircuitBroken: too many were rejected; they are in the quarantine, and nothing is staged.
         NotCovered: the source is a dump that ends before the date; it was loaded, and not marked.
     """
@@ -149,6 +150,8 @@ def _read(connection: Connection, settings: Settings, day: date, progress: Readi
             progress=lambda read: progress(read, origin.share_read()),
             when_read=lambda: temporary.analyse(connection),
         )
+        if not counts.lidos:
+            closing.refuse_an_empty(origin)
     if _flooded(settings, counts):
         loading.discard(connection, batch)
     return counts
@@ -280,6 +283,8 @@ def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
         with source.opened(settings) as origin:
             task = Task(AD_HOC, None, settings.zone, settings.promoted, erased)
             counts = stage(connection, task, origin.by_ids(ids))
+            if not counts.lidos:
+                closing.refuse_an_empty(origin)
         for table in tables.LOADED:  # what a vacated code sets free here, the next retry or date loads
             _load(connection, settings, table, AD_HOC, started)
         result = reconcile.reconcile(connection, AD_HOC, counts.lidos, counts.quarentena)
@@ -291,7 +296,8 @@ def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
         versions.remember(connection, AD_HOC)
         loading.clear(connection, AD_HOC)
         counts.quarentena = result.quarentena
-        return counts, quarantine.close_gone(connection, ids)
+        # That a dump doesn't hold a document doesn't say that it is gone.
+        return counts, 0 if settings.source else quarantine.close_gone(connection, ids)
 
     return postgres.of_process(settings).run(work)
 

@@ -87,6 +87,8 @@ def ensure(settings: Settings, since: date | None, until: date, *, larger_than: 
             if larger_than and not origin.holds_more(intervals, larger_than):
                 return None
             shards = list(origin.cut(intervals, settings.shard_documents))
+            if not shards:
+                closing.refuse_an_empty(origin)
         return _put(connection, settings, identity, since, until, done, shards) if shards else None
 
     return postgres.of_process(settings).run(work)

@@ -161,11 +161,10 @@ def _compare(this: _Sweep) -> None:
         lambda read: this.progress("read", read, max(read, counted)),
         erased=tombstones.load(this.connection, this.settings),
     )
-    if not swept.lidos_origem and (swept.contratos_destino or swept.ainda_em_quarentena):
+    if not swept.lidos_origem and (why := this.origin.why_empty()):
         raise SweepRefused(
             "origem_vazia",
-            "the collection is empty and the tables are not: nothing was marked; check CCB_MONGO_URI,"
-            " CCB_MONGO_DATABASE and CCB_MONGO_COLLECTION",
+            f"{why}: nothing was marked; check CCB_MONGO_URI, CCB_MONGO_DATABASE and CCB_MONGO_COLLECTION",
         )
     # Counted again, since some may have been deleted while the others were read.
     if swept.lidos_origem < counted and swept.lidos_origem < (counted := this.origin.count()):

@@ -80,6 +80,10 @@ class DumpSource:
         """The documents whose ``updatedAt`` is not a date."""
         return (raw for raw, d in self._decoded() if not _dated(d.get("updatedAt")))
 
+    def why_empty(self) -> str:
+        """See ``Source``."""
+        return f"{self.path} holds no document" if next(self._read(), None) is None else ""
+
     def written(self) -> datetime:
         """See ``Source``."""
         with self._readable():

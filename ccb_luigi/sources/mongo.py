@@ -56,6 +56,10 @@ SECONDS_OF_A_REPLY = 120
 IDS_PER_QUERY = 1000
 
 
+MOST_NAMES = 10
+"""So many collections are named where the right one is missing."""
+
+
 class MongoSource:
     """One collection of a MongoDB server."""
 
@@ -152,6 +156,21 @@ class MongoSource:
     def odd(self) -> Iterator[bytes]:
         """See ``Source``."""
         return self._few(ODD_DATES, VERSION)
+
+    def why_empty(self) -> str:
+        """See ``Source``; collections are named if the user may list them."""
+        with translated():
+            if self.collection.find_one({}, {"_id": 1}) is not None:
+                return ""
+            try:
+                names = self.collection.database.list_collection_names(authorizedCollections=True)
+            except OperationFailure:
+                return f"{self.collection.full_name} is not there, or holds no document"
+        if self.collection.name in names:
+            return f"{self.collection.full_name} holds no document"
+        others = sorted(name for name in names if not name.startswith("system."))
+        shown = ", ".join(others[:MOST_NAMES]) + (" ..." if len(others) > MOST_NAMES else "")
+        return f"there is no {self.collection.full_name}; there are: {shown or 'none'}"
 
     def written(self) -> None:
         """See ``Source``."""

@@ -48,6 +48,9 @@ class Source(Protocol):
     def shard(self, shard: Shard) -> Iterator[bytes]:
         """The raw documents of a shard."""
 
+    def why_empty(self) -> str:
+        """That it holds no document at all, and what is there instead; nothing if it holds one."""
+
     def written(self) -> datetime | None:
         """When a dump was written, which holds nothing later; of a server ``None``."""
 

@@ -57,7 +57,7 @@ def test_a_sweep_that_refuses_ends_with_19_one_line_and_no_mark(program: Program
     assert "21 marked as gone" in program.run("sweep", "--confirm").stdout
     world.empty_source()
     done = program.run("sweep", "--confirm", status=19)
-    assert "empty" in done.stderr, shown(done)
+    assert "holds no document" in done.stderr, shown(done)
     assert reasons(world) == ["muitos_sumidos", None, "origem_vazia"]
     assert last_sweep(program).endswith(", FAILED (origem_vazia): `ccb-luigi sweep` says more")
     assert world.one("SELECT count(*) FROM operacoes WHERE excluido_em IS NULL") == 1
@@ -76,5 +76,5 @@ def test_the_night_ends_with_a_sweep_and_with_its_status(program: Program) -> No
     world.empty_source()
     done = program.run("nightly", **night, status=19)
     assert "2 of 2 dates complete" in done.stdout
-    assert done.stderr.startswith("ccb-luigi: sweep: the collection is empty")
+    assert done.stderr.startswith(f"ccb-luigi: sweep: {world.settings.mongo_database}.contratos holds no")
     assert reasons(world) == [None, "origem_vazia"]

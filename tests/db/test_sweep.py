@@ -459,15 +459,19 @@ def test_an_empty_source_is_never_believed(world: World, kind: str) -> None:
     before = world.tables()
     world.empty_source()
     for confirmed in (False, True):
-        with pytest.raises(SweepRefused, match="empty"):
+        with pytest.raises(SweepRefused, match="contratos holds no document: nothing was marked"):
             sweep.sweep(world.settings, confirmed=confirmed)
         assert last_row(world)["motivo"] == "origem_vazia"
     assert world.tables() == before
     assert gone(world) == set()
 
 
-def test_two_empty_sides_are_equal(world: World) -> None:
-    assert swept(world) == {}
+def test_nor_beside_tables_that_are_empty_as_well(world: World) -> None:
+    with pytest.raises(
+        SweepRefused, match=r"^there is no \w+\.contratos; there are: none: nothing was marked"
+    ):
+        sweep.sweep(world.settings)
+    assert last_row(world)["motivo"] == "origem_vazia"
 
 
 def test_fewer_documents_than_mongodb_counts_are_no_reading(

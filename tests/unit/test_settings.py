@@ -375,3 +375,37 @@ def test_a_secret_s_file_that_can_not_be_read_is_one_line_with_the_setting_s_nam
 def test_the_night_has_no_end_unless_one_is_set() -> None:
     assert Settings().night_end is None
     assert Settings(deadline="05:30").night_end == time(5, 30)
+
+
+@pytest.mark.parametrize(
+    ("path", "database"),
+    [
+        ("h", "ccb"),
+        ("h/", "ccb"),
+        ("h/?tls=true", "ccb"),
+        ("h/loans", "loans"),
+        ("u:p%2Fw@h1:27017,h2:27018/my%2Dloans?replicaSet=r", "my-loans"),
+        ("u:p@h/admin?tls=true", "ccb"),  # where the users are
+        ("u:pa/ss@h/loans", "ccb"),  # no address: the driver says so
+    ],
+)
+def test_a_database_in_mongodbs_address_is_used(path: str, database: str) -> None:
+    for scheme in ("mongodb", "mongodb+srv"):
+        assert settings.load({"CCB_MONGO_URI": f"{scheme}://{path}"}).mongo_database == database
+
+
+def test_a_database_in_the_address_that_differs_is_refused_without_being_told() -> None:
+    environment = {"CCB_MONGO_URI": "mongodb://h/secret", "CCB_MONGO_DATABASE": "ccb"}
+    with pytest.raises(ConfigurationError, match="names another database than CCB_MONGO_DATABASE") as told:
+        settings.load(environment)
+    assert "secret" not in str(told.value)
+    assert settings.load(environment | {"CCB_MONGO_DATABASE": "secret"}).mongo_database == "secret"
+    assert settings.load(environment | {"CCB_MONGO_URI": "mongodb://h/admin"}).mongo_database == "ccb"
+
+
+@pytest.mark.parametrize("moment", ["2026-11-20", "noon", "20/11/2026 00:00", "2026-13-01T00:00"])
+def test_until_when_a_dump_covers_is_a_moment(moment: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not a moment such as"):
+        Settings(source="x.bson", source_covers_until=moment)
+    with pytest.raises(ConfigurationError, match="names none"):
+        Settings(source_covers_until="2026-11-20T00:00")
