@@ -40,3 +40,5 @@ def status_command(settings: Settings, count: int, until: date | None, as_json: 
     for line in display.unmarked_lines([*days, *today]):
         screen.print(line, soft_wrap=True)
     screen.print(display.sweep_line(target.run(status.last_sweep), settings.zone))
+    if ends := target.run(status.password_ends):
+        screen.print(display.password_line(ends, settings.zone), soft_wrap=True)

@@ -15,6 +15,9 @@ from ccb_luigi.tables import reconciliacoes, table_updates, varreduras
 
 _TOUCHED = ("inserted", "updated", "deleted")
 
+DAYS_TO_RENEW = 7
+"""So long before its end a password is told of; PostgreSQL 19 itself warns at each login then."""
+
 
 @dataclass(slots=True)
 class Day:
@@ -116,6 +119,18 @@ def last_sweep(connection: Connection) -> Sweep | None:
     columns = [varreduras.c[name] for name in Sweep.__dataclass_fields__]
     row = connection.execute(select(*columns).order_by(varreduras.c.id.desc()).limit(1)).one_or_none()
     return Sweep(*row) if row else None
+
+
+_ROLE_ENDS = """
+    SELECT rolvaliduntil FROM pg_roles
+    WHERE rolname = session_user AND rolvaliduntil < now() + make_interval(days => :days)
+"""
+
+
+def password_ends(connection: Connection) -> datetime | None:
+    """When the password of this session's user expires, if that is within ``DAYS_TO_RENEW`` days."""
+    found: datetime | None = connection.execute(text(_ROLE_ENDS), {"days": DAYS_TO_RENEW}).scalar()
+    return found
 
 
 def sums(connection: Connection) -> Sums:

@@ -45,6 +45,7 @@ class Facts:
     ``days`` ends with ``day`` and is the oldest first. ``nightly_days``: so many of the last ones must be
     complete. ``started``: the first date that anything is known of; ``None`` before the first run.
     ``so_far``: the dates, the day after among them, of which there are contracts and no marker.
+    ``password_ends``: of who loads, if that is soon.
     """
 
     day: date
@@ -52,6 +53,7 @@ class Facts:
     days: tuple[Day, ...]
     started: date | None = None
     so_far: tuple[Day, ...] = ()
+    password_ends: date | None = None
     seconds: dict[tuple[date, str], float] = field(default_factory=dict)
     proofs: dict[date, Reconciliation] = field(default_factory=dict)
     flagged: dict[date, int] = field(default_factory=dict)
@@ -82,11 +84,13 @@ def gather(connection: Connection, settings: Settings, day: date, count: int) ->
     days = status.last_days(connection, settings, day, max(count, settings.nightly_days))
     known = [*days, *status.day_after(connection, settings, day)]
     window = {"first": days[0].day, "last": day}
+    ends = status.password_ends(connection)
     return Facts(
         day=day,
         nightly_days=settings.nightly_days,
         days=tuple(days),
         so_far=tuple(each for each in known if each.so_far),
+        password_ends=ends.astimezone(settings.zone).date() if ends else None,
         started=started(connection),
         seconds=_seconds(connection, window),
         proofs=_proofs(connection, window),

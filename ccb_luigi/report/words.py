@@ -129,6 +129,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Rows that each date has for each table. ✕ missing; ≠ source and target differ; "
         "– never run (or without documents, in a `run --full`).",
     ),
+    "password_ends": (
+        "A senha do PostgreSQL desta carga vence em {day}: renovar antes (ALTER ROLE ... VALID UNTIL).",
+        "This load's PostgreSQL password ends on {day}: renew it before (ALTER ROLE ... VALID UNTIL).",
+    ),
     "so_far.one": (
         "Até agora um contrato de {day} está nas tabelas, sem marca nem conferência da data.",
         "So far one contract of {day} is in the tables; the date has no marker and no proof.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from types import TracebackType
 from zoneinfo import ZoneInfo
 
@@ -153,6 +153,14 @@ def unmarked_lines(days: Sequence[Day]) -> list[str]:
     if any(day.so_far and not day.early for day in days):
         lines.append("[yellow]so far[/]: contracts in the tables; the date has no marker and no proof")
     return lines
+
+
+def password_line(ends: datetime, zone: ZoneInfo) -> str:
+    """That somebody has to renew it."""
+    return (
+        f"[yellow]PostgreSQL[/]: the password of this role ends on {ends.astimezone(zone):%Y-%m-%d %H:%M}"
+        " (ALTER ROLE ... VALID UNTIL)"
+    )
 
 
 def _cells(day: Day) -> list[str]:

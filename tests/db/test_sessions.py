@@ -20,11 +20,15 @@ from sqlalchemy import Connection, text
 from world import D1, D2, World, at, at_once, document, rejected, unfounded
 
 from ccb_luigi import tables
-from ccb_luigi.database import copying, postgres, schema
+from ccb_luigi.database import copying, postgres, refusals, schema
 from ccb_luigi.database.postgres import Postgres
 from ccb_luigi.errors import CcbError, ConfigurationError, TargetError
+from ccb_luigi.load import status
 from ccb_luigi.proof import verify
+from ccb_luigi.report import page
+from ccb_luigi.report.facts import gather
 from ccb_luigi.settings import Settings
+from ccb_luigi.watch import display
 
 CANARY = "Canário-39825979194"
 needs_pgbouncer = pytest.mark.skipif(not Path(PROGRAM).exists(), reason="not installed: pgbouncer")
@@ -295,6 +299,81 @@ def test_a_warning_at_login_is_not_printed(world: World, capfd: pytest.CaptureFi
     assert capfd.readouterr().err == ""
     psycopg2.connect(url).close()
     assert CANARY in capfd.readouterr().err, "it is said to all others"
+
+
+@pytest.mark.parametrize(("ends", "told"), [("3 days", True), ("40 days", False), ("infinity", False)])
+def test_a_password_that_ends_soon_is_told_on_the_page_and_by_status(
+    world: World, ends: str, told: bool
+) -> None:
+    role, parts = f"ending_{uuid4().hex[:8]}", urlsplit(world.settings.postgres_url)
+    until = "'infinity'" if ends == "infinity" else f"(now() + interval '{ends}')::text"
+    world.query(
+        f"CREATE ROLE {role} LOGIN SUPERUSER PASSWORD 'x';"
+        f" DO $$ BEGIN EXECUTE format('ALTER ROLE {role} VALID UNTIL %L', {until}); END $$"
+    )
+    try:
+        url = f"postgresql://{role}:x@{parts.hostname}:{parts.port}{parts.path}"
+        with Postgres(replace(world.settings, postgres_url=url)).transaction() as connection:
+            facts = gather(connection, world.settings, D1, 3)
+            found = status.password_ends(connection)
+        assert (found is not None) == told
+        assert ("VALID UNTIL" in page.render(facts)) == told
+        if found:
+            assert "password of this role ends on 20" in display.password_line(found, world.settings.zone)
+    finally:
+        world.query(f"DROP ROLE {role}")
+
+
+def test_a_password_that_is_renewed_meanwhile_is_read_again_once(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As tokens that live for minutes: who has the file rewritten, needn't start anything again."""
+    role, parts = f"token_{uuid4().hex[:8]}", urlsplit(world.settings.postgres_url)
+    old, new = (
+        f"postgresql://{role}:{word}@{parts.hostname}:{parts.port}{parts.path}" for word in ("old", "new")
+    )
+    secret = tmp_path / "url"
+    secret.write_text(old)
+    monkeypatch.delenv("CCB_POSTGRES_URL", raising=False)
+    monkeypatch.setenv("CCB_POSTGRES_URL_FILE", str(secret))
+    world.query(f"CREATE ROLE {role} LOGIN PASSWORD 'old'")
+    try:
+        target = Postgres(replace(world.settings, postgres_url=old, retry_seconds=0))
+        assert target.run(who) == role
+        target.engine.dispose()
+        world.query(f"ALTER ROLE {role} PASSWORD 'new'")
+        with pytest.raises(TargetError, match="user or password is wrong"):
+            target.run(who)
+        secret.write_text(new)
+        assert target.run(who) == role
+        target.engine.dispose()
+        secret.write_text(new.replace(parts.path, "/postgres").replace(":new@", ":newer@"))
+        world.query(f"ALTER ROLE {role} PASSWORD 'newer'")
+        with pytest.raises(TargetError, match="user or password is wrong"):
+            target.run(who)  # another database is none of its business
+    finally:
+        world.query(f"DROP ROLE {role}")
+
+
+def who(connection: Connection) -> str:
+    return str(connection.execute(text("SELECT session_user")).scalar_one())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'FATAL:  password authentication failed for user "x"',
+        'FATAL:  autenticação do tipo senha falhou para o usuário "x"',
+        'FATAL:  autentica??o do tipo senha falhou para o usu?rio "x"',
+        'FATAL:  PAM authentication failed for user "x"',
+        "FATAL:  SASL authentication failed",
+    ],
+)
+def test_a_refused_password_is_known_in_both_languages(said: str) -> None:
+    error = refusals.translated(
+        psycopg2.OperationalError(f'connection to server at "h", port 1 failed: {said}')
+    )
+    assert "user or password is wrong" in str(error)
 
 
 class Ended:
