@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ccb_luigi.commands.frame import clean, with_settings
+from ccb_luigi.commands.frame import NAME, clean, with_settings
 from ccb_luigi.documents.values import key
 from ccb_luigi.errors import CcbError
 from ccb_luigi.proof import erasure
@@ -12,7 +12,7 @@ from ccb_luigi.settings import Settings
 
 
 @click.command()
-@click.argument("client_id")
+@click.argument("client_id", type=NAME)
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @clean
 @with_settings

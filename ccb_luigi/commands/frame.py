@@ -52,8 +52,23 @@ class Day(click.ParamType[date]):
         return [CompletionItem(day) for day in days if day.startswith(incomplete)]
 
 
+class Name(click.ParamType[str]):
+    """An id: any text. Bytes of the command line that are no text can't be one."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuses what Python could only keep as halves of characters."""
+        try:
+            str(value).encode()
+        except UnicodeEncodeError:
+            self.fail("an id is text in UTF-8", param, ctx)
+        return str(value)
+
+
 COMPLETED_DAYS = 31
 DAY = Day()
+NAME = Name()
 DEMO = Path(".demo")
 
 

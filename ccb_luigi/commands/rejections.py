@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ccb_luigi import codes
-from ccb_luigi.commands.frame import DAY, clean, console, json_option, say_json, with_settings
+from ccb_luigi.commands.frame import DAY, NAME, clean, console, json_option, say_json, with_settings
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.errors import CcbError
 from ccb_luigi.load import pipeline, quarantine
@@ -60,7 +60,7 @@ def quarantine_list(settings: Settings, day: date | None, code: str | None, as_j
 
 
 @quarantine_group.command("show")
-@click.argument("mongo_id")
+@click.argument("mongo_id", type=NAME)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the raw BSON there (mode 0600).")
 @json_option
 @clean
@@ -106,7 +106,7 @@ def quarantine_show(settings: Settings, mongo_id: str, out: Path | None, as_json
 
 
 @quarantine_group.command("retry", short_help="Read rejected documents again; load what is good now.")
-@click.argument("mongo_ids", nargs=-1)
+@click.argument("mongo_ids", nargs=-1, type=NAME)
 @click.option("--date", "day", type=DAY, help="All open rejections of this date.")
 @clean
 @with_settings
