@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection, text
 
+from ccb_luigi.database import serverlog
 from ccb_luigi.preflight.lines import Line, green, red, some, yellow
 from ccb_luigi.preflight.target import asked
 from ccb_luigi.settings import Settings
@@ -56,25 +57,20 @@ _WRITES: dict[str, Callable[[str], bool]] = {
 @asked
 def log(connection: Connection, _: Settings) -> Line:
     """What the server's own log would hold of this role's work."""
-    names = (*_WRITES, "log_error_verbosity", "log_min_error_statement")
-    role = str(connection.execute(text("SELECT quote_ident(session_user)")).scalar())
-    return judge_log(_settings(connection, "reset_val", names), role)
+    if wrong := [each for each in serverlog.settings(connection) if not each.good]:
+        return yellow(
+            f"an error would quote its row there ({some([f'{each.name} = {each.value}' for each in wrong])})",
+            f"as a superuser: {'; '.join(each.advice for each in wrong)}",
+        )
+    return judge_log(_settings(connection, "reset_val", tuple(_WRITES)))
 
 
-def judge_log(found: Mapping[str, str], role: str) -> Line:
-    """``found``: setting → what server, database and role have said."""
-    alter = f"ALTER ROLE {role} SET"
-    if found.get("log_error_verbosity") != "terse":
-        return yellow(
-            "an error would quote its row there (log_error_verbosity)",
-            f"as a superuser: {alter} log_error_verbosity = terse; {alter} log_min_error_statement = panic",
-        )
-    if telling := [name for name, tells in _WRITES.items() if name in found and tells(found[name])]:
-        shown = some([f"{name} = {found[name]}" for name in telling])
-        return yellow(
-            f"statements with ids get there: {shown}", f"as a superuser: {alter} ... (off) for each"
-        )
-    return green("holds no row and no statement of this role")
+def judge_log(found: Mapping[str, str]) -> Line:
+    """``found``: setting → what server, database and role have said. Our statements hold ids, and no more."""
+    telling = [
+        f"{name} = {found[name]}" for name, tells in _WRITES.items() if name in found and tells(found[name])
+    ]
+    return green(f"holds no row; statements with ids ({some(telling)})" if telling else "holds no row")
 
 
 def _settings(connection: Connection, column: str, names: tuple[str, ...]) -> dict[str, str]:
