@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run secantus test unit lint docs torture mutations hosts install-service bench bench-growth bench-locks \
+.PHONY: help run secantus test unit lint docs torture mutations chances hosts install-service bench bench-growth bench-locks \
 	bench-million bench-gates test-airflow clean
 
 help: ## This list
@@ -90,6 +90,9 @@ torture: $(BIN)/.installed ## Kills the migration N times (1000) and compares ev
 
 mutations: $(BIN)/.installed ## Takes each guard away in turn: do the tests notice? ONLY="sweep NUL", RESUME=1
 	@$(BIN)/python tests/mutations.py $(if $(RESUME),--resume) $(ONLY)
+
+chances: $(BIN)/.installed ## The unit tests with five seeds and on odd dates: does one fail by chance?
+	@tests/chances $(BIN)/python
 
 hosts: $(BIN)/.installed ## Three hosts in network namespaces share a migration, as root (CONTRACTS=50000)
 	@CCB_TEST_HOSTS_CONTRACTS=$(CONTRACTS) $(BIN)/python -m pytest tests/acceptance/test_hosts.py -n 0 -s -q

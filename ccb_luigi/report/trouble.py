@@ -36,7 +36,11 @@ TROUBLE: dict[int, Trouble] = {
         "Rodar de novo; se repetir, `ccb-luigi -v` mostra onde.",
         "Run it again; if it comes back, `ccb-luigi -v` shows where.",
     ),
-    2: Trouble("A linha de comando está errada", "Ver `--help`.", "See `--help`."),
+    2: Trouble(
+        "A linha de comando está errada, ou nomeia uma data que ainda não terminou",
+        "Ver `--help`.",
+        "See `--help`.",
+    ),
     10: Trouble(
         "Uma data falhou por outro motivo",
         "Ler a linha do registro e rodar a data de novo.",
@@ -104,6 +108,16 @@ TROUBLE: dict[int, Trouble] = {
         "O trabalho foi feito, mas a saída não pôde ser gravada",
         "Abrir espaço no disco.",
         "Make room on the disk.",
+    ),
+    24: Trouble(
+        "O dump não chega ao fim de uma data: ela foi carregada sem marca",
+        "Fazer um dump depois do fim da data, ou dizer até quando este vale com `--covers-until`.",
+        "Make a dump after the date's end, or say until when this one holds with `--covers-until`.",
+    ),
+    25: Trouble(
+        "O preflight encontrou o que faria a noite falhar",
+        "Corrigir o que está vermelho em `ccb-luigi preflight`.",
+        "Correct what is red in `ccb-luigi preflight`.",
     ),
     129: Trouble("O terminal foi fechado; o que rodava foi desfeito", *_GOES_ON),
     130: Trouble("A execução foi interrompida; o que rodava foi desfeito", *_GOES_ON),
