@@ -107,6 +107,14 @@ REJECTIONS: dict[str, Code] = {
         "O valor não pode ser lido como data",
         *_MEND,
     ),
+    "data_ambigua": Code(
+        "the number may be seconds, milliseconds or a written date (like 20211207)",
+        "O número pode ser segundos, milissegundos ou uma data escrita (como 20211207)",
+        'Gravar na origem uma data BSON ou um texto ISO ("2021-12-07"); um número, só em milissegundos desde'
+        " 1970, e de 100000000000 em diante.",
+        'Write a BSON date or ISO text ("2021-12-07") at the source; a number only in milliseconds since'
+        " 1970, from 100000000000 on.",
+    ),
     "booleano_invalido": Code(
         "the value can't be read as true or false",
         "O valor não pode ser lido como verdadeiro ou falso",

@@ -376,7 +376,7 @@ _NO = (no("tipo_invalido"), no("tipo_invalido"), no("tipo_invalido"), no("boolea
 _NO_CODE = (no("tipo_invalido"),) * 4
 _ODD_DOUBLE = (no("tipo_invalido"), no("nao_finito"), no("data_invalida"), no("booleano_invalido"))
 _WORD = (no("numero_invalido"), no("data_invalida"), no("booleano_invalido"))
-_EPOCH = date(1969, 12, 31)  # a millisecond after 1970 began in Greenwich
+_MANY = no("data_ambigua")
 _LARGE = (no("valor_excede"), no("data_invalida"), no("booleano_invalido"))
 _OBJECT_ID = ObjectId("65bb0b7f0123456789abcdef")
 _UUID = UUID("12345678-1234-5678-1234-567812345678")
@@ -387,9 +387,9 @@ def _binary(encoded: str, subtype: str) -> Document:
 
 
 TYPES = [
-    Type("double", 1.5, no("tipo_invalido"), Decimal("1.50"), no("data_invalida"), no("booleano_invalido"),
+    Type("double", 1.5, no("tipo_invalido"), Decimal("1.50"), _MANY, no("booleano_invalido"),
          1.5),
-    Type("whole double", 1.0, "1", Decimal("1.00"), _EPOCH, True, 1.0),
+    Type("whole double", 1.0, "1", Decimal("1.00"), _MANY, True, 1.0),
     Type("NaN", float("nan"), *_ODD_DOUBLE, {"$numberDouble": "NaN"}),
     Type("infinity", float("inf"), *_ODD_DOUBLE, {"$numberDouble": "Infinity"}),
     Type("-infinity", float("-inf"), *_ODD_DOUBLE, {"$numberDouble": "-Infinity"}),
@@ -433,28 +433,28 @@ TYPES = [
     Type("code with scope", Code("1", {"a": 1}), *_NO_CODE,
          {"$code": "1", "$scope": {"a": 1}}),
     Type("symbol", Raw(14, string(b"x")), "x", *_WORD, "x"),
-    Type("int32", 1, "1", Decimal("1.00"), _EPOCH, True, 1),
-    Type("-1", -1, "-1", Decimal("-1.00"), _EPOCH, no("booleano_invalido"), -1),
+    Type("int32", 1, "1", Decimal("1.00"), _MANY, True, 1),
+    Type("-1", -1, "-1", Decimal("-1.00"), _MANY, no("booleano_invalido"), -1),
     Type("timestamp", Timestamp(1577966400, 1), no("tipo_invalido"), no("tipo_invalido"), date(2020, 1, 2),
          no("booleano_invalido"), {"$timestamp": {"t": 1577966400, "i": 1}}),
     Type("the last timestamp", Timestamp(2**32 - 1, 2**32 - 1), no("tipo_invalido"), no("tipo_invalido"),
          date(2106, 2, 7), no("booleano_invalido"), {"$timestamp": {"t": 2**32 - 1, "i": 2**32 - 1}}),
-    Type("int64", Int64(1), "1", Decimal("1.00"), _EPOCH, True, 1),
+    Type("int64", Int64(1), "1", Decimal("1.00"), _MANY, True, 1),
     Type("largest int64", Int64(2**63 - 1), str(2**63 - 1), *_LARGE, 2**63 - 1),
     Type("smallest int64", Int64(-(2**63)), str(-(2**63)), *_LARGE, -(2**63)),
-    Type("decimal", Decimal128("1.5"), no("tipo_invalido"), Decimal("1.50"), no("tipo_invalido"),
+    Type("decimal", Decimal128("1.5"), no("tipo_invalido"), Decimal("1.50"), _MANY,
          no("booleano_invalido"), {"$numberDecimal": "1.5"}),
-    Type("decimal NaN", Decimal128("NaN"), no("tipo_invalido"), no("nao_finito"), no("tipo_invalido"),
+    Type("decimal NaN", Decimal128("NaN"), no("tipo_invalido"), no("nao_finito"), no("data_invalida"),
          no("booleano_invalido"), {"$numberDecimal": "NaN"}),
     Type("decimal infinity", Decimal128("-Infinity"), no("tipo_invalido"), no("nao_finito"),
-         no("tipo_invalido"), no("booleano_invalido"), {"$numberDecimal": "-Infinity"}),
+         no("data_invalida"), no("booleano_invalido"), {"$numberDecimal": "-Infinity"}),
     Type("largest decimal", Decimal128("9.999999999999999999999999999999999E+6144"), no("tipo_invalido"),
-         no("valor_excede"), no("tipo_invalido"), no("booleano_invalido"),
+         no("valor_excede"), no("data_invalida"), no("booleano_invalido"),
          {"$numberDecimal": "9.999999999999999999999999999999999E+6144"}),
     Type("smallest decimal", Decimal128("1E-6176"), no("tipo_invalido"), no("fracao_de_centavo"),
-         no("tipo_invalido"), no("booleano_invalido"), {"$numberDecimal": "1E-6176"}),
+         _MANY, no("booleano_invalido"), {"$numberDecimal": "1E-6176"}),
     Type("smallest decimal zero", Decimal128("0E-6176"), no("tipo_invalido"), Decimal("0.00"),
-         no("tipo_invalido"), no("booleano_invalido"), {"$numberDecimal": "0E-6176"}),
+         _MANY, no("booleano_invalido"), {"$numberDecimal": "0E-6176"}),
     Type("MinKey", MinKey(), *_NO, {"$minKey": 1}),
     Type("MaxKey", MaxKey(), *_NO, {"$maxKey": 1}),
     Type("DBRef", DBRef("c", 1, "d"), *_NO, {"$ref": "c", "$id": 1, "$db": "d"}),
@@ -607,6 +607,17 @@ def times() -> Iterator[Kind]:
         ("binary", b"2026-03-02", "tipo_invalido"),
         ("true", True, "tipo_invalido"),
         ("NaN", float("nan"), "data_invalida"),
+        ("seconds", Int64(1772452800), "data_ambigua"),
+        ("seconds as a double", 1772452800.0, "data_ambigua"),
+        ("seconds as a decimal", Decimal128("1772452800"), "data_ambigua"),
+        ("a literal of seconds", {"$numberLong": "1772452800"}, "data_ambigua"),
+        ("a day written as a number", 20260302, "data_ambigua"),
+        ("zero", 0, "data_ambigua"),
+        ("the largest number that may be several dates", Int64(10**11 - 1), "data_ambigua"),
+        ("the smallest number that may be several dates", Int64(1 - 10**11), "data_ambigua"),
+        ("microseconds", Int64(1772452800000000), "data_invalida"),
+        ("half a millisecond", 1772452800000.5, "data_invalida"),
+        ("digits in a text", "1772452800000", "data_invalida"),
     ):
         yield kind(f"updatedAt: {what}", Refused({"updatedAt": code}), updatedAt=value)
     due = "operation__VencimentoPrimeiraParcela"
@@ -618,10 +629,28 @@ def times() -> Iterator[Kind]:
         ("five digits", "12026-03-02", "data_invalida"),
         ("other digits", "٢٠٢٦-٠٣-٠٢", "data_invalida"),
         ("trailing text", "2026-03-02 ou depois", "data_invalida"),
+        ("a day written as a number", 20260410, "data_ambigua"),
+        ("seconds", 1775779200, "data_ambigua"),
+        ("a literal zero", {"$numberInt": "0"}, "data_ambigua"),
     ):
         yield kind(
             f"due date: {what}", Refused({"operation.VencimentoPrimeiraParcela": code}), **{due: value}
         )
+    for what, value, day in (
+        ("JavaScript's text", "1972-11-15T00:00:00.000Z", date(1972, 11, 15)),
+        ("without seconds", "1980-12-08T00:00+00:00", date(1980, 12, 8)),
+        ("minus zero", "1980-12-08 00:00:00 -0000", date(1980, 12, 8)),
+        ("Brazilian, with a Z", "08/12/1980T00:00:00Z", date(1980, 12, 8)),
+        ("the same instant elsewhere", "1980-12-07T21:00:00-03:00", date(1980, 12, 8)),
+        ("a moment later", "1980-12-08T00:00:00.001Z", date(1980, 12, 7)),
+        ("without an offset", "1980-12-08T21:00:00", date(1980, 12, 8)),
+        ("milliseconds", Int64(345081600000), date(1980, 12, 8)),
+        ("milliseconds as a decimal", Decimal128("345081600000"), date(1980, 12, 8)),
+        ("a literal of seconds", {"$date": 345081600}, date(1970, 1, 4)),
+        ("a literal", {"$date": {"$numberLong": "90288000000"}}, date(1972, 11, 11)),
+    ):
+        yield kind(f"day: {what}", Loads({"clientes.data_nascimento": day}), birthDate=value)
+        yield kind(f"due date: {what}", Loads({"operacoes.vencimento_primeira_parcela": day}), **{due: value})
 
 
 def containers() -> Iterator[Kind]:

@@ -55,7 +55,10 @@ REJECTIONS = {
     "NaN": "nao_finito",
     "twice": "parcela_repetida",
     "no time": "data_invalida",
+    "seconds": "data_ambigua",
 }
+TIMELESS = ("no time", "seconds")
+"""Faults of the update time: nobody can say which date such a version belongs to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +104,8 @@ class Version:
         moment: Any = self.moment
         if self.fault == "no time":
             moment = "ontem"
+        elif self.fault == "seconds":
+            moment = int(self.moment.timestamp())
         elif spread == 1:
             moment = self.moment.isoformat()
         elif spread == 2:
@@ -111,7 +116,7 @@ class Version:
             "name": f"  Nome\t{self.tag} \\N ",
             "taxId": "398.259.791-94",
             "type": "PF",
-            "birthDate": "1980-02-03",
+            "birthDate": self._day(date(1980, 2, 3)),
             "motherName": f"Mãe {self.tag}",
             "pep": "false",
             "averageMonthlyIncome": "5.432,10",
@@ -140,7 +145,7 @@ class Version:
         schedule = [
             {
                 "NumeroDaParcela": str(number),
-                "DataDeVencimento": f"{due}T00:00:00",
+                "DataDeVencimento": self._day(due),
                 "ValorDaAmortizacao": "100.00",
                 "ValorDoJuros": 0,
                 "ValorDaPrestacao": 100.0,
@@ -160,6 +165,12 @@ class Version:
             "parcelas": {"PrevisaoDeParcela": schedule[0] if len(schedule) == 1 else schedule},
             "detalhamentoDaCET": {"PorcentagemDeJuros": f"{self.number}.25"} if self.number % 5 else None,
         }
+
+    def _day(self, day: date) -> Any:
+        """A day in one of its forms: they mean the same (contract §1)."""
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        forms = (f"{day}T00:00:00", f"{day}T00:00:00.000Z", midnight, Int64(midnight.timestamp() * 1000))
+        return forms[self.number % 4]
 
     def table_rows(self) -> dict[str, list[Row]]:
         """The rows that the version has for each table, all columns of ``COLUMNS``."""
@@ -254,7 +265,8 @@ class Source:
             elif chance < 0.4 and rivals:
                 self._rival(self.state[self.random.choice(changeable)])
             elif chance < 0.42:
-                self._add(f"t{self._next()}", "no time", self.days[0], fault="no time", fixed=True)
+                fault = TIMELESS[self._next() % 2]
+                self._add(f"t{self._serial}", fault, self.days[0], fault=fault, fixed=True)
             elif chance < 0.45:
                 del self.state[self.random.choice(changeable)]
             else:
@@ -321,7 +333,7 @@ class Source:
 
 def belongs(version: Version, day: date) -> bool:
     """Whether the date's extraction reads it."""
-    return version.fault == "no time" or version.day == day
+    return version.fault in TIMELESS or version.day == day
 
 
 @dataclass
@@ -359,7 +371,7 @@ def expected(begun: Iterable[Version], read: Mapping[date, Iterable[Version]]) -
         for name in ("operacoes", *CONTRACT_CHILDREN, "controle.qualidade"):
             tables[name].update(version.table_rows()[name])
     rejected = {
-        v.mongo_id: ([REJECTIONS[v.fault]], set(reads) if v.fault == "no time" else {v.day}, v)
+        v.mongo_id: ([REJECTIONS[v.fault]], set(reads) if v.fault in TIMELESS else {v.day}, v)
         for v in newest.values()
         if v.fault
     }

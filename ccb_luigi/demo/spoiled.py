@@ -112,6 +112,8 @@ SPOILED: dict[str, Spoiler] = {
     "negative_number": _is("parcela_negativa", f"{_FIRST}.NumeroDaParcela", "-1"),
     "impossible_due_date": _is("data_invalida", f"{_FIRST}.DataDeVencimento", "2026-02-30T00:00:00"),
     "unreadable_updated_at": _is("data_invalida", "updatedAt", "ontem"),
+    "updated_at_in_seconds": _is("data_ambigua", "updatedAt", 1_795_186_800),
+    "birth_date_in_digits": _is("data_ambigua", "birthDate", 19_801_208),
     "nul_in_name": _is("nul", "name", "FULANO\0 DE TAL"),
     "object_for_name": _is("tipo_invalido", "name", {"first": "FULANO"}),
     "nine_letter_tax_id": _is("cpf_cnpj_invalido", "taxId", "ABCDEFGHI"),

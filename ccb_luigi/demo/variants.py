@@ -177,6 +177,17 @@ def _bson_date(text: str) -> datetime:
     return datetime.fromisoformat(text[:10]).replace(tzinfo=UTC)
 
 
+def _at_zero(offset: str) -> Form:
+    """A day as the midnight of Greenwich that drivers and JavaScript make of it."""
+    return lambda text: f"{text[:10]}T00:00:00{offset}"
+
+
+def _epoch_ms_of_day(text: str) -> Any:
+    """A bare number, where it can be nothing else."""
+    found = _epoch_ms(_bson_date(text))
+    return found if abs(found) >= 10**11 else text
+
+
 def _zulu(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -225,6 +236,14 @@ VARIANTS: dict[str, Change] = {
     "dates_at_midnight": _each(_dates, lambda text: f"{text[:10]}T00:00:00"),
     "brazilian_dates": _each(_dates, _brazilian_date),
     "bson_dates": _each(_dates, _bson_date),
+    "json_dates": _each(_dates, _at_zero(".000Z")),
+    "dates_at_offset_zero": _each(_dates, _at_zero("+00:00")),
+    "brazilian_dates_at_midnight": _each(_dates, lambda text: f"{_brazilian_date(text)} 00:00:00"),
+    "literal_dates": _each(_dates, lambda text: {"$date": _at_zero("Z")(text)}),
+    "literal_dates_of_number_long": _each(
+        _dates, lambda text: {"$date": {"$numberLong": str(_epoch_ms(_bson_date(text)))}}
+    ),
+    "epoch_dates": _each(_dates, _epoch_ms_of_day),
     "dotnet_null_birth_date": _each(_one("birthDate"), lambda day: day or "0001-01-01T00:00:00"),
     "text_moments": _each(_moments, _zulu),
     "text_moments_with_offset": _each(_moments, _with_offset),

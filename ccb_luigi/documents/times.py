@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bson import Timestamp
+from bson import Decimal128, Timestamp
 from bson.datetime_ms import DatetimeMS
 
 from ccb_luigi.documents.values import Unreadable, is_null, unwrapped
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SURELY_MILLISECONDS = 10**11
+"""From this magnitude on a bare number can't be seconds, or a day written as digits (contract §1)."""
+
+_GREENWICH = ZoneInfo("UTC")
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})").match
 _BRAZILIAN_DATE = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})(.*)", re.DOTALL).fullmatch
@@ -30,21 +35,17 @@ _ISO_MOMENT = re.compile(
 
 
 def calendar_date(value: Any, zone: ZoneInfo) -> date | None:
-    """A day. A midnight without offset is that day and never moves; a moment is its day in ``zone``.
+    """A day. Text without an offset is the day that it names; a moment is its day in ``zone``.
 
-    A BSON date at exactly midnight UTC is how drivers store a calendar date, so it doesn't move either.
+    A midnight at offset zero is how drivers and JavaScript write a calendar date: it never moves, whatever
+    its form.
     """
     if is_null(value):
         return None
-    value = _date_form(value)
-    if isinstance(value, datetime) and _midnight(value):
-        found: date | datetime | None = value.date()
-    elif isinstance(value, str):
-        found = _parsed(value.strip(), zone)
-    else:
-        found = _moment(value)
+    found = _read(value, zone)
     if isinstance(found, datetime):
-        found = _shifted(found, zone).date()
+        named = found.tzinfo is zone or _midnight(found)
+        found = found.date() if named else _shifted(found, zone).date()
     return None if found == date.min else found
 
 
@@ -54,14 +55,17 @@ def moment(value: Any, zone: ZoneInfo) -> datetime | None:
         return usual
     if is_null(value):
         return None
-    value = _date_form(value)
-    found = _parsed(value.strip(), zone) if isinstance(value, str) else _moment(value)
+    found = _read(value, zone)
     if not isinstance(found, datetime):
         if found == date.min:  # .NET's null
             return None
         found = datetime(found.year, found.month, found.day, tzinfo=zone)
+    if found.tzinfo is zone:
+        found = _later(found)
+    if found.date() == date.min:
+        return None
     _shifted(found, zone)  # the day that it belongs to must exist as well
-    return _shifted(found, UTC)
+    return found
 
 
 def _usual_moment(value: Any) -> datetime | None:
@@ -76,48 +80,76 @@ def _usual_moment(value: Any) -> datetime | None:
     return value if 1 < value.year < 9999 else None  # where every zone's day exists
 
 
-def _date_form(value: Any) -> Any:
-    """Takes ``{"$date": ...}`` apart; ISO text inside it means what the same BSON date would mean."""
+def _read(value: Any, zone: ZoneInfo) -> date | datetime:
+    """A day, the time of a clock in ``zone``, or an instant in UTC; ``date.min`` is .NET's null."""
     if isinstance(value, dict) and len(value) == 1 and "$date" in value:
-        inner = unwrapped(value["$date"])
-        if isinstance(inner, str):
-            parsed = _parsed(inner.strip(), ZoneInfo("UTC"))
-            if isinstance(parsed, datetime):
-                return _shifted(parsed, UTC)
-            return datetime(parsed.year, parsed.month, parsed.day, tzinfo=UTC)
-        if isinstance(inner, float) and inner.is_integer():  # the old shell writes every number so
-            inner = int(inner)
-        if isinstance(inner, int) and not isinstance(inner, bool):
-            return _from_epoch_ms(inner)
-        raise Unreadable("data_invalida")
-    return unwrapped(value)
-
-
-def _moment(value: Any) -> datetime | date:
-    """A BSON date, a Timestamp, or epoch milliseconds; year 1, day 1 is .NET's null."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
+        return _literal(unwrapped(value["$date"]))
+    value = unwrapped(value)
+    if isinstance(value, str):
+        return _parsed(value.strip(), zone)
     if isinstance(value, datetime):
-        found = value if value.tzinfo else value.replace(tzinfo=UTC)
-    elif isinstance(value, Timestamp):
-        found = EPOCH + timedelta(seconds=value.time)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        found = _from_epoch_ms(value)
-    else:
-        broken = isinstance(value, (DatetimeMS, float))
-        raise Unreadable("data_invalida" if broken else "tipo_invalido")
-    return date.min if found.date() == date.min else found
+        return _instant(value if value.tzinfo else value.replace(tzinfo=UTC))
+    if isinstance(value, Timestamp):
+        return _instant(EPOCH + timedelta(seconds=value.time))
+    if isinstance(value, (int, float, Decimal128)) and not isinstance(value, bool):
+        return _from_epoch_ms(_milliseconds(value))
+    raise Unreadable("data_invalida" if isinstance(value, DatetimeMS) else "tipo_invalido")
 
 
-def _from_epoch_ms(milliseconds: int) -> datetime:
+def _literal(inner: Any) -> date | datetime:
+    """What is inside ``{"$date": ...}``; ISO text there means what the same BSON date would mean."""
+    if isinstance(inner, str):
+        parsed = _parsed(inner.strip(), _GREENWICH)
+        if isinstance(parsed, datetime):
+            return _instant(parsed)
+        return datetime(parsed.year, parsed.month, parsed.day, tzinfo=UTC)
+    if isinstance(inner, float) and inner.is_integer():  # the old shell writes every number so
+        inner = int(inner)
+    if isinstance(inner, int) and not isinstance(inner, bool):
+        return _from_epoch_ms(inner)
+    raise Unreadable("data_invalida")
+
+
+def _milliseconds(value: float | Decimal128) -> int:
+    """A bare number as epoch milliseconds, if it can be nothing else.
+
+    A smaller one may be seconds, a written date (20211207), or a zero that means nothing.
+    """
+    number = value.to_decimal() if isinstance(value, Decimal128) else Decimal(value)
+    if not number.is_finite():
+        raise Unreadable("data_invalida")
+    if abs(number) < SURELY_MILLISECONDS:
+        raise Unreadable("data_ambigua")
+    if number != number.to_integral_value():
+        raise Unreadable("data_invalida")
+    return int(number)
+
+
+def _from_epoch_ms(milliseconds: int) -> date | datetime:
     try:
-        return EPOCH + timedelta(milliseconds=int(milliseconds))
+        return _instant(EPOCH + timedelta(milliseconds=int(milliseconds)))
     except OverflowError:
         raise Unreadable("data_invalida") from None
 
 
+def _instant(aware: datetime) -> date | datetime:
+    """In UTC. The first day of year 1 there is .NET's null."""
+    found = _shifted(aware, UTC)
+    return date.min if found.date() == date.min else found
+
+
+def _later(local: datetime) -> datetime:
+    """The instant, in UTC, at which a clock showed this; of two the later.
+
+    A clock that is turned back shows an hour twice: PostgreSQL, DuckDB and MongoDB take the second as well.
+    One that is turned forward shows an hour never: then this is the instant that the hour before would
+    have come to, as with PostgreSQL.
+    """
+    return max(_shifted(local.replace(fold=fold), UTC) for fold in (0, 1))
+
+
 def _parsed(stripped: str, zone: ZoneInfo) -> date | datetime:
-    """ISO or dd/MM/yyyy text: a date for a bare day or a midnight without offset, else a moment."""
+    """ISO or dd/MM/yyyy text: a date for a bare day or a midnight without offset, else as in ``_read``."""
     if brazilian := _BRAZILIAN_DATE(stripped):
         day, month, year, clock = brazilian.groups()
     elif iso := _DATE(stripped):
@@ -141,10 +173,10 @@ def _at_clock(day: date, clock: str, zone: ZoneInfo) -> date | datetime:
     micro = int((fraction or "").ljust(6, "0")[:6])
     local = datetime(day.year, day.month, day.day, int(hour), int(minute), int(second or 0), micro)  # noqa: DTZ001
     if zulu:
-        return local.replace(tzinfo=UTC)
+        return _instant(local.replace(tzinfo=UTC))
     if sign:
         offset = timedelta(hours=int(offset_hours), minutes=int(offset_minutes or 0))
-        return (local - offset if sign == "+" else local + offset).replace(tzinfo=UTC)
+        return _instant((local - offset if sign == "+" else local + offset).replace(tzinfo=UTC))
     return day if _midnight(local) else local.replace(tzinfo=zone)
 
 

@@ -75,7 +75,7 @@ def read_by_a_plan(state: oracle.State, days: list[date] = DAYS) -> dict[date, l
     """Per date what is counted there; what has no time with the last one."""
     read: dict[date, list[Version]] = {day: [] for day in days}
     for version in state.values():
-        day = days[-1] if version.fault == "no time" else version.day
+        day = days[-1] if version.fault in oracle.TIMELESS else version.day
         if day in read:
             read[day].append(version)
     return read
@@ -122,7 +122,7 @@ def test_a_plan_from_the_first_document_on_is_the_same_as_date_by_date(world: Wo
     assert "e3" not in world.contracts().values()
     world.clear()
     world.query("TRUNCATE controle.versoes")
-    unreadable = [version.mongo_id for version in state.values() if version.fault == "no time"]
+    unreadable = [version.mongo_id for version in state.values() if version.fault in oracle.TIMELESS]
     with world.collection() as collection:  # date by date they count on every date
         kept = list(collection.find({"_id": {"$in": unreadable}}))
         collection.delete_many({"_id": {"$in": unreadable}})

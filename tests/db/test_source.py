@@ -61,6 +61,7 @@ def shapes(moment: datetime) -> dict[str, Any]:
         "local": (moment - timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M:%S"),
         "int64": Int64(ms(moment)),
         "double": float(ms(moment)),
+        "decimal": Decimal128(str(ms(moment))),
         "$date string": {"$date": f"{text}Z"},
         "$date int": {"$date": ms(moment)},
         "$date $numberLong": {"$date": {"$numberLong": str(ms(moment))}},
@@ -100,11 +101,17 @@ def readable() -> dict[date, list[Document]]:
         EPOCH: [
             dated("nothing at all"),
             dated("all null", None, None, ""),
-            dated("int zero and three hours", 10_800_000),
+            dated("literal zero and three hours", {"$date": 10_800_000}),
         ],
-        EPOCH - timedelta(days=1): [dated("int zero", 0), dated("last day before", utc(1970, 1, 1, 2, 59))],
+        EPOCH - timedelta(days=1): [
+            dated("literal zero", {"$date": 0}),
+            dated("last day before", utc(1970, 1, 1, 2, 59)),
+        ],
         FAR: [dated("far", utc(9999, 6, 1, 12)), dated("far text", "9999-06-01T12:00:00Z")],
-        OLD: [dated("old", utc(1969, 12, 30, 12)), dated("old int", ms(utc(1969, 12, 30, 12)))],
+        OLD: [
+            dated("old", utc(1969, 12, 30, 12)),
+            dated("old literal", {"$date": ms(utc(1969, 12, 30, 12))}),
+        ],
     }
     # "nothing at all" counts as 1970-01-01 UTC, which is still 1969 in São Paulo.
     found[EPOCH - timedelta(days=1)] += found[EPOCH][:2]
@@ -128,8 +135,14 @@ UNREADABLE = {
     "MinKey": (MinKey(), "tipo_invalido"),
     "MaxKey": (MaxKey(), "tipo_invalido"),
     "NaN": (float("nan"), "data_invalida"),
-    "half a millisecond": (0.5, "data_invalida"),
-    "Decimal128": (Decimal128("1772539200000"), "tipo_invalido"),
+    "half a millisecond": (1772539200000.5, "data_invalida"),
+    "seconds": (1772539200, "data_ambigua"),
+    "seconds in an int64": (Int64(1772539200), "data_ambigua"),
+    "seconds in a double": (1772539200.0, "data_ambigua"),
+    "seconds in a Decimal128": (Decimal128("1772539200"), "data_ambigua"),
+    "a literal of seconds": ({"$numberLong": "1772539200"}, "data_ambigua"),
+    "a written day": (20260303, "data_ambigua"),
+    "zero": (0, "data_ambigua"),
     "too large": (Int64(2**62), "data_invalida"),
     "year 10000 as text": ("10000-01-01T00:00:00Z", "data_invalida"),
 }
@@ -158,7 +171,7 @@ def at_the_end_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_document_is_found_by_its_own_date_and_by_no_other(world: World, rows: Rows) -> None:
     expected = readable()
     every = [document for documents in expected.values() for document in documents]
-    assert len(set(ids(every))) == len(every) == 56
+    assert len(set(ids(every))) == len(every) == 59
     world.put(*every)
     for day, documents in expected.items():
         assert migrated(world, rows, day) == (ids(documents), len(documents)), day
@@ -166,7 +179,7 @@ def test_each_document_is_found_by_its_own_date_and_by_no_other(world: World, ro
 
 
 def test_what_has_no_time_at_all_is_flagged_and_nothing_else_is(world: World, rows: Rows) -> None:
-    world.put(dated("nothing"), dated("all null", None, "", {"@i:nil": "true"}), dated("zero", 0))
+    world.put(dated("nothing"), dated("all null", None, "", {"@i:nil": "true"}), dated("zero", {"$date": 0}))
     world.migrate(EPOCH - timedelta(days=1))
     flagged = [row["mongo_id"] for row in rows("controle.qualidade") if row["codigo"] == "sem_data"]
     assert sorted(flagged) == ["all null", "nothing"]

@@ -143,6 +143,8 @@ UNREADABLE_TIMES: dict[str, Any] = {
     "oid": ObjectId(HEX),
     "nan": float("nan"),
     "far": Int64(2**62),
+    "seconds": Int64(1772452800),
+    "zero": 0.0,
     "minkey": MinKey(),
 }
 

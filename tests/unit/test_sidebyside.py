@@ -371,7 +371,7 @@ def test_a_block_is_rendered_the_same_on_both_roads(many: bool, monkeypatch: pyt
         for number, changes in enumerate(
             [
                 {},
-                {"updatedAt": "0001-01-02T00:00:00+14:00"},  # at that moment it is still .NET's null in UTC
+                {"updatedAt": "0001-01-02T00:00:00+14:00"},  # .NET's null in UTC: createdAt counts
                 {"updatedAt": "2024-05-03T02:59:59Z"},
                 {"clientId": None},
                 {"nova": "x\ty\\"},
@@ -381,7 +381,12 @@ def test_a_block_is_rendered_the_same_on_both_roads(many: bool, monkeypatch: pyt
     ]
     raws[2:2] = [b"", b"\0"]
     found = block.render(block.Task(7, None, ZONE, frozenset()), 3, raws)
-    assert found.days == {date(2024, 5, 3): 4, date(1, 1, 1): 1, date(2024, 5, 2): 1, TRANSFORM.today(): 1}
+    assert found.days == {
+        date(2024, 5, 3): 4,
+        date(2024, 3, 12): 1,
+        date(2024, 5, 2): 1,
+        TRANSFORM.today(): 1,
+    }
     assert found.counts["operacoes"] == 5
     assert [line.split(b"\t")[:3] for line in found.lines["contratos"].splitlines()] == [
         [b"7", b"%d" % (3 * block.DOCUMENTS + place), b"d%d" % number]

@@ -466,6 +466,11 @@ DAY = date(2024, 5, 10)
         "2024-05-10T00:00:00",
         "2024-05-10T00:00:00.000",
         "2024-05-10 00:00:00",
+        "2024-05-10T00:00:00Z",
+        "2024-05-10T00:00:00.000Z",  # JavaScript's JSON
+        "2024-05-10T00:00+00:00",
+        "2024-05-10T00:00:00-0000",
+        "2024-05-09T21:00:00-03:00",  # the same instant
         "2024-05-10T15:30:00",
         "2024-05-10T00:00:00-03:00",
         "2024-05-10T02:59:00-03:00",
@@ -474,6 +479,7 @@ DAY = date(2024, 5, 10)
         "2024-05-10T12:00:00+00:00",
         "10/05/2024",
         "10/05/2024 00:00:00",
+        "10/05/2024 00:00:00Z",
         datetime(2024, 5, 10, tzinfo=UTC),  # how drivers store a calendar date
         datetime(2024, 5, 10, 3, tzinfo=UTC),  # midnight in São Paulo
         datetime(2024, 5, 11, 2, 59, tzinfo=UTC),
@@ -481,6 +487,10 @@ DAY = date(2024, 5, 10)
         {"$date": "2024-05-10T03:00:00.000Z"},
         {"$date": 1715299200000},
         {"$date": {"$numberLong": "1715299200000"}},
+        1715299200000,
+        {"$numberLong": "1715299200000"},
+        Decimal128("1715299200000"),
+        Timestamp(1715299200, 1),
     ],
     ids=shown,
 )
@@ -552,13 +562,23 @@ def test_the_first_day_of_year_one_is_null(value: Any) -> None:
         {"$date": {"$numberLong": "x"}},
         2**63 - 1,
         math.nan,
-        1.5,
+        1795186800000.5,
     ],
     ids=shown,
 )
 def test_what_is_no_day_of_the_calendar_is_refused(value: Any) -> None:
     for reader in (calendar_date, moment):
         assert code_of(reader, value) == "data_invalida"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0, -0.0, 1.5, 1795186800, Int64(20211207), 19801208.0, 10**11 - 1, 1 - 10**11, Decimal128("1795186800")],
+    ids=shown,
+)
+def test_a_number_that_may_be_several_dates_is_refused(value: Any) -> None:
+    for reader in (calendar_date, moment):
+        assert code_of(reader, value) == "data_ambigua"
 
 
 def utc(*parts: int) -> datetime:
@@ -588,8 +608,11 @@ def utc(*parts: int) -> datetime:
         (1714764490454, utc(2024, 5, 3, 19, 28, 10, 454_000)),
         (Int64(1714764490454), utc(2024, 5, 3, 19, 28, 10, 454_000)),
         (1714764490454.0, utc(2024, 5, 3, 19, 28, 10, 454_000)),
-        (0, utc(1970, 1, 1)),
-        (-1, utc(1969, 12, 31, 23, 59, 59, 999_000)),
+        (Decimal128("1714764490454"), utc(2024, 5, 3, 19, 28, 10, 454_000)),
+        (10**11, utc(1973, 3, 3, 9, 46, 40)),
+        (-(10**11), utc(1966, 10, 31, 14, 13, 20)),
+        ({"$date": 0}, utc(1970, 1, 1)),
+        ({"$date": -1}, utc(1969, 12, 31, 23, 59, 59, 999_000)),
         ({"$date": "2024-05-03T19:28:10.454Z"}, utc(2024, 5, 3, 19, 28, 10, 454_000)),
         ({"$date": "2024-05-03T16:28:10.454-03:00"}, utc(2024, 5, 3, 19, 28, 10, 454_000)),
         ({"$date": 1714764490454}, utc(2024, 5, 3, 19, 28, 10, 454_000)),
@@ -615,8 +638,7 @@ def test_every_shape_of_one_moment_is_the_same_moment(when: datetime) -> None:
         when,
         text,
         text.replace("+00:00", "Z"),
-        epoch_ms,
-        Int64(epoch_ms),
+        *([epoch_ms, Int64(epoch_ms)] if abs(epoch_ms) >= 10**11 else []),
         {"$date": text},
         {"$date": epoch_ms},
         {"$date": {"$numberLong": str(epoch_ms)}},
