@@ -13,6 +13,7 @@ from ccb_luigi.errors import CcbError
 from ccb_luigi.process.events import Event
 from ccb_luigi.proof import sweep
 from ccb_luigi.settings import Settings
+from ccb_luigi.watch.display import printable
 from ccb_luigi.watch.runs import SWEEP, Recorder
 
 
@@ -76,7 +77,12 @@ def summary(swept: sweep.Swept) -> str:
         )
         if number
     ]
+    older = ""
+    if swept.mais_antigos:
+        more = " ..." if swept.mais_antigos > len(swept.primeiros_mais_antigos) else ""
+        named = printable(", ".join(swept.primeiros_mais_antigos)) + more
+        older = f"; {swept.mais_antigos:,} are older in MongoDB than here, and stay as they are here: {named}"
     return (
         f"sweep: {swept.lidos_origem:,} documents compared with {swept.contratos_destino:,} contracts and"
-        f" {swept.ainda_em_quarentena:,} rejections: {', '.join(done) or 'nothing to do'}"
+        f" {swept.ainda_em_quarentena:,} rejections: {', '.join(done) or 'nothing to do'}{older}"
     )

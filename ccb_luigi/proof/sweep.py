@@ -39,6 +39,9 @@ FEW = 20
 SMALL_SHARE = 0.005
 """... and this share of all contracts however many they are, before somebody has to confirm it."""
 
+FIRST_OLDER = 5
+"""So many documents that are older in the source are named."""
+
 LAST = 3
 """Turns of loading: each may free a code that another document waits for. The last only counts."""
 
@@ -52,6 +55,8 @@ class Swept:
 
     ``sumidos``: contracts that weren't met in the source. ``reaparecidos``: contracts that were marked and
     are back. ``em_aberto``: documents of the source that are still neither in the tables nor in quarantine.
+    Not in the row: ``mais_antigos``, documents that are older in the source than in the tables, and the
+    first of them.
     """
 
     lidos_origem: int = 0
@@ -62,6 +67,12 @@ class Swept:
     reaparecidos: int = 0
     em_aberto: int = 0
     ainda_em_quarentena: int = 0
+    mais_antigos: int = 0
+    primeiros_mais_antigos: list[str] = field(default_factory=list)
+
+    def row(self) -> dict[str, int]:
+        """The counts that ``controle.varreduras`` has columns for."""
+        return {name: value for name, value in asdict(self).items() if not name.endswith("mais_antigos")}
 
 
 @dataclass(slots=True)
@@ -118,6 +129,7 @@ def sweep(settings: Settings, *, confirmed: bool = False, progress: Progress = l
             under_way[:] = [this]
             _compare(this)
             _load_missing(this)
+            _tell_older(this)
             _close_gone(this)
             _mark_gone(this)
             if not this.freed:
@@ -241,6 +253,24 @@ _HELD = """
 """
 
 
+def _tell_older(this: _Sweep) -> None:
+    """Counts the documents that went back in time: what they say now will never be loaded.
+
+    A clock that was wrong, a restored backup, another unit of time. What was loaded while the sweep ran may
+    be newer than what the sweep has read.
+    """
+    for group in this.names(_OLDER):
+        this.swept.mais_antigos += len(group)
+        this.swept.primeiros_mais_antigos = (this.swept.primeiros_mais_antigos + group)[:FIRST_OLDER]
+
+
+_OLDER = """
+    SELECT o.mongo_id FROM operacoes o JOIN vistos v USING (mongo_id)
+    WHERE v.momento < o.atualizado_em AND o.carregado_em < :started
+    ORDER BY o.mongo_id
+"""
+
+
 def _close_gone(this: _Sweep) -> None:
     """Closes the open rejections of documents that are gone; each is looked up again before."""
     for group in this.names(_GONE_REJECTIONS, nameless=f"{BY_BYTES}%"):
@@ -309,17 +339,17 @@ _UNMARK = """
 def _put(connection: Connection, this: _Sweep) -> None:
     """Writes the sweep's row."""
     this.swept.ainda_em_quarentena = connection.execute(text(_OPEN_REJECTIONS)).scalar_one()
-    names = list(asdict(this.swept))
+    row = this.swept.row()
     connection.execute(
         text(f"""
-            INSERT INTO controle.varreduras (iniciada_em, terminada_em, {", ".join(names)}, ok, motivo)
-            VALUES (:started, clock_timestamp(), {", ".join(f":{name}" for name in names)}, :ok, :reason)
+            INSERT INTO controle.varreduras (iniciada_em, terminada_em, {", ".join(row)}, ok, motivo)
+            VALUES (:started, clock_timestamp(), {", ".join(f":{name}" for name in row)}, :ok, :reason)
         """),
         {
             "started": this.started,
             "ok": this.problem is None,
             "reason": _reason(this.problem),
-            **asdict(this.swept),
+            **row,
         },
     )
 

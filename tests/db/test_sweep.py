@@ -20,6 +20,7 @@ import pytest
 from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 from world import D1, D2, D3, D4, DAYS, Document, World, at, at_once, document, rejected
 
+from ccb_luigi.commands.sweep import summary
 from ccb_luigi.database import postgres
 from ccb_luigi.documents.transform import Transform
 from ccb_luigi.errors import (
@@ -129,7 +130,7 @@ ODD_TIMES: dict[str, Any] = {
     "timestamp": Timestamp(1772452800, 1),
     "empty": "",
     "nil": {"@i:nil": "true"},
-    "null": None,
+    "none": None,
     "year one": datetime(1, 1, 1, tzinfo=UTC),
     "year 9999": datetime(9999, 12, 31, 12, tzinfo=UTC),
 }
@@ -176,6 +177,68 @@ def test_a_loaded_document_whose_time_can_not_be_read_any_more_goes_to_the_quara
     assert swept(world) == {}
     assert tries(world) == {"a": 1}
     assert gone(world) == set()
+
+
+def test_a_version_that_is_older_than_the_loaded_one_is_told(world: World) -> None:
+    world.put(*(document(f"d{number}", f"D{number}", at(D2)) for number in range(7)))
+    world.put(document("same", "SAME", at(D2)), document("newer", "NEWER", at(D1)))
+    world.migrate(D1, D2)
+    told = sweep.sweep(world.settings)
+    assert (told.mais_antigos, told.primeiros_mais_antigos) == (0, [])
+    before = world.tables()
+    world.put(*(document(f"d{number}", f"D{number}", at(D1), rows=5) for number in range(7)))
+    told = sweep.sweep(world.settings)
+    assert (told.mais_antigos, told.primeiros_mais_antigos) == (7, ["d0", "d1", "d2", "d3", "d4"])
+    assert world.tables() == before
+    assert last_row(world)["ok"]
+    line = summary(told)
+    assert "7 are older in MongoDB than here" in line
+    assert line.endswith("d0, d1, d2, d3, d4 ...")
+
+
+def test_what_was_loaded_while_the_sweep_ran_is_not_older_in_the_source(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put(document("a", "A", at(D1)), document("b", "B", at(D1)))
+    world.migrate(D1)
+    note = seen.note
+
+    def meanwhile(*args: Any, **named: Any) -> int:
+        read = note(*args, **named)
+        world.query(
+            "UPDATE operacoes SET atualizado_em = %s, carregado_em = clock_timestamp() WHERE ccb_code = 'A'",
+            at(D2),
+        )
+        return read
+
+    monkeypatch.setattr(seen, "note", meanwhile)
+    assert sweep.sweep(world.settings).mais_antigos == 0
+    monkeypatch.undo()
+    assert sweep.sweep(world.settings).mais_antigos == 1
+
+
+def test_a_later_version_whose_time_came_in_seconds_is_rejected_and_told(world: World) -> None:
+    world.put(document("a", "A", at(D1), updatedAt=Int64(1772452800000)))
+    world.migrate(D1)
+    before = world.tables()
+    world.put(document("a", "A", at(D2), rows=5, updatedAt=Int64(1772539200)))
+    assert swept(world) == {}
+    assert world.quarantined() == {"a": ["data_ambigua"]}
+    assert {**world.tables(), "controle.quarentena": []} == {**before, "controle.quarentena": []}
+    assert swept(world) == {}
+    assert tries(world) == {"a": 1}
+
+
+def test_a_duplicate_of_earlier_rules_whose_time_is_ambiguous_today_does_not_end_the_sweep(
+    world: World,
+) -> None:
+    world.put(document("new", "A", at(D2)), document("old", "A", at(D1), updatedAt=Int64(1772452800)))
+    world.migrate(D1, D2)
+    world.query("UPDATE controle.quarentena SET codigos = '{ccb_duplicado}' WHERE mongo_id = 'old'")
+    assert swept(world) == {}
+    assert world.quarantined() == {"old": ["data_ambigua"]}
+    assert swept(world) == {}
+    assert tries(world)["old"] == 3
 
 
 ODD_IDS: list[Any] = [
