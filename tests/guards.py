@@ -151,6 +151,37 @@ MUTATIONS = (
         ("unit/test_values.py::test_what_is_no_text_is_refused",),
     ),
     Mutation(
+        "days: a midnight at offset zero is that day",
+        "ccb_luigi/documents/times.py",
+        "named = found.tzinfo is zone or _midnight(found)",
+        "named = found.tzinfo is zone",
+        ("unit/test_days.py::test_a_midnight_at_offset_zero_is_that_day_in_every_form",),
+    ),
+    Mutation(
+        "days: a small bare number is nobody's guess",
+        "ccb_luigi/documents/times.py",
+        "if abs(number) < SURELY_MILLISECONDS:",
+        "if False:",
+        ("unit/test_days.py::test_a_bare_number_that_may_be_several_dates_is_rejected_in_every_field",),
+    ),
+    Mutation(
+        "moments: of the hour that comes twice the second",
+        "ccb_luigi/documents/times.py",
+        "return max(_shifted(local.replace(fold=fold), UTC) for fold in (0, 1))",
+        "return _shifted(local, UTC)",
+        (
+            "unit/test_days.py::"
+            "test_of_the_hour_that_comes_twice_the_second_counts_and_one_that_never_was_is_an_hour_later",
+        ),
+    ),
+    Mutation(
+        "sweep: what is older in the source",
+        "ccb_luigi/proof/sweep.py",
+        "WHERE v.momento < o.atualizado_em",
+        "WHERE v.momento > o.atualizado_em",
+        sweep("a_version_that_is_older_than_the_loaded_one_is_told"),
+    ),
+    Mutation(
         "keys that occur twice",
         "ccb_luigi/documents/transform.py",
         "if (path := rawbson.repeated_key(raw, decoded)) is not None:",
@@ -288,7 +319,7 @@ MUTATIONS = (
         "carregado_em < :started\n",
         "carregado_em < now() + interval '1 day' AND :started IS NOT NULL\n",
         sweep("what_was_loaded_while_the_sweep_ran_is_never_marked"),
-        places=2,
+        places=3,
     ),
     Mutation(
         "erased clients stay away",
