@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ccb_luigi.documents.sidebyside import DOCUMENT, STRING, Block, Positions, Values
+from ccb_luigi.documents.sidebyside import DOCUMENT, NULL_TEXT, STRING, Block, Positions, Values
 from ccb_luigi.documents.uniform import Uniform
 
 Rules = Mapping[str, Any]
@@ -37,11 +37,13 @@ class Table(NamedTuple):
     """The items of several lists, one list after the other, as columns.
 
     ``columns``: name → whole numbers; of amounts the cents, of days year, month and day as one number.
-    ``begins``: where each list begins; none is empty.
+    ``begins``: where each list begins; none is empty. ``missing``: name → which items have no value there,
+    but a zero in ``columns``; only of columns where some have none.
     """
 
     columns: dict[str, Numbers]
     begins: Positions
+    missing: dict[str, NDArray[np.bool_]]
 
 
 Know = Callable[[Table], Sequence[Any]]
@@ -63,32 +65,33 @@ def reader(rules: Rules, read_item: Callable[[Any], Any], know: Know) -> Read | 
     if not as_documents or not fields or len(forms) < len(fields):
         return None
     names = [*fields]
-    keys = [name.encode() for name in fields]
-    counts = [name for name, form in zip(names, forms, strict=True) if form is _integers]
+    optional = [field.get("nullable", False) and not field.get("required") for field in fields.values()]
+    shapes = [*zip(names, forms, optional, strict=True)]
+    counts = [name for name, form, may_lack in shapes if form is _integers and not may_lack]
 
     def read(block: Block, arrays: Values, order: Sequence[bytes]) -> list[Uniform | None]:
         ours = copy.copy(block)
         ours.sure = block.sure.copy()  # what we doubt is only that items are alike
         items = _items(ours, arrays)
         texts = {key: ours.filled(items, at, found) for key, at, found in ours.elements(items, order)}
-        if not texts.keys() >= {*keys}:
+        if not len(items.who):
             return [None] * len(arrays.who)
         spans: list[tuple[Positions, Positions]] = []
-        columns: dict[str, Numbers] = {}
-        for key, form in zip(keys, forms, strict=True):
-            starts, ends = texts[key].starts + 4, texts[key].ends - 1
-            good = (texts[key].kinds == STRING) & (ours.bytes[ends] == 0)
-            columns[key.decode()], fits, ends = form(ours, starts, ends)
-            ours.doubt(items.who[~(good & fits)])
-            spans.append((starts, ends))
-        table = Table(columns, np.flatnonzero(np.diff(items.who, prepend=-1)))
+        table = Table({}, np.flatnonzero(np.diff(items.who, prepend=-1)), {})
+        for name, form, may_lack in shapes:
+            found = texts.get(name.encode())
+            cells = _cells(ours, ours.absent(items) if found is None else found, form, may_lack)
+            table.columns[name] = cells.numbers
+            if cells.missing is not None:
+                table.missing[name] = cells.missing
+            spans.append((cells.starts, cells.ends))
         lists = zip(_texts(ours, spans, table), _rising(table, counts), know(table), strict=True)
-        found = dict(zip(items.who[table.begins].tolist(), lists, strict=True))
+        known = dict(zip(items.who[table.begins].tolist(), lists, strict=True))
         sure = ours.sure[arrays.who].tolist()
         return [
-            Uniform(text, names, read_item, rising, known) if certain and text else None
-            for certain, (text, rising, known) in zip(
-                sure, (found.get(who, _NOTHING) for who in arrays.who.tolist()), strict=True
+            Uniform(text, names, read_item, rising, what) if certain and text else None
+            for certain, (text, rising, what) in zip(
+                sure, (known.get(who, _NOTHING) for who in arrays.who.tolist()), strict=True
             )
         ]
 
@@ -96,6 +99,33 @@ def reader(rules: Rules, read_item: Callable[[Any], Any], know: Know) -> Read | 
 
 
 _NOTHING = ("", frozenset[str](), None)
+
+
+class _Cells(NamedTuple):
+    """One field of all items: its numbers, which items have none (``None``: all have one), and its texts."""
+
+    numbers: Numbers
+    missing: NDArray[np.bool_] | None
+    starts: Positions
+    ends: Positions
+
+
+def _cells(block: Block, found: Values, form: Form, may_lack: bool) -> _Cells:
+    """Values of no plain form leave their document in doubt, unless they are null where that may be."""
+    starts, ends = found.starts + 4, found.ends - 1
+    good = (found.kinds == STRING) & (block.bytes[ends] == 0)
+    numbers, fits, ends = form(block, starts, ends)
+    odd = np.flatnonzero(~(good & fits))
+    if not len(odd):
+        return _Cells(numbers, None, starts, ends)
+    null = block.null(found.where(odd)) if may_lack else np.zeros(len(odd), bool)
+    block.doubt(found.who[odd[~null]])
+    empty = odd[null]
+    missing = np.zeros(len(numbers), bool)
+    missing[empty] = True
+    numbers[empty] = 0
+    starts[empty], ends[empty] = block.null_text, block.null_text + len(NULL_TEXT)
+    return _Cells(numbers, missing, starts, ends)
 
 
 def _rising(table: Table, names: Sequence[str]) -> list[frozenset[str]]:

@@ -15,7 +15,7 @@ from ccb_luigi.documents import alike, gate, rawbson
 from ccb_luigi.documents.alike import Know
 from ccb_luigi.documents.gate import Expressions, Unsure
 from ccb_luigi.documents.sidebyside import ARRAY, DOCUMENT, STRING, Block, Order, Positions, Values
-from ccb_luigi.documents.values import Unreadable
+from ccb_luigi.documents.values import Unreadable, is_null
 
 Document = dict[str, Any]
 Rules = Mapping[str, Any]
@@ -159,7 +159,7 @@ class _SubDocument:
         self.absent = self._other.absent
 
     def read(self, block: _Gathering, found: Values, path: str) -> list[Any]:
-        is_document = found.kinds == DOCUMENT
+        is_document = (found.kinds == DOCUMENT) & ~block.nil(found)
         if is_document.all():
             return self._fields.read(block, found, f"{path}.")
         return _parted(block, found, path, (is_document, self), (~is_document, self._other))
@@ -249,7 +249,10 @@ class _Alike:
 
     def _knows_not_all(self, value: Any) -> bool:
         items = value if isinstance(value, list) else [value]
-        return any(isinstance(item, dict) and not self._known.issuperset(item) for item in items)
+        return any(
+            isinstance(item, dict) and not self._known.issuperset(item) and not is_null(item)
+            for item in items
+        )
 
     def learn(self, raw: bytes, kind: int, start: int) -> bool:
         return False  # it learns when it reads

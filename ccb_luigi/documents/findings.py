@@ -86,6 +86,8 @@ def totals(table: Table) -> list[Totals]:
     holds[begins] &= number[begins] <= 1
     ends = np.append(begins[1:], len(number)) - 1
     holds[ends] &= (after[ends] == 0) & is_due[ends]
+    for name in _JUDGED & table.missing.keys():  # a charge or interest that is missing counts as zero
+        holds &= ~table.missing[name]
     first_due = begins + ~is_due[begins]
     facts = (
         np.logical_and.reduceat(holds, begins),
@@ -100,6 +102,7 @@ def totals(table: Table) -> list[Totals]:
 
 _PARTS = ("ValorDaAmortizacao", "ValorDoJuros", "ValorDaPrestacao")
 _CHARGES = ("ValorDaCorrecao", "ValorDoSeguro", "ValorTaxaBancaria")
+_JUDGED = {"ValorDaAmortizacao", "ValorDoSaldoAnterior", "ValorDoSaldoAtual"}
 
 
 def as_amount(cents: int) -> Decimal:

@@ -213,7 +213,7 @@ def _addresses(document: Document, rows: Rows) -> list[Row]:
         said = item.get("type")
         kind = _ADDRESS_KINDS.get((said or usual).lower(), usual)
         fields, zip_code = _address.fields(item), item.get("zipCode")
-        if all(value is None for value in fields):
+        if fields.count(None) == len(fields):
             continue
         if kind in found:
             rows.left_out.append((path, None))

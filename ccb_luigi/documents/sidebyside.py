@@ -17,6 +17,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import bson
 import numpy as np
 from bson import Int64, ObjectId
 from numpy.typing import NDArray
@@ -35,6 +36,8 @@ KEYS = 500
 
 DOUBLE, STRING, DOCUMENT, ARRAY = 0x01, 0x02, 0x03, 0x04
 OBJECT_ID, BOOLEAN, DATE, NULL, INT32, INT64 = 0x07, 0x08, 0x09, 0x0A, 0x10, 0x12
+ABSENT = 0x00
+"""The type of a value that isn't there (see ``Block.filled``)."""
 
 _YEAR_2 = int((datetime(2, 1, 1, tzinfo=UTC) - EPOCH).total_seconds()) * 1000
 _YEAR_9999 = int((datetime(9999, 1, 1, tzinfo=UTC) - EPOCH).total_seconds()) * 1000
@@ -48,6 +51,22 @@ for _kind, _size in rawbson.FIXED.items():
     _BESIDES[_kind], _LEAST[_kind] = _size, np.iinfo(np.int32).min
 for _kind, _size in rawbson.UNCOUNTED.items():
     _BESIDES[_kind], _COUNTED[_kind], _LEAST[_kind] = _size, 1, 5 if _kind in (DOCUMENT, ARRAY) else 1
+
+
+NULL_TEXT = b"\\N"
+"""What COPY reads as null."""
+
+
+class _Nil(NamedTuple):
+    size: int
+    raw: bytes
+
+
+_NILS = sorted(
+    _Nil(len(raw), raw)
+    for key in ("@i:nil", "@xsi:nil")
+    for raw in (bson.encode({key: value}) for value in ("true", "1", True))
+)
 
 
 class Values(NamedTuple):
@@ -64,10 +83,13 @@ class Values(NamedTuple):
 
 
 class Block:
-    """The bytes of documents, one after the other, and of which of them it is still sure."""
+    """The bytes of documents, one after the other, and of which of them it is still sure.
+
+    ``null_text``: where ``NULL_TEXT`` begins, behind all that a look can meet.
+    """
 
     def __init__(self, documents: Sequence[bytes]) -> None:
-        self.raw = b"".join([*documents, bytes(_PADDING)])
+        self.raw = b"".join([*documents, bytes(_PADDING), NULL_TEXT])
         self.bytes = np.frombuffer(self.raw, np.uint8)
         self._text = self.raw.decode("latin-1")  # a character per byte
         self._windows: dict[str, NDArray[Any]] = {}
@@ -75,6 +97,7 @@ class Block:
         ends = sizes.cumsum()
         kinds = np.full(len(documents), DOCUMENT, np.uint8)
         self.all = Values(np.arange(len(documents)), kinds, ends - sizes, ends)
+        self.null_text = len(self.raw) - len(NULL_TEXT)
         self.sure = sizes >= 5
         self.sure &= self.at("<i4", self.all.starts) == sizes
 
@@ -117,10 +140,37 @@ class Block:
         """Values for all of ``of``: what was found at ``at``, and elsewhere some of no type."""
         if len(at) == len(of.who):
             return found
-        kinds = np.zeros(len(of.who), np.uint8)
-        starts, ends = np.full((2, len(of.who)), 8)
+        _, kinds, starts, ends = Block.absent(of)
         kinds[at], starts[at], ends[at] = found[1:]
         return Values(of.who, kinds, starts, ends)
+
+    @staticmethod
+    def absent(of: Values) -> Values:
+        """Values for all of ``of`` where none has any."""
+        starts, ends = np.full((2, len(of.who)), 8)
+        return Values(of.who, np.full(len(of.who), ABSENT, np.uint8), starts, ends)
+
+    def null(self, found: Values) -> NDArray[np.bool_]:
+        """Which values are one of the source's usual ways to say null (``values.is_null``), or absent."""
+        null = self.nil(found)
+        null |= (found.kinds == NULL) | (found.kinds == ABSENT)
+        texts = np.flatnonzero((found.kinds == STRING) & (self.bytes[found.ends - 1] == 0))
+        starts, ends = found.starts[texts] + 4, found.ends[texts] - 1
+        null[texts] = starts == ends
+        for index, start, end in zip(texts.tolist(), starts.tolist(), ends.tolist(), strict=True):
+            if start < end and self.raw[start:end].isspace():
+                null[index] = True
+        return null
+
+    def nil(self, found: Values) -> NDArray[np.bool_]:
+        """Which values are what a converter from XML makes of an element that is nil."""
+        sizes = found.ends - found.starts
+        nil = np.zeros(len(sizes), bool)
+        if ((found.kinds == DOCUMENT) & (sizes <= _NILS[-1].size)).any():
+            for form in _NILS:
+                at = np.flatnonzero((found.kinds == DOCUMENT) & (sizes == form.size))
+                nil[at] |= self.at(f"S{form.size}", found.starts[at]) == form.raw
+        return nil
 
     def decoded(self, found: Values) -> list[Any]:
         """The values as PyMongo would give them, where it can; elsewhere ``None``, in doubt."""

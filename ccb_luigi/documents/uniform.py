@@ -1,7 +1,8 @@
 """Lists whose items are all alike: text of a plain form in every field, which can stay text.
 
 Two thirds of a contract are its schedule: a dozen rows of eleven short texts. Joined by tabs and newlines the
-texts are, as they stand, what COPY takes; values are made of them only where somebody asks for these.
+texts are, as they stand, what COPY takes; values are made of them only where somebody asks for these. A cell
+that is null or missing is COPY's null.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
+
+from ccb_luigi.documents.copytext import NULL
 
 
 class Uniform(Sequence[Any]):
@@ -34,8 +37,9 @@ class Uniform(Sequence[Any]):
         self._read = read
 
     @cached_property
-    def _rows(self) -> list[list[str]]:
-        return [line.split("\t") for line in self.text.split("\n")]
+    def _rows(self) -> list[list[str | None]]:
+        cells = (line.split("\t") for line in self.text.split("\n"))
+        return [[None if cell == NULL else cell for cell in row] for row in cells]
 
     def __len__(self) -> int:
         return self.text.count("\n") + 1

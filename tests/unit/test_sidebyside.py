@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import bson
 import pytest
 from bson import Decimal128, Int64, ObjectId
-from contracts import MISSING, bson_values, changed, contract, field_paths, schedule
+from contracts import MISSING, SCHEDULE, bson_values, changed, contract, field_paths, schedule
 from hostile import KINDS, Pairs, Raw, base, encode, string
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -87,6 +87,14 @@ def sure(document: Document) -> bool:
         {"operation.ValorDoSeguro": {"@i:nil": "true"}},
         {"operation.detalhamentoDaCET": MISSING},
         {"operation.parcelas": None},
+        {"operation.parcelas": {"@i:nil": "true"}},
+        {SCHEDULE: {"@i:nil": "true"}},
+        {SCHEDULE: {"@xsi:nil": "true"}},
+        {"operation.detalhamentoDaCET": {"@xsi:nil": "true"}},
+        {"identity": {"@i:nil": "true"}},
+        {"contacts": {"@i:nil": "true"}, "bankData": [{"@i:nil": "true"}]},
+        {"contacts.email": {"@i:nil": "true"}},
+        {"birthDate": "  ", "state": "", "pep": {"@i:nil": "true"}},
         {"birthDate": MISSING, "motherName": None},
         {"nova": {"a": [1, {"b": None}], "c": "ç"}},
         {"operation.Nova": 1.5, "contacts.fax": "x", "identity.foto": b"x"},
@@ -98,6 +106,19 @@ def sure(document: Document) -> bool:
 )
 def test_the_usual_variants_are_read_side_by_side(changes: Document) -> None:
     assert sure(contract(**changes))
+
+
+OPTIONAL = [
+    ".".join(step for step in path if step != "schema").replace(SCHEDULE + ".", f"{SCHEDULE}.3.")
+    for path in every_field(SCHEMA)
+    if not rules_at(SCHEMA, path).get("required")
+]
+
+
+def test_no_optional_field_that_is_null_or_missing_makes_a_document_slow() -> None:
+    for path in OPTIONAL:
+        for null in (None, "", {"@i:nil": "true"}, MISSING):
+            assert sure(changed(contract(**{path: None}), path, null)), (path, null)
 
 
 def test_what_has_no_column_goes_along() -> None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import bson
 import pytest
 from bson import Binary, Code
-from contracts import bson_values, changed, contract, field_paths, schedule
+from contracts import MISSING, bson_values, changed, contract, field_paths, schedule
 from hostile import Pairs, Raw, encode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -57,7 +57,12 @@ def same_as_decoded(raw: bytes) -> None:
 def parsed(line: str) -> tuple[Any, ...]:
     """A line of COPY text as PostgreSQL would read it into the columns of parcelas."""
     number, due, *amounts = line.split("\t")
-    return (int(number), date.fromisoformat(due), *(Decimal(amount) for amount in amounts))
+    read = (None if amount == "\\N" else Decimal(amount) for amount in amounts)
+    return (int(number), date.fromisoformat(due), *read)
+
+
+NULLS = [None, "", "  ", {"@i:nil": "true"}, {"@xsi:nil": "true"}, {"@i:nil": "1"}, {"@xsi:nil": True}]
+"""Ways to say that a cell has no value; ``MISSING`` is the last one."""
 
 
 money = st.decimals(-(10**13) + 1, 10**13 - 1, places=2).map(str) | st.decimals(0, 10**9, places=2).map(
@@ -69,9 +74,12 @@ rows = st.lists(
             "NumeroDaParcela": st.integers(0, 400).map(str),
             "DataDeVencimento": st.dates(date(1900, 1, 1), date(9998, 1, 1)).map(str)
             | st.dates(date(2000, 1, 1)).map(lambda day: f"{day}T00:00:00"),
-            **dict.fromkeys(AMOUNTS, money | st.sampled_from(["0", "0.0", "0.00", "-0", "1836", "1899.7"])),
+            **dict.fromkeys(
+                AMOUNTS,
+                money | st.sampled_from(["0", "0.0", "0.00", "-0", "1836", "1899.7", *NULLS, MISSING]),
+            ),
         }
-    ).map(lambda row: {name: row[name] for name in PARCELA}),
+    ).map(lambda row: {name: row[name] for name in PARCELA if row[name] is not MISSING}),
     min_size=1,
     max_size=5,
     unique_by=lambda row: row["NumeroDaParcela"],
@@ -85,11 +93,11 @@ def test_the_text_for_copy_says_what_cerberus_reads(items: list[Document]) -> No
     assert found is not None or any("00-02-29" in row["DataDeVencimento"] for row in items)
     same_as_decoded(encode(contract(items)))
     if found is not None:
-        assert [*found] == judged
-        expected = [tuple(row[name] for name in PARCELA) for row in judged]
+        assert [*found] == [{name: row.get(name) for name in PARCELA} for row in judged]
+        expected = [tuple(row.get(name) for name in PARCELA) for row in judged]
         assert [parsed(line) for line in found.text.split("\n")] == expected
-        assert found.known.interest == sum(row["ValorDoJuros"] for row in judged) * 100
-        assert found.known.payment == sum(row["ValorDaPrestacao"] for row in judged) * 100
+        assert found.known.interest == sum(row.get("ValorDoJuros") or 0 for row in judged) * 100
+        assert found.known.payment == sum(row.get("ValorDaPrestacao") or 0 for row in judged) * 100
 
 
 def test_an_ordinary_schedule_is_read_from_its_bytes() -> None:
@@ -97,6 +105,28 @@ def test_an_ordinary_schedule_is_read_from_its_bytes() -> None:
     assert found is not None
     assert len(found) == 13
     assert [found[0], *found[1:-1], found[-1]] == by_cerberus(schedule())
+
+
+@pytest.mark.parametrize("name", AMOUNTS)
+@pytest.mark.parametrize("null", [*NULLS, MISSING], ids=repr)
+def test_a_cell_without_a_value_leaves_the_schedule_as_fast_as_any(name: str, null: Any) -> None:
+    for places in (range(13), [0], [4, 12]):
+        items = [{**row, name: null} if place in places else row for place, row in enumerate(schedule())]
+        items = [{field: value for field, value in row.items() if value is not MISSING} for row in items]
+        found = opened(items)
+        assert found is not None
+        assert [row[name] is None for row in found] == [place in places for place in range(13)]
+        same_as_decoded(encode(contract(items)))
+
+
+def test_of_a_block_only_the_schedules_that_lack_a_cell_lack_it() -> None:
+    lacking = [{k: v for k, v in row.items() if k != "ValorDoSeguro"} for row in schedule()]
+    nulls = [{**row, "ValorDaCorrecao": None} for row in schedule()]
+    raws = [encode(contract(items)) for items in (schedule(), lacking, nulls, schedule()[:3], lacking[:1])]
+    for raw, known in zip(raws, TRANSFORM.read(raws), strict=True):
+        assert known is not None
+        assert type(schedule_of(known.document)) is Uniform
+        assert TRANSFORM.judge(raw, known) == TRANSFORM.judge(raw)
 
 
 def test_rows_of_a_uniform_schedule_are_rows_and_text_at_once() -> None:
@@ -110,8 +140,11 @@ def test_rows_of_a_uniform_schedule_are_rows_and_text_at_once() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"ValorDoJuros": None},
-        {"ValorDoJuros": ""},
+        {"NumeroDaParcela": None},
+        {"DataDeVencimento": ""},
+        {"ValorDoJuros": {"@i:nil": "false"}},
+        {"ValorDoJuros": {"@i:nil": "true", "x": 1}},
+        {"ValorDoJuros": "\\N"},
         {"ValorDoJuros": " 1.00"},
         {"ValorDoJuros": "1,00"},
         {"ValorDoJuros": "+1.00"},
@@ -190,13 +223,11 @@ def test_a_repeated_number_is_not_passed(number: str) -> None:
 
 
 def test_a_field_more_or_less_or_elsewhere_is_read_value_by_value() -> None:
-    for change in ({"Nova": "x"}, {"ValorDaCorrecao": None}):
-        items = schedule()
-        items[2] = {**items[2], **change}
-        assert opened(items) is None
-        same_as_decoded(encode(contract(items)))
     items = schedule()
-    del items[2]["ValorDaCorrecao"]
+    items[2] = {**items[2], "Nova": "x"}
+    assert opened(items) is None
+    same_as_decoded(encode(contract(items)))
+    items = schedule()
     items[4] = dict(reversed(items[4].items()))
     assert opened(items) is None
     same_as_decoded(encode(contract(items)))
