@@ -233,16 +233,23 @@ MUTATIONS = (
     Mutation(
         "texts inside a schedule end where they say",
         "ccb_luigi/documents/alike.py",
-        "good = (texts[key].kinds == STRING) & (ours.bytes[ends] == 0)",
-        "good = texts[key].kinds == STRING",
+        "good = (found.kinds == STRING) & (block.bytes[ends] == 0)",
+        "good = found.kinds == STRING",
         uniform("no_length_of_a_text_can_be_another", "no_byte_of_a_schedule_can_change_unseen"),
     ),
     Mutation(
         "forms of texts inside a schedule",
         "ccb_luigi/documents/alike.py",
-        "ours.doubt(items.who[~(good & fits)])",
+        "block.doubt(found.who[odd[~null]])",
         "pass",
         uniform("a_value_of_another_form_is_never_taken_for_text_that_can_be_copied"),
+    ),
+    Mutation(
+        "a schedule that lacks a value that a rule needs doesn't surely add up",
+        "ccb_luigi/documents/findings.py",
+        "holds &= ~table.missing[name]",
+        "pass",
+        uniform("a_balance_that_is_missing_is_not_taken_for_zero"),
     ),
     Mutation(
         "a read that ends early",

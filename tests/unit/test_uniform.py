@@ -119,6 +119,14 @@ def test_a_cell_without_a_value_leaves_the_schedule_as_fast_as_any(name: str, nu
         same_as_decoded(encode(contract(items)))
 
 
+def test_a_balance_that_is_missing_is_not_taken_for_zero() -> None:
+    items = schedule()
+    assert items[-1]["ValorDoSaldoAtual"] == "0"
+    assert opened(items).known.holds  # type: ignore[union-attr]
+    items[-1] = {**items[-1], "ValorDoSaldoAtual": None}
+    assert not opened(items).known.holds  # type: ignore[union-attr]
+
+
 def test_of_a_block_only_the_schedules_that_lack_a_cell_lack_it() -> None:
     lacking = [{k: v for k, v in row.items() if k != "ValorDoSeguro"} for row in schedule()]
     nulls = [{**row, "ValorDaCorrecao": None} for row in schedule()]
