@@ -7,7 +7,8 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import partial
 from typing import TypeVar
 
 import psycopg2
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ccb_luigi.database import connecting, copying, session, temporary
+from ccb_luigi.database import connecting, copying, session, temporary, waiting
 from ccb_luigi.database.refusals import translated
 from ccb_luigi.errors import Busy, ConfigurationError, TargetError
 from ccb_luigi.process.heartbeat import watched
@@ -56,11 +57,15 @@ class Postgres:
         self.engine.dispose(close=False)
         self._patience = self._deadline
 
-    def _answers(self) -> bool:
-        """Whether the server says anything to a new client, be it that it won't have one."""
+    def _answers(self, process: int, held_by: list[str]) -> bool:
+        """Whether the server says anything to a new client, be it that it won't have one.
+
+        ``held_by`` becomes whom ``process`` waits for, while there is somebody to ask.
+        """
         started = time.monotonic()
         try:
-            self._connector.open().close()
+            with closing(self._connector.open()) as connection:
+                held_by[:] = waiting.holders(connection, process)
         except psycopg2.Error:
             return time.monotonic() - started < connecting.SECONDS_TO_CONNECT - 1
         return True
@@ -103,15 +108,17 @@ class Postgres:
 
     @contextmanager
     def _used(self, opened: Callable[[], AbstractContextManager[Connection]]) -> Iterator[Connection]:
+        held_by: list[str] = []
         try:
             with opened() as connection:
                 cut = _cutter(connection)
-                with watched(self._answers, cut), cut_when_stopped(cut):
+                asked = partial(self._answers, driver_connection(connection).info.backend_pid, held_by)
+                with watched(asked, cut), cut_when_stopped(cut):
                     yield connection
         except (psycopg2.Error, DBAPIError, PoolTimeout) as error:
             insist_on_stopping()
             # Not chained: the driver's text quotes rows in DETAIL and CONTEXT.
-            raise translated(error) from None
+            raise translated(error, held_by) from None
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """``work`` in a transaction of its own, the whole of it tried again on transient errors."""
@@ -189,7 +196,7 @@ def plainly(connection: Connection, statement: str) -> None:
     connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
-def lock_alone(connection: Connection, name: str, waiting: Callable[[str], None]) -> None:
+def lock_alone(connection: Connection, name: str, tell: Callable[[str], None]) -> None:
     """An advisory lock as in ``lock``, telling whom it waits for, if it has to.
 
     Raises:
@@ -198,7 +205,7 @@ def lock_alone(connection: Connection, name: str, waiting: Callable[[str], None]
     if try_lock(connection, name):
         return
     key = {"name": f"ccb_luigi:{name}"}
-    waiting(f"waiting for {_holders(connection, key)} ...")
+    tell(f"waiting for {_holders(connection, key)} ...")
     try:
         with connection.begin_nested():
             lock(connection, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import psycopg2
 from psycopg2 import errorcodes
@@ -80,8 +81,11 @@ _ENDED = (
 )
 
 
-def translated(error: Exception) -> CcbError:
-    """A driver's error as one of ours: SQLSTATE, table and constraint, but no text of the server."""
+def translated(error: Exception, held_by: Sequence[str] = ()) -> CcbError:
+    """A driver's error as one of ours: SQLSTATE, table and constraint, but no text of the server.
+
+    ``held_by``: who was seen to hold what was waited for.
+    """
     original = getattr(error, "orig", None) or error
     if isinstance(error, PoolTimeout):
         return TargetError(
@@ -110,8 +114,9 @@ def translated(error: Exception) -> CcbError:
     ):
         return SchemaOutdated("the tables are missing or old: run `ccb-luigi db upgrade`")
     if state == errorcodes.LOCK_NOT_AVAILABLE:
+        who = " and ".join(held_by) or "another run"
         return Busy(
-            "another run holds a lock that this one needs: run this again when it has ended, or end it",
+            f"{who} holds a lock that this one needs: run this again when it has ended, or end it",
             transient=True,
         )
     if getattr(diagnostics, "source_function", None) == "check_enable_rls":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 import traceback
@@ -22,6 +23,7 @@ from ccb_luigi.database import postgres
 from ccb_luigi.database.postgres import Postgres
 from ccb_luigi.errors import Busy, CcbError, ConfigurationError, SchemaOutdated, TargetError
 from ccb_luigi.load import pipeline
+from ccb_luigi.process import heartbeat
 from ccb_luigi.settings import Settings
 
 CANARY = "Canário-39825979194"
@@ -281,7 +283,20 @@ def test_a_lock_that_somebody_keeps_makes_busy(world: World) -> None:
     assert_one_line_without(error, CANARY)
 
 
+@pytest.mark.direct("the number of our own process isn't known there")
+def test_who_keeps_a_lock_is_named_with_what_it_does(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "EVERY", 0.1)
+    hurried = replace(world.settings, lock_seconds=2, retry_seconds=0)
+    with holding(world, f"LOCK TABLE clientes IN ACCESS EXCLUSIVE MODE; SELECT '{CANARY}'"):
+        error = error_of(hurried, insert(client()))
+    assert isinstance(error, Busy)
+    since = r"idle in transaction since \d\d:\d\d:\d\d UTC"
+    assert re.match(rf"a session of postgres \(pid \d+, {since}\) holds a lock that this one", str(error))
+    assert_one_line_without(error, CANARY)
+
+
 def test_a_step_that_another_run_is_doing_makes_busy(world: World) -> None:
+    world.put(document("a", "A", at(D1)))
     hurried = World(replace(world.settings, lock_seconds=0.3, retry_seconds=0.5))
     with (
         holding(world, f"SELECT pg_advisory_xact_lock(hashtextextended('ccb_luigi:contratos:{D1}', 0))"),

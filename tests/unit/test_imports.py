@@ -42,7 +42,7 @@ OWNERS = {
     },
     "pymongo": {"sources.mongo", "sources.mongo_errors"},
     "psycopg2": {
-        *(f"database.{name}" for name in ("postgres", "connecting", "session", "refusals")),
+        *(f"database.{name}" for name in ("postgres", "connecting", "session", "refusals", "waiting")),
         "load.quarantine",
     },
     "cerberus": {"documents.contract"},
