@@ -11,8 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run secantus test unit lint docs torture mutations chances hosts install-service bench bench-growth bench-locks \
-	bench-million bench-gates test-airflow clean
+.PHONY: help run secantus test unit lint docs torture mutations chances test-pooler hosts install-service bench bench-growth \
+	bench-locks bench-million bench-gates test-airflow clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
