@@ -17,7 +17,9 @@ RUN = Run("nightly", [date(2026, 11, 22)], "id", 1, 0, 60.0, 30.0, 1 << 28, {"co
 
 def everything() -> tuple[CollectorRegistry, CollectorRegistry]:
     """A run's metrics, and where things stand."""
-    outcome = Outcome({"read": 200, "quarantined": 2}, {"ausente": 2}, {("parcelas", "inserted"): 7})
+    outcome = Outcome(
+        {"read": 200, "quarantined": 2}, {"ausente": 2}, {("parcelas", "inserted"): 7}, {"alone": 200}
+    )
     standing = Standing(
         dict.fromkeys(("missing", "breaker", "differs", "gap", "complete"), 0),
         dict.fromkeys(("documents", "valor_bruto", "valor_prestacao"), 0),

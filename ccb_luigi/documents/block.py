@@ -95,15 +95,15 @@ class Task:
 class Rendered:
     """One block: per staging table its lines and their number, and what goes to the quarantine.
 
-    ``forgotten``: documents of erased clients, which go nowhere. ``days``: documents read per date.
-    ``newest``: the newest time up to the task's horizon, if that is asked for.
+    ``forgotten``: documents of erased clients, which go nowhere. ``roads``: (date, which of ``ROADS``) →
+    documents that were read. ``newest``: the newest time up to the task's horizon, if that is asked for.
     """
 
     lines: dict[str, bytes]
     counts: dict[str, int]
     refused: list[tuple[date, Refused]]
     forgotten: int
-    days: dict[date, int]
+    roads: dict[tuple[date, str], int]
     newest: datetime | None = None
 
     @property
@@ -118,7 +118,7 @@ class _Rendering:
     def __init__(self) -> None:
         self.refused: list[tuple[date, Refused]] = []
         self.forgotten = 0
-        self.days: Counter[date] = Counter()
+        self.roads: Counter[tuple[date, str]] = Counter()
         self.newest: datetime | None = None
         self._prefixes: list[str] = []
         self._versions: list[Row] = []
@@ -155,7 +155,7 @@ class _Rendering:
         }
         counts = {name: sum(map(len, rows)) for name, rows in of_documents.items()}
         lines = {name: self._lines(name, rows) for name, rows in of_documents.items() if counts[name]}
-        return Rendered(lines, counts, self.refused, self.forgotten, self.days, self.newest)
+        return Rendered(lines, counts, self.refused, self.forgotten, self.roads, self.newest)
 
     def _lines(self, name: str, of_documents: list[Sequence[Row] | Uniform]) -> bytes:
         """The lines of one table, of whose rows each document has some."""
@@ -238,11 +238,11 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
         if elsewhere and not rawbson.occurs_twice(raw, b"updatedAt"):
             continue
         partition = task.partition(found, transform.today)
-        judged = transform.judge(raw, read)
+        judged, road = transform.judge_and_tell(raw, read)
         if task.forgotten and task.forgotten.drops(judged):
             rendering.forgotten += 1
             continue
-        rendering.days[partition] += 1
+        rendering.roads[partition, road] += 1
         if isinstance(judged, Refused):
             rendering.refused.append((partition, judged))
         else:

@@ -63,17 +63,23 @@ class Refused:
         return hashlib.sha256(self.raw).hexdigest()
 
 
+TOGETHER, ROWS_ALONE, ALONE, CERBERUS = ROADS = ("together", "rows_alone", "alone", "cerberus")
+"""How a document was read, the fastest first: with its block; likewise, but its schedule row by row; by
+itself, through the gate; by Cerberus, or not even that far (what can't be decoded)."""
+
+
 class Known(NamedTuple):
     """A valid document in its normal form.
 
     ``others``: path → value of its fields without a column. ``moment``: its effective time, in UTC.
-    ``noted``: findings that its normal form no longer shows.
+    ``noted``: findings that its normal form no longer shows. ``road``: of ``ROADS``.
     """
 
     document: Document
     others: Document
     moment: datetime | None
     noted: Sequence[Finding] = ()
+    road: str = ALONE
 
 
 class Transform:
@@ -133,16 +139,25 @@ class Transform:
 
     def judge(self, raw: bytes, read: Known | Document | None = None) -> Accepted | Refused:
         """Everything about one document; ``read`` is ``raw``, as far as somebody has already come with it."""
+        judged, _ = self.judge_and_tell(raw, read)
+        return judged
+
+    def judge_and_tell(
+        self, raw: bytes, read: Known | Document | None = None
+    ) -> tuple[Accepted | Refused, str]:
+        """What ``judge`` says, and which of ``ROADS`` the document took."""
+        road = CERBERUS
         try:
             known = read if isinstance(read, Known) else self._known(raw, read or decode(raw))
-            return self._accepted(raw, known)
+            road = known.road
+            return self._accepted(raw, known), road
         except InvalidBSON:
             rejected = Rejected({"": ["bson_invalido"]})
         except RecursionError:
             rejected = Rejected({"": ["aninhamento"]})
         except Rejected as error:
             rejected = error
-        return Refused(name_of(raw), rejected.codes, rejected.messages, raw)
+        return Refused(name_of(raw), rejected.codes, rejected.messages, raw), road
 
     def _known(self, raw: bytes, decoded: Document) -> Known:
         if (path := rawbson.repeated_key(raw, decoded)) is not None:
@@ -151,7 +166,7 @@ class Transform:
         document = self.contract.judge(decoded) if passed is None else passed
         moment = self.contract.effective_time(decoded)
         noted = [*rounded(document)] if passed is None else []  # the gate passes nothing that is rounded
-        return Known(document, extras(decoded), moment, noted)
+        return Known(document, extras(decoded), moment, noted, CERBERUS if passed is None else ALONE)
 
     def _accepted(self, raw: bytes, known: Known) -> Accepted:
         document = known.document
@@ -179,7 +194,10 @@ def _known_at_once(read: Read) -> Known | None:
     document = read.document
     moment = document["updatedAt"] or document["createdAt"] or document["emitedAt"]
     others = _others(read.others)
-    return None if moment is None or others is None else Known(document, others, moment)
+    if moment is None or others is None:
+        return None
+    rows = schedule(document)
+    return Known(document, others, moment, (), TOGETHER if type(rows) is Uniform or not rows else ROWS_ALONE)
 
 
 def _others(elements: bytes) -> Document | None:

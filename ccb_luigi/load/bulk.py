@@ -7,6 +7,7 @@ and keeps them to its commit: while one loads, the others read and judge.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from datetime import date
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, text
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema, temporary
 from ccb_luigi.documents.block import Task
+from ccb_luigi.documents.transform import ROADS
 from ccb_luigi.errors import CircuitBroken, NotCovered, NotReconciled, PartitionFailed, SourceError
 from ccb_luigi.load import closing, cluster, loading, markers, pipeline, plan, reconcile, tombstones, versions
 from ccb_luigi.load.reconcile import Reconciliation
@@ -25,6 +27,8 @@ from ccb_luigi.load.seen import GROUP
 from ccb_luigi.load.staging import Counts, stage
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
+
+log = logging.getLogger(__name__)
 
 DATES_AT_ONCE = 20
 """Dates that are marked in one transaction: each takes ten advisory locks, and a server has thousands."""
@@ -84,6 +88,7 @@ def migrate_shard(
         if counts.mais_novo:
             kept["mais_novo"] = counts.mais_novo
         plan.put_marker(connection, name, plan.STEP, counts.lidos, kept)
+        log.info("shard %s of plan %s: %s", shard, number, counts.told_roads)
         return counts
 
     counts = postgres.of_process(settings).run(work)
@@ -178,14 +183,17 @@ def _proven(connection: Connection, batch: int, counts: Counts, what: str) -> di
     rows: dict[date, dict[str, int]] = {day: {} for day in results}
     for found in connection.execute(text(_ROWS), {"lote": batch}):
         rows[found.particao][found.tabela] = found.linhas
+    roads = counts.roads_por_data
     return {
-        day.isoformat(): {name: str(value) for name, value in asdict(result).items()} | rows[day]
+        day.isoformat(): {name: str(value) for name, value in asdict(result).items()}
+        | rows[day]
+        | roads.get(day.isoformat(), {})
         for day, result in results.items()
     }
 
 
 Days = dict[str, tuple[Reconciliation, dict[str, int]]]
-"""Date → its proof, and its rows per table."""
+"""Date → its proof, its rows per table, and its documents per road (``transform.ROADS``)."""
 
 
 def _days(ours: plan.Plan, sums: dict[str, dict[str, Decimal]]) -> Days:
@@ -200,10 +208,11 @@ def _days(ours: plan.Plan, sums: dict[str, dict[str, Decimal]]) -> Days:
             item.name: found[item.name] if item.name.startswith("soma_") else int(found[item.name])
             for item in fields(Reconciliation)
         }
-        rows = {name: int(number) for name, number in found.items() if name in tables.BY_NAME}
-        days[day] = Reconciliation(**proof), rows
+        days[day] = Reconciliation(**proof), {n: int(number) for n, number in found.items() if n in _NUMBERS}
     return days
 
+
+_NUMBERS = frozenset({*tables.BY_NAME, *ROADS})
 
 # Without a duration: a shard's is its own, and no date's.
 _MARK = """
@@ -224,6 +233,7 @@ def _mark(connection: Connection, settings: Settings, number: int, days: Days) -
         if markers.done(connection, ids):
             loading.discard(connection, day.toordinal())
             markers.forget(connection, day)
+        roads = {"roads": {road: rows[road] for road in ROADS if road in rows}}
         connection.execute(
             text(_MARK),
             [
@@ -232,7 +242,7 @@ def _mark(connection: Connection, settings: Settings, number: int, days: Days) -
                     "step": step,
                     "day": day,
                     "rows": rows.get(step, 0) if step in tables.BY_NAME else result.lidos,
-                    "counts": json.dumps({"plano": number}),
+                    "counts": json.dumps({"plano": number} | (roads if step == markers.EXTRACTION else {})),
                 }
                 for step in markers.STEPS
             ],

@@ -7,6 +7,7 @@ other finds it done.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -36,6 +37,8 @@ from ccb_luigi.load.planner import look_up_by_keys
 from ccb_luigi.load.staging import Counts, stage
 from ccb_luigi.settings import LONGEST_OVERLAP, Settings
 from ccb_luigi.sources import source
+
+log = logging.getLogger(__name__)
 
 AD_HOC = 0
 """The batch of documents that are migrated by ``_id``; a date's batch is its ordinal, from 1 on."""
@@ -77,6 +80,7 @@ def extract(settings: Settings, day: date, progress: Reading = lambda *_: None) 
             if not closing.covered(settings, day, counts.mais_novo):
                 return _keep_so_far(connection, settings, day, counts, started)
             markers.put(connection, markers.EXTRACTION, day, counts.lidos, asdict(counts))
+            log.info("%s: %s", day, counts.told_roads)
             return counts
 
     found = postgres.of_process(settings).run(work)

@@ -24,6 +24,7 @@ from ccb_luigi.documents.block import (
     render,
     transform_of,
 )
+from ccb_luigi.documents.transform import ROADS
 from ccb_luigi.load import parallel, quarantine
 from ccb_luigi.load.versions import Known
 from ccb_luigi.process.garbage import no_collection
@@ -36,6 +37,10 @@ PATIENCE = 0.05
 
 Progress = Callable[[int], None]
 
+_ROADS = dict(
+    zip(ROADS, ("together", "together but for their schedule", "alone", "by Cerberus"), strict=True)
+)
+
 
 @dataclass(slots=True)
 class Counts:
@@ -43,6 +48,8 @@ class Counts:
 
     ``por_data``: date → documents read and rejected, of batches of several dates. ``mais_novo``: the newest
     time in a dump, whatever its date, in ISO 8601 (UTC, so that the greater text is the later time).
+    ``roads``: how the documents were read (``transform.ROADS``), without those that were passed over;
+    ``roads_por_data``: the same per date, like ``por_data``.
     """
 
     lidos: int = 0
@@ -53,6 +60,14 @@ class Counts:
     staging: dict[str, int] = field(default_factory=dict)
     por_data: dict[str, list[int]] = field(default_factory=dict)
     mais_novo: str = ""
+    roads: dict[str, int] = field(default_factory=dict)
+    roads_por_data: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def told_roads(self) -> str:
+        """How the documents were read, in words."""
+        numbers = ", ".join(f"{self.roads.get(road, 0)} {words}" for road, words in _ROADS.items())
+        return f"documents read: {numbers}; {self.intactos} passed over as unchanged"
 
     def most_frequent(self, number: int) -> list[tuple[str, int]]:
         """The codes that most documents were rejected for."""
@@ -72,11 +87,15 @@ class Counts:
             )
         for name, rows in block.counts.items():
             self.staging[name] = self.staging.get(name, 0) + rows
+        for (_, road), number in block.roads.items():
+            self.roads[road] = self.roads.get(road, 0) + number
 
     def add_dates(self, block: Rendered) -> None:
         """Takes a block's counts per date in."""
-        for day, number in block.days.items():
+        for (day, road), number in block.roads.items():
             self.por_data.setdefault(day.isoformat(), [0, 0])[0] += number
+            roads = self.roads_por_data.setdefault(day.isoformat(), {})
+            roads[road] = roads.get(road, 0) + number
         for day, _ in block.refused:
             self.por_data[day.isoformat()][1] += 1
 

@@ -27,7 +27,7 @@ class Day:
     steps aren't in it. ``written``: table → rows that its load really touched. ``proven``: the last
     reconciliation, ``None`` if there was none. ``quarantined``: the date's open rejections. ``early``: it
     was marked before it was over, which counts for nothing. ``so_far``: its contracts in the tables, if it
-    isn't marked.
+    isn't marked. ``roads``: how its documents were read (``transform.ROADS``), those that were judged.
     """
 
     day: date
@@ -37,6 +37,7 @@ class Day:
     quarantined: int = 0
     early: bool = False
     so_far: int = 0
+    roads: dict[str, int] = field(default_factory=dict)
 
     @property
     def missing(self) -> list[str]:
@@ -81,6 +82,8 @@ def last_days(connection: Connection, settings: Settings, until: date, count: in
     marked = select(*columns).where(table_updates.c.particao.between(first, until))
     for day, step, rows, counts in connection.execute(marked):
         days[day].rows[step] = rows
+        if step == markers.EXTRACTION:
+            days[day].roads = counts.get("roads", {})
         if step in tables.BY_NAME:
             days[day].written[step] = sum(counts.get(name, 0) for name in _TOUCHED)
     proofs = select(reconciliacoes.c.particao, reconciliacoes.c.ok)

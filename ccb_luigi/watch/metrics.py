@@ -29,6 +29,7 @@ OF_RUN = {
     "stage_duration_seconds": "Seconds of each step in the last run, summed over its dates (they overlap).",
     "dates": "Dates that the last run was to complete, and that were complete at its end.",
     "documents": "Documents of the dates that the last run read or proved, by what became of them.",
+    "documents_by_road": "How the documents of these dates were read when they were judged (monitoring.md).",
     "documents_per_second": "Documents that the last run read, per second of its whole duration.",
     "rejected_documents": "Open rejections of the dates that the last run read or proved, by code.",
     "rows": "Rows that the loads of the last run touched, by table.",
@@ -91,6 +92,8 @@ def of_run(run: Run, ended: datetime, outcome: Outcome | None, history: History 
     if outcome:
         for what, number in outcome.documents.items():
             put("documents", number, outcome=what)
+        for road, number in outcome.roads.items():
+            put("documents_by_road", number, road=road)
         for code in REJECTIONS:
             put("rejected_documents", outcome.codes.get(code, 0), code=code)
         for (table, change), number in outcome.rows.items():

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, text
 
 from ccb_luigi import tables
+from ccb_luigi.documents.transform import ROADS
 from ccb_luigi.load import markers, status
 from ccb_luigi.report import verdict
 from ccb_luigi.report.facts import Facts, started
@@ -50,11 +51,12 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did: documents by outcome, rejections by code, rows by (table, change)."""
+    """What a run did: documents by outcome and by road, rejections by code, rows by (table, change)."""
 
     documents: dict[str, int] = field(default_factory=dict)
     codes: dict[str, int] = field(default_factory=dict)
     rows: dict[tuple[str, str], int] = field(default_factory=dict)
+    roads: dict[str, int] = field(default_factory=dict)
 
 
 def gather(connection: Connection, settings: Settings, day: date) -> Standing:
@@ -89,6 +91,7 @@ def outcome(connection: Connection, run: Run) -> Outcome:
         documents=documents,
         codes=_codes(connection, "AND particao = ANY(:days)", {"days": [*proven, *unproven]}),
         rows=_rows(connection, run),
+        roads=_roads(connection, [*proven, *unproven]),
     )
 
 
@@ -136,6 +139,16 @@ def _rows(connection: Connection, run: Run) -> dict[tuple[str, str], int]:
         for name in tables.BY_NAME
         for change, number in zip(CHANGES, found.get(name, (0, 0, 0)), strict=True)
     }
+
+
+def _roads(connection: Connection, days: list[date]) -> dict[str, int]:
+    query = """
+        SELECT key, sum(CAST(value AS bigint)) FROM table_updates, jsonb_each_text(contagens->'roads')
+        WHERE update_id = ANY(:ids) GROUP BY key
+    """
+    ids = [markers.update_id(markers.EXTRACTION, day) for day in days]
+    found = dict(tuple(row) for row in connection.execute(text(query), {"ids": ids}))
+    return {road: int(found.get(road, 0)) for road in ROADS}
 
 
 CHANGES = ("inserted", "updated", "deleted")

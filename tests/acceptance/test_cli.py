@@ -217,6 +217,8 @@ def test_status_shows_what_is_done_and_what_is_missing(program: Program) -> None
     assert [day["proven"] for day in days] == [None, True, None]
     assert [len(day["missing"]) for day in days] == [len(STEPS), 0, len(STEPS)]
     assert (days[1]["rows"]["parcelas"], days[1]["quarantined"]) == (3, 1)
+    assert sum(days[1]["roads"].values()) == days[1]["rows"]["contratos"]
+    assert set(days[1]["roads"]) <= {"together", "rows_alone", "alone", "cerberus"}
 
 
 def test_large_counts_and_all_dates_still_fit_a_terminal(program: Program) -> None:

@@ -25,7 +25,7 @@ from ccb_luigi.database import postgres
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.shard import owns
 from ccb_luigi.errors import CircuitBroken, NotReconciled, PartitionFailed, SourceError
-from ccb_luigi.load import bulk, plan, reconcile
+from ccb_luigi.load import bulk, plan, reconcile, status
 from ccb_luigi.load.plan import Plan
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import quantiles, source
@@ -216,6 +216,14 @@ def test_dates_that_are_complete_are_left_out_and_stay_as_they_are(world: World,
     assert world.contracts() == {"C0": "d0", "C1": "d1", "C2": "d2"}
     assert world.markers(D2) == marked
     assert set(world.markers(D1)) == set(world.markers(D3)) == set(STEPS)
+
+
+def test_each_date_of_a_plan_tells_how_its_documents_were_read(world: World, small: Settings) -> None:
+    world.put(*(document(f"d{n}", f"C{n}", at((D1, D2, D2)[n % 3])) for n in range(20)))
+    world.put(rejected(document("z", "Z", at(D1))))
+    carried_out(small, D1, D3)
+    days = asking(small, lambda connection: status.last_days(connection, small, D3, 3))
+    assert [day.roads for day in days] == [{"together": 7, "cerberus": 1}, {"together": 13}, {}]
 
 
 def test_a_date_that_was_left_half_way_is_whole_afterwards(world: World, small: Settings) -> None:

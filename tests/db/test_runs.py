@@ -12,6 +12,7 @@ from world import D1, D2, D3, World, at, document, rejected
 
 from ccb_luigi import tables
 from ccb_luigi.database import postgres
+from ccb_luigi.documents.transform import ROADS
 from ccb_luigi.errors import CircuitBroken
 from ccb_luigi.load import pipeline
 from ccb_luigi.process.events import Event
@@ -119,10 +120,22 @@ def test_the_metrics_of_a_run_count_what_became_of_its_documents(world: World) -
     assert of(registry, "run_documents_per_second", command="run") == 2
     assert of(registry, "run_rejected_documents", command="run", code="ausente") == 1
     assert of(registry, "run_rejected_documents", command="run", code="nul") == 0
+    roads = [of(registry, "run_documents_by_road", command="run", road=road) for road in ROADS]
+    assert roads == [2, 0, 0, 1]  # the rejected one by Cerberus
     assert of(registry, "run_rows", command="run", table="parcelas", change="inserted") == 8
     assert of(registry, "run_rows", command="run", table="operacoes", change="inserted") == 2
     assert of(registry, "run_rows", command="run", table="operacoes", change="deleted") == 0
     assert of(registry, "run_last_success_timestamp_seconds", command="run") == 1772496000
+
+
+def test_v_tells_how_the_documents_of_a_date_were_read(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.put(document("a", "A", at(D1)), rejected(document("z", "Z", at(D1))))
+    with caplog.at_level("INFO", "ccb_luigi"):
+        world.migrate(D1)
+    told = "documents read: 1 together, 0 together but for their schedule, 0 alone, 1 by Cerberus"
+    assert f"{D1}: {told}; 0 passed over as unchanged" in caplog.messages
 
 
 def test_a_date_that_the_circuit_breaker_stopped_counts_with_what_was_read_and_rejected(world: World) -> None:

@@ -73,7 +73,8 @@ def test_every_metric_is_on_the_dashboard_in_an_alert_or_for_the_prometheus_that
         name for query in [*queries(), *(rule["expr"] for rule in rules())] for name in METRIC.findall(query)
     }
     assert names() - asked == {"ccb_luigi_run_tables_readable", "ccb_luigi_run_dates", "ccb_luigi_build_info",
-                               "ccb_luigi_run_rejected_documents"}  # fmt: skip
+                               "ccb_luigi_run_rejected_documents",
+                               "ccb_luigi_run_documents_by_road"}  # fmt: skip
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 import tracemalloc
+from collections import Counter
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -27,7 +28,16 @@ from ccb_luigi.documents.findings import totals
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.rows import schedule as schedule_of
 from ccb_luigi.documents.sidebyside import Order
-from ccb_luigi.documents.transform import Accepted, Known, Refused, Transform
+from ccb_luigi.documents.transform import (
+    ALONE,
+    CERBERUS,
+    ROWS_ALONE,
+    TOGETHER,
+    Accepted,
+    Known,
+    Refused,
+    Transform,
+)
 from ccb_luigi.documents.uniform import Uniform
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -402,11 +412,13 @@ def test_a_block_is_rendered_the_same_on_both_roads(many: bool, monkeypatch: pyt
     ]
     raws[2:2] = [b"", b"\0"]
     found = block.render(block.Task(7, None, ZONE, frozenset()), 3, raws)
-    assert found.days == {
-        date(2024, 5, 3): 4,
-        date(2024, 3, 12): 1,
-        date(2024, 5, 2): 1,
-        TRANSFORM.today(): 1,
+    usual = TOGETHER if many else ALONE
+    assert found.roads == {
+        (date(2024, 5, 3), usual): 3,
+        (date(2024, 5, 3), CERBERUS): 1,
+        (date(2024, 3, 12), usual): 1,
+        (date(2024, 5, 2), usual): 1,
+        (TRANSFORM.today(), CERBERUS): 1,
     }
     assert found.counts["operacoes"] == 5
     assert [line.split(b"\t")[:3] for line in found.lines["contratos"].splitlines()] == [
@@ -415,6 +427,20 @@ def test_a_block_is_rendered_the_same_on_both_roads(many: bool, monkeypatch: pyt
     ]
     assert found.lines["clientes"].count(b"a\\\\b\\nc") == 1
     assert len(found.lines["parcelas"].splitlines()) == 13 * 5
+
+
+def test_each_document_of_a_block_tells_which_road_it_took() -> None:
+    number = f"{SCHEDULE}.3.ValorDoJuros"
+    raws = [encode(contract(_id=f"d{n}")) for n in range(120)]
+    raws += [encode(contract(None)), encode(contract([])), encode(contract(**{number: None}))]
+    raws += [encode(contract(**{number: 391.98})), encode(contract(**{number: Decimal128("391.98")}))]
+    raws += [encode(contract(**{f"{SCHEDULE}.3.Nova": "x"})), encode(contract(name=7))]
+    raws += [encode(contract(averageMonthlyIncome=9800.0000001)), encode(contract(name=None)), b"\5\0\0\0x"]
+    task = block.Task(7, None, ZONE, frozenset())
+    roads: Counter[str] = Counter()
+    for (_, road), documents in block.render(task, 3, raws).roads.items():
+        roads[road] += documents
+    assert roads == {TOGETHER: 124, ROWS_ALONE: 2, ALONE: 1, CERBERUS: 3}
 
 
 def test_promoted_findings_and_left_out_parts_are_told_as_of_one_alone() -> None:
