@@ -32,8 +32,9 @@ Tell = Callable[[str], None]
 def settle(settings: Settings, tell: Tell) -> None:
     """Builds the indexes that are missing, and does what else is left; tells what it begins."""
     target = postgres.of_process(settings)
+    _prepare_for_publications(target)
     with target.transaction() as watching:
-        todo = [*_indexes(target, watching), *_keyless(target, watching), *_not_valid(target, watching)]
+        todo = [*_indexes(target, watching), *_not_valid(target, watching)]
         # Never waited for: who builds CONCURRENTLY waits for all who wait, and a lock would be a deadlock.
         # One who holds a lock and does nothing isn't waited for.
         if not todo or postgres.try_lock(watching, "settle"):
@@ -55,11 +56,10 @@ def _indexes(target: postgres.Postgres, watching: Connection) -> Todo:
             yield f"building index {index.name}", partial(_build, target, table, kind, index)
 
 
-def _keyless(target: postgres.Postgres, watching: Connection) -> Todo:
+def _prepare_for_publications(target: postgres.Postgres) -> None:
     """Staging has no keys: where all tables are published, nothing could be deleted from it."""
-    for name in watching.execute(text(_KEYLESS)).scalars().all():
-        statement = f"ALTER TABLE {name} REPLICA IDENTITY FULL"
-        yield f"preparing {name} for publications", partial(target.run, partial(_briefly, statement))
+    for name in target.run(lambda connection: connection.execute(text(_KEYLESS)).scalars().all()):
+        target.run(partial(_briefly, f"ALTER TABLE {name} REPLICA IDENTITY FULL"))
 
 
 def _not_valid(target: postgres.Postgres, watching: Connection) -> Todo:
