@@ -156,6 +156,7 @@ def rejections(canaries: Canaries) -> dict[str, dict[str, Any]]:
         "tipo_pessoa_invalido": {"type": bad("type")},
         "cpf_cnpj_invalido": {"taxId": bad("tax id")},
         "data_invalida": {"birthDate": bad("birth date")},
+        "data_ambigua": {"birthDate": bson.Int64(canaries.number("birth date in digits", 11))},
         "booleano_invalido": {"pep": bad("pep")},
         "texto_longo": {"contacts": {"email": bad("long") * 40}},
         "nul": {"name": bad("before NUL") + "\0" + bad("after NUL")},
