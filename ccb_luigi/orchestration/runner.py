@@ -148,6 +148,10 @@ def run_plan(
             if complete or gentle.asked or failures or not central:
                 break
         if central and not (complete or gentle.asked or failures):
+            # The rest is another worker's, or held back. Who needs what another is doing waits for its lock.
+            _build_once([EndPlan(plan=plan.id)], "", settings, workers)
+            complete, done = target.run(look)
+        if central and not (complete or gentle.asked or failures):
             handle(Event("failed", END, message=_HELD_BACK, exit_code=PartitionFailed.exit_code))
     return PlanOutcome(complete, done, gentle.asked, failures)
 

@@ -27,6 +27,7 @@ from ccb_luigi.documents.shard import owns
 from ccb_luigi.errors import CircuitBroken, NotReconciled, PartitionFailed, SourceError
 from ccb_luigi.load import bulk, plan, reconcile, status
 from ccb_luigi.load.plan import Plan
+from ccb_luigi.orchestration import plan_tasks, runner
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import quantiles, source
 from ccb_luigi.sources.queries import EVERYTHING
@@ -266,6 +267,23 @@ def test_few_documents_need_no_plan(world: World, small: Settings) -> None:
     world.put(*(document(f"d{n}", f"C{n}", at(D1, 12, n)) for n in range(8)))
     assert plan.ensure(small, D1, D2, larger_than=8) is None
     assert plan.ensure(small, D1, D2, larger_than=7) is not None
+
+
+def test_what_luigid_gives_to_nobody_here_is_done_without_it(
+    world: World, small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another host's worker may have it for longer than luigid is asked, or it failed there too often."""
+    world.put(*(document(f"d{n}", f"D{n}", at(D1), client=f"c{n}") for n in range(20)))
+    here = replace(small, scheduler_url="http://127.0.0.1:8082")
+    monkeypatch.setattr(plan_tasks.settings_module, "load", lambda: here)
+    monkeypatch.setattr(runner, "_build", lambda *_: True)
+    found = made(here, None, D1)
+    outcome = runner.run_plan(here, found, workers=1)
+    assert outcome.complete
+    assert outcome.exit_code == 0
+    assert not outcome.failures
+    assert shards_of(here, found) == []
+    assert len(world.contracts()) == 20
 
 
 def test_all_runners_at_once_make_one_plan_and_do_each_shard_once(world: World, small: Settings) -> None:
