@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import documents
+from ccb_luigi.codes import Strictness
 from ccb_luigi.documents import fingerprint, rawbson
 from ccb_luigi.documents.block import Task, blocks, render, transform_of
 from ccb_luigi.documents.findings import findings
@@ -58,7 +59,7 @@ def one_pass(raw: list[bytes]) -> dict[str, float]:
 
 
 def _stages(clock: _Clock, block: list[bytes], rules: bytes) -> None:
-    transform = transform_of(Settings().zone, frozenset())
+    transform = transform_of(Settings().zone, Strictness())
     (known,) = clock.each("read side by side, by the gate", transform.read, [block])
     passed = [one.document for one in known]
     clock.each("rows", rows_of, passed, [one.others for one in known], repeat(dict))

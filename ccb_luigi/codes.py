@@ -33,6 +33,14 @@ _TOTAL = (
     "Conferir o total informado na origem; as parcelas estão carregadas como vieram.",
     "Check the stated total at the source; the rows are loaded as they came.",
 )
+_AMOUNTS = (
+    "Conferir os valores do contrato na origem.",
+    "Check the contract's amounts at the source.",
+)
+_DAYS = (
+    "Conferir as datas com as do contrato assinado.",
+    "Check the dates against the signed contract.",
+)
 _RATE = (
     "Conferir a taxa informada com a do contrato assinado.",
     "Check the stated rate against the signed contract.",
@@ -242,8 +250,7 @@ FINDINGS: dict[str, Code] = {
     "valor_bruto": Code(
         "ValorBruto is not liquido + IOF + seguro + CAD",
         "ValorBruto não é líquido + IOF + seguro + CAD",
-        "Conferir os valores do contrato na origem.",
-        "Check the contract's amounts at the source.",
+        *_AMOUNTS,
     ),
     "numero_parcelas": Code(
         "NumeroDeParcelas is not the count of rows from 1 on",
@@ -275,8 +282,75 @@ FINDINGS: dict[str, Code] = {
         "CET não é a soma de detalhamentoDaCET",
         *_RATE,
     ),
+    "vencimentos_fora_de_ordem": Code(
+        "the due date is not after that of the row before",
+        "O vencimento não é posterior ao da linha anterior",
+        *_SCHEDULE,
+    ),
+    "sem_cronograma": Code(
+        "there are no rows, although totals, NumeroDeParcelas or DataDeVencimentoFinal speak of a schedule",
+        "Não há parcelas, embora totais, NumeroDeParcelas ou DataDeVencimentoFinal falem de um cronograma",
+        "Ver na origem sob que nome vem a lista; um campo desconhecido está em operacoes.extras.",
+        "See at the source under which name the list comes; an unknown field is in operacoes.extras.",
+    ),
+    "valor_negativo": Code(
+        "the amount is below zero",
+        "O valor é menor que zero",
+        *_AMOUNTS,
+    ),
+    "valor_zero": Code(
+        "ValorBruto or ValorLiquido is not above zero",
+        "ValorBruto ou ValorLiquido não é maior que zero",
+        *_AMOUNTS,
+    ),
+    "liquido_maior_que_bruto": Code(
+        "ValorLiquido is more than ValorBruto",
+        "ValorLiquido é maior que ValorBruto",
+        *_AMOUNTS,
+    ),
+    "liberacao_depois_do_vencimento": Code(
+        "DataDeLiberacao is after the first due date",
+        "DataDeLiberacao é posterior ao primeiro vencimento",
+        *_DAYS,
+    ),
+    "emissao_depois_da_liberacao": Code(
+        "the emission is more days after the release than CCB_EMISSION_DAYS allows",
+        "A emissão é posterior à liberação em mais dias do que CCB_EMISSION_DAYS permite",
+        *_DAYS,
+    ),
+    "cet_menor_que_juros": Code(
+        "CET_ANUAL is less than TaxaDeJurosAnual, which is part of it",
+        "CET_ANUAL é menor que TaxaDeJurosAnual, que faz parte dele",
+        *_RATE,
+    ),
+    "cet_ausente": Code(
+        "a natural person's contract tells no CET (Resolução CMN 4.881/2020)",
+        "O contrato de pessoa natural não informa o CET (Resolução CMN 4.881/2020)",
+        "Informar o CET na origem, como no contrato assinado.",
+        "State the CET at the source, as in the signed contract.",
+    ),
+    "prestacao_price": Code(
+        "equal instalments are not those of the Price table for balance, rate and count",
+        "Prestações iguais não são as da tabela Price para saldo, taxa e número",
+        *_SCHEDULE,
+    ),
 }
 """The contract is loaded as it came; ``CCB_REJECT_FINDINGS`` makes rejections of some."""
+
+
+class Strictness(NamedTuple):
+    """What the rules of findings take from the settings.
+
+    ``promoted``: codes that count as rejections. ``emission_days``: so many days after the release a contract
+    may be emitted.
+    """
+
+    promoted: frozenset[str] = frozenset()
+    emission_days: int = 30
+
+
+USUAL = Strictness()
+"""What the settings say unless they say otherwise."""
 
 
 def told(code: str) -> Code | None:

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-from ccb_luigi.codes import FINDINGS
+from ccb_luigi.codes import FINDINGS, USUAL, Strictness
 from ccb_luigi.errors import MEANINGS, ConfigurationError
 
 MOST_PROCESSES = 4
@@ -55,6 +55,7 @@ class Settings:
     timezone: str = "America/Sao_Paulo"
     max_rejected_share: float = 0.05
     reject_findings: str = ""
+    emission_days: int = USUAL.emission_days
     nightly_days: int = 7
     report_dir: str = ""
     metrics_dir: str = ""
@@ -88,6 +89,8 @@ class Settings:
             raise ConfigurationError("CCB_MAX_REJECTED_SHARE must lie between 0 and 1")
         if not 0 <= self.overlap_hours <= LONGEST_OVERLAP:
             raise ConfigurationError(f"CCB_OVERLAP_HOURS must lie between 0 and {LONGEST_OVERLAP}")
+        if self.emission_days < 0:
+            raise ConfigurationError("CCB_EMISSION_DAYS must not be negative")
         counts = (self.workers, self.pool_size, self.processes, self.nightly_days, self.shard_documents)
         if min(counts) < 1:
             raise ConfigurationError(
@@ -118,6 +121,11 @@ class Settings:
     def zone(self) -> ZoneInfo:
         """The zone whose midnights part the partitions."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def strictness(self) -> Strictness:
+        """What the rules of findings take from the settings."""
+        return Strictness(self.promoted, self.emission_days)
 
     @property
     def promoted(self) -> frozenset[str]:

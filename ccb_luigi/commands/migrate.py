@@ -215,7 +215,7 @@ def _sweep(settings: Settings, day: date, recorder: Recorder, failures: list[Eve
 
 def all_days(settings: Settings, until: date) -> list[date]:
     """Every date up to ``until`` that has documents, the oldest first."""
-    transform = block.transform_of(settings.zone, settings.promoted)
+    transform = block.transform_of(settings.zone, settings.strictness)
     with source.opened(settings) as origin:
         found = set(origin.days(settings.zone, until))
         for raw in origin.odd():

@@ -175,6 +175,54 @@ def _one_more(document: Document) -> None:
     document["operation"]["NumeroDeParcelas"] += 1
 
 
+def _as_the_day_before(document: Document) -> None:
+    rows = document["operation"]["parcelas"]["PrevisaoDeParcela"]
+    rows[-1]["DataDeVencimento"] = rows[0]["DataDeVencimento"]
+
+
+def _under_another_name(document: Document) -> None:
+    schedule = document["operation"]["parcelas"]
+    schedule["Parcelas"] = schedule.pop("PrevisaoDeParcela")
+
+
+def _more_than_the_gross(document: Document) -> None:
+    operation = document["operation"]
+    operation["ValorLiquido"] = str(Decimal(operation["ValorBruto"]) + Decimal("0.01"))
+
+
+def _released_late(document: Document) -> None:
+    operation = document["operation"]
+    first = date.fromisoformat(operation["VencimentoPrimeiraParcela"][:10])
+    operation["DataDeLiberacao"] = (first + timedelta(days=1)).isoformat()
+
+
+def _emitted_late(document: Document) -> None:
+    released = date.fromisoformat(document["operation"]["DataDeLiberacao"][:10])
+    document["emitedAt"] = (released + timedelta(days=60)).isoformat()
+
+
+def _cheaper_than_its_interest(document: Document) -> None:
+    operation = document["operation"]
+    operation["CET_ANUAL"] = str(Decimal(operation["TaxaDeJurosAnual"]) - Decimal("0.02"))
+
+
+def _without_cet(document: Document) -> None:
+    document.update(type="PF", taxId=f"123456780{cpf_digits('123456780')}")
+    document["operation"].update(CET=None, CET_ANUAL="")
+
+
+def _dearer_instalments(document: Document) -> None:
+    """Each row pays a real more, as interest: every line and total holds."""
+    operation = document["operation"]
+    rows = operation["parcelas"]["PrevisaoDeParcela"]
+    due = [row for row in rows if int(row["NumeroDaParcela"]) > 0]
+    for row in due:
+        for name in ("ValorDoJuros", "ValorDaPrestacao"):
+            row[name] = str(Decimal(row[name]) + 1)
+    for name in ("TotalDeJuros", "TotalDoValorDasParcelas"):
+        operation[name] = str(Decimal(operation[name]) + len(due))
+
+
 FLAGGED: dict[str, Change] = {
     "sem_data": _undated,
     "arredondado": _near_cents,
@@ -198,5 +246,15 @@ FLAGGED: dict[str, Change] = {
     "taxa_anual": _add("operation.TaxaDeJurosAnual", "0.20"),
     "cet_anual": _add("operation.CET_ANUAL", "0.20"),
     "cet_soma": _add("operation.detalhamentoDaCET.PorcentagemDeImpostos", "0.03"),
+    "vencimentos_fora_de_ordem": _as_the_day_before,
+    "sem_cronograma": _under_another_name,
+    "valor_negativo": _set("operation.ValorDoIOF", "-0.01"),
+    "valor_zero": _set("operation.ValorLiquido", "0"),
+    "liquido_maior_que_bruto": _more_than_the_gross,
+    "liberacao_depois_do_vencimento": _released_late,
+    "emissao_depois_da_liberacao": _emitted_late,
+    "cet_menor_que_juros": _cheaper_than_its_interest,
+    "cet_ausente": _without_cet,
+    "prestacao_price": _dearer_instalments,
 }
 """Finding code → how to make a document that loads with it."""

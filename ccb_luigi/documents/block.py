@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from bson.errors import InvalidBSON
 
 from ccb_luigi import tables
+from ccb_luigi.codes import Strictness
 from ccb_luigi.documents import copytext, fingerprint, rawbson
 from ccb_luigi.documents.contract import Document
 from ccb_luigi.documents.rawbson import decode
@@ -68,7 +69,7 @@ class Task:
     batch: int
     day: date | None
     zone: ZoneInfo
-    promoted: frozenset[str]
+    strictness: Strictness
     forgotten: Forgotten | None = None
     covered: Covered | None = None
     shard: Shard | None = None
@@ -173,9 +174,9 @@ class _Rendering:
 
 
 @lru_cache(maxsize=4)
-def transform_of(zone: ZoneInfo, promoted: frozenset[str]) -> Transform:
+def transform_of(zone: ZoneInfo, strictness: Strictness) -> Transform:
     """The process' own transform: compiling the contract takes milliseconds."""
-    return Transform(zone, promoted)
+    return Transform(zone, strictness)
 
 
 def blocks(documents: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
@@ -226,8 +227,8 @@ def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
 
     A document whose time can't be read belongs to every date.
     """
-    transform = transform_of(task.zone, task.promoted)
-    rules = fingerprint.key(task.zone, task.promoted)
+    transform = transform_of(task.zone, task.strictness)
+    rules = fingerprint.key(task.zone, task.strictness)
     rendering = _Rendering()
     for place, raw, known in _read(transform, documents):
         found, updated, read = _opened(transform, raw, known)

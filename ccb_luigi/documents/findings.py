@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
+from ccb_luigi.codes import Strictness
 from ccb_luigi.documents import identifiers
-from ccb_luigi.documents.contract import OPERATION, Document
+from ccb_luigi.documents.contract import OPERATION, PARCELA, Document
 from ccb_luigi.documents.rows import schedule
+from ccb_luigi.documents.sanity import Finding, instalment, sanity
 from ccb_luigi.documents.uniform import Uniform
 from ccb_luigi.documents.values import Rounded
 
 if TYPE_CHECKING:
     from ccb_luigi.documents.alike import Table
-
-Finding = tuple[str, str]
-"""(code, path of the field)."""
 
 ANNUAL_TOLERANCE = Decimal("0.10")
 SURELY_NEAR = 0.099
@@ -30,11 +31,11 @@ ZERO = Decimal(0)
 _LIST = "operation.parcelas.PrevisaoDeParcela"
 
 
-def findings(document: Document) -> list[Finding]:
+def findings(document: Document, zone: ZoneInfo, strictness: Strictness) -> list[Finding]:
     """All findings on a normalised document but ``rounded``; no value is ever part of one."""
     operation = document["operation"]
     rows = schedule(document)
-    found = [*_client(document), *_operation(operation)]
+    found = [*_client(document), *_operation(operation), *sanity(document, zone, strictness.emission_days)]
     if not (type(rows) is Uniform and _adds_up(operation, rows.known)):
         found += _schedule(operation)
     return found
@@ -56,6 +57,8 @@ class Totals(NamedTuple):
     """What a schedule's rows amount to; amounts in cents, days as the number YYYYMMDD.
 
     ``holds``: the rows are in order, and every rule that looks at rows alone holds on all of them.
+    ``opening``: the balance before the first instalment; ``level``: what each instalment but the last pays
+    without charges, where that is one amount to be judged by the Price table, else 0.
     """
 
     holds: bool
@@ -66,6 +69,8 @@ class Totals(NamedTuple):
     payment: int
     first_due: int
     last_due: int
+    opening: int
+    level: int
 
 
 def totals(table: Table) -> list[Totals]:
@@ -82,26 +87,40 @@ def totals(table: Table) -> list[Totals]:
     is_due = number >= 1
     holds = after == before + interest + charges - payment
     holds &= ~is_due | (payment == principal + interest + charges)
-    holds[1:] &= first[1:] | ((before[1:] == after[:-1]) & (number[1:] == number[:-1] + 1))
+    follows = (before[1:] == after[:-1]) & (number[1:] == number[:-1] + 1) & (day[1:] > day[:-1])
+    holds[1:] &= first[1:] | follows
+    for name in _ROW_AMOUNTS:
+        holds &= columns[name] >= 0
     holds[begins] &= number[begins] <= 1
     ends = np.append(begins[1:], len(number)) - 1
     holds[ends] &= (after[ends] == 0) & is_due[ends]
     for name in _JUDGED & table.missing.keys():  # a charge or interest that is missing counts as zero
         holds &= ~table.missing[name]
-    first_due = begins + ~is_due[begins]
+    first_due = np.minimum(begins + ~is_due[begins], ends)
+    due = np.add.reduceat(is_due.astype(np.int64), begins)
+    fixed = payment - charges
+    unlike = is_due & (fixed != np.repeat(fixed[first_due], ends - begins + 1))
+    unlike[ends] = False  # what rounding leaves over may go to the last instalment
+    is_level = ~np.logical_or.reduceat(unlike, begins) & (due >= FEWEST_LEVEL) & (principal[first_due] > 0)
     facts = (
         np.logical_and.reduceat(holds, begins),
-        np.add.reduceat(is_due.astype(np.int64), begins),
+        due,
         before[begins],
         *(np.add.reduceat(amounts, begins) for amounts in (principal, interest, payment)),
-        day[np.minimum(first_due, ends)],
+        day[first_due],
         day[ends],
+        before[first_due],
+        np.where(is_level, fixed[first_due], 0),
     )
     return [*map(Totals, *(fact.tolist() for fact in facts))]
 
 
 _PARTS = ("ValorDaAmortizacao", "ValorDoJuros", "ValorDaPrestacao")
 _CHARGES = ("ValorDaCorrecao", "ValorDoSeguro", "ValorTaxaBancaria")
+_ROW_AMOUNTS = [name for name, rules in PARCELA.items() if rules.get("coerce") == "money"]
+
+FEWEST_LEVEL = 3
+"""Instalments from which on equal ones are a Price table: of two, one alone would be equal to itself."""
 _JUDGED = {"ValorDaAmortizacao", "ValorDoSaldoAnterior", "ValorDoSaldoAtual"}
 
 
@@ -129,7 +148,24 @@ def _adds_up(operation: Document, rows: Totals) -> bool:
         )
         and _is_day(operation["DataDeVencimentoInicial"], rows.first_due)
         and _is_day(operation["DataDeVencimentoFinal"], rows.last_due)
+        and _is_surely_price(operation.get("TaxaDeJuros"), rows)
     )
+
+
+SURELY_NO_TIE = 0.499
+EXACT_IN_FLOAT = 10**12
+"""Cents: up to here a float's error in the instalment is far below a thousandth of a cent."""
+
+
+def _is_surely_price(rate: Decimal | None, rows: Totals) -> bool:
+    """Whether the level instalment is the Price table's, or there is none to be judged."""
+    if not rows.level or rate is None:
+        return True
+    monthly = float(rate) / 100
+    if not (0 < monthly < 1 and rows.opening < EXACT_IN_FLOAT):
+        return False
+    exact = rows.opening * monthly / (1 - (1 + monthly) ** -rows.due)
+    return abs(exact - rows.level) < SURELY_NO_TIE
 
 
 def _is_day(day: date | None, number: int) -> bool:
@@ -198,7 +234,13 @@ def _schedule(operation: Document) -> Iterator[Finding]:
     due = [row for row in rows if row["NumeroDaParcela"] >= 1]
     if operation.get("NumeroDeParcelas") not in (None, len(due)):
         yield "numero_parcelas", "operation.NumeroDeParcelas"
+    for code, total, column in _TOTALS:
+        stated = operation.get(total)
+        if stated is not None and stated != sum(row.get(column) or ZERO for row in rows):
+            yield code, f"operation.{total}"
     if not rows:
+        if any(map(operation.get, _OF_A_SCHEDULE)):
+            yield "sem_cronograma", _LIST
         return
     balance = operation["ValorBruto"]
     for index, row in indexed:
@@ -206,14 +248,11 @@ def _schedule(operation: Document) -> Iterator[Finding]:
         balance = row.get("ValorDoSaldoAtual")
     if balance:
         yield "saldo_final", f"{_LIST}.{indexed[-1][0]}.ValorDoSaldoAtual"
-    for code, total, column in (
-        ("total_amortizacao", "TotalDeAmortizacao", "ValorDaAmortizacao"),
-        ("total_juros", "TotalDeJuros", "ValorDoJuros"),
-        ("total_parcelas", "TotalDoValorDasParcelas", "ValorDaPrestacao"),
-    ):
-        stated = operation.get(total)
-        if stated is not None and stated != sum(row.get(column) or ZERO for row in rows):
-            yield code, f"operation.{total}"
+    for (_, before), (index, row) in pairwise(indexed):
+        if row["DataDeVencimento"] <= before["DataDeVencimento"]:
+            yield "vencimentos_fora_de_ordem", f"{_LIST}.{index}.DataDeVencimento"
+    if not _is_price(operation.get("TaxaDeJuros"), due):
+        yield "prestacao_price", f"{_LIST}.{indexed[-len(due)][0]}.ValorDaPrestacao"
     if due:
         for code, stated_date, row in (
             ("primeiro_vencimento", "DataDeVencimentoInicial", due[0]),
@@ -223,10 +262,45 @@ def _schedule(operation: Document) -> Iterator[Finding]:
                 yield code, f"operation.{stated_date}"
 
 
+_TOTALS = (
+    ("total_amortizacao", "TotalDeAmortizacao", "ValorDaAmortizacao"),
+    ("total_juros", "TotalDeJuros", "ValorDoJuros"),
+    ("total_parcelas", "TotalDoValorDasParcelas", "ValorDaPrestacao"),
+)
+_OF_A_SCHEDULE = (*(total for _, total, _ in _TOTALS), "NumeroDeParcelas", "DataDeVencimentoFinal")
+"""Each says that there is a schedule, unless it is null or zero."""
+
+
+def _is_price(rate: Decimal | None, due: list[Document]) -> bool:
+    """Whether level instalments are the Price table's, as far as that can be judged.
+
+    Level: all but the last pay one amount without charges, and the first one repays something (a loan that
+    pays interest alone until its end is no Price table).
+    """
+    if len(due) < FEWEST_LEVEL or rate is None:
+        return True
+    level, *others = {_without_charges(row) for row in due[:-1]}
+    balance, principal = due[0].get("ValorDoSaldoAnterior"), due[0].get("ValorDaAmortizacao")
+    if others or level <= 0 or balance is None or not principal or principal < 0:
+        return True
+    return instalment(balance, rate, len(due)) in (None, level)
+
+
+def _charges(row: Document) -> Decimal:
+    return sum((row.get(name) or ZERO for name in _CHARGES), ZERO)
+
+
+def _without_charges(row: Document) -> Decimal:
+    return (row.get("ValorDaPrestacao") or ZERO) - _charges(row)
+
+
 def _row(row: Document, balance_before: Decimal | None, path: str) -> Iterator[Finding]:
     before, after = row.get("ValorDoSaldoAnterior"), row.get("ValorDoSaldoAtual")
     interest, payment = row.get("ValorDoJuros") or ZERO, row.get("ValorDaPrestacao") or ZERO
-    charges = sum(row.get(name) or ZERO for name in ("ValorDaCorrecao", "ValorDoSeguro", "ValorTaxaBancaria"))
+    charges = _charges(row)
+    for name in _ROW_AMOUNTS:
+        if (amount := row.get(name)) is not None and amount < 0:
+            yield "valor_negativo", f"{path}.{name}"
     if before is not None and after is not None and after != before + interest + charges - payment:
         yield "saldo_da_linha", f"{path}.ValorDoSaldoAtual"
     if before is not None and balance_before is not None and before != balance_before:

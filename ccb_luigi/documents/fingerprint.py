@@ -9,6 +9,8 @@ from importlib.metadata import version
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
+from ccb_luigi.codes import Strictness
+
 RULES = (
     "codes",
     "dictionary",
@@ -25,6 +27,7 @@ RULES = (
     "documents/names",
     "documents/rawbson",
     "documents/rows",
+    "documents/sanity",
     "documents/shard",
     "documents/sidebyside",
     "documents/times",
@@ -38,9 +41,10 @@ _LIBRARIES = ("pymongo", "cerberus", "numpy")
 
 
 @lru_cache(maxsize=4)
-def key(zone: ZoneInfo, promoted: frozenset[str]) -> bytes:
+def key(zone: ZoneInfo, strictness: Strictness) -> bytes:
     """What the rows depend on besides the bytes: our code, the libraries, the settings."""
-    rules = hashlib.sha256(repr((sys.version_info[:2], zone.key, sorted(promoted))).encode())
+    said = (sorted(strictness.promoted), strictness.emission_days)
+    rules = hashlib.sha256(repr((sys.version_info[:2], zone.key, said)).encode())
     for library in _LIBRARIES:
         rules.update(version(library).encode())
     for module in RULES:

@@ -15,12 +15,14 @@ from zoneinfo import ZoneInfo
 
 from bson.errors import InvalidBSON
 
+from ccb_luigi.codes import USUAL, Strictness
 from ccb_luigi.documents import rawbson
 from ccb_luigi.documents.contract import SCHEMA, Contract, Document, Rejected, extras
-from ccb_luigi.documents.findings import Finding, as_amount, findings, rounded, totals
+from ccb_luigi.documents.findings import as_amount, findings, rounded, totals
 from ccb_luigi.documents.names import name_of
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.rows import REMEMBERED, Row, rows_of, schedule
+from ccb_luigi.documents.sanity import Finding
 from ccb_luigi.documents.times import EPOCH
 from ccb_luigi.documents.uniform import Uniform
 from ccb_luigi.documents.values import Unreadable
@@ -83,11 +85,11 @@ class Known(NamedTuple):
 
 
 class Transform:
-    """Judges documents by the contract; ``promoted`` finding codes count as rejections."""
+    """Judges documents by the contract; ``strictness``: what the settings say of findings."""
 
-    def __init__(self, zone: ZoneInfo, promoted: frozenset[str] = frozenset()) -> None:
+    def __init__(self, zone: ZoneInfo, strictness: Strictness = USUAL) -> None:
         self.zone = zone
-        self.promoted = promoted
+        self.strictness = strictness
         self.contract = Contract(zone)
 
     @cached_property
@@ -172,11 +174,11 @@ class Transform:
         document = known.document
         rows = rows_of(document, known.others, lambda: decode(raw))
         _refuse_nul(rows.extras)
-        found = [*findings(document), *known.noted]
+        found = [*findings(document, self.zone, self.strictness), *known.noted]
         found += [(code, path) for path, code in rows.left_out if code]
         if known.moment is None:
             found.append(("sem_data", "updatedAt"))
-        if promoted := [(code, path) for code, path in found if code in self.promoted]:
+        if promoted := [(code, path) for code, path in found if code in self.strictness.promoted]:
             raise Rejected(_by_path(promoted))
         return Accepted(
             mongo_id=document["_id"],

@@ -63,7 +63,7 @@ def migrate_shard(
         erased = tombstones.load(connection, settings)
         with source.opened(settings) as origin:
             horizon = closing.horizon(connection, origin)
-            task = Task(shard, None, settings.zone, settings.promoted, erased, ours.covered, piece, horizon)
+            task = Task(shard, None, settings.zone, settings.strictness, erased, ours.covered, piece, horizon)
             if origin.identity() != ours.origem:
                 raise SourceError(
                     f"shard {shard}: the source is another one than the plan {number} was made of"

@@ -26,6 +26,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from ccb_luigi.codes import Strictness
 from ccb_luigi.documents import fingerprint
 from ccb_luigi.errors import CcbError, ConfigurationError, PartitionFailed
 from ccb_luigi.load import parallel
@@ -52,7 +53,7 @@ class Order:
     """A block for a worker. ``rules`` is the key of the rules that must be the worker's too."""
 
     zone: str
-    promoted: frozenset[str]
+    strictness: Strictness
     rules: bytes
     work: bytes = field(repr=False)
 
@@ -224,12 +225,12 @@ class _Cluster:
         self._client = client
         self._executor: Executor = client.get_executor(pure=False)
         self._settings = settings
-        self._rules = fingerprint.key(settings.zone, settings.promoted)
+        self._rules = fingerprint.key(settings.zone, settings.strictness)
 
     def submit(self, work: Callable[..., T], /, *item: Any) -> parallel.Awaited[T]:
         """Sends the block; the answer is waited for as long as there is anybody to give it."""
         packed = pickle.dumps((work, item), pickle.HIGHEST_PROTOCOL)
-        order = Order(self._settings.zone.key, self._settings.promoted, self._rules, packed)
+        order = Order(self._settings.zone.key, self._settings.strictness, self._rules, packed)
         try:
             return _Answer(self._executor.submit(carry_out, order), self)
         except Exception:  # noqa: BLE001 - the client has given up, whatever it calls that
@@ -288,7 +289,7 @@ _alone = threading.Lock()
 def carry_out(order: Order) -> Delivery:
     """Does an order, on a worker. Never raises."""
     try:
-        if fingerprint.key(ZoneInfo(order.zone), order.promoted) != order.rules:
+        if fingerprint.key(ZoneInfo(order.zone), order.strictness) != order.rules:
             return Delivery(
                 failure="it reads documents by other rules: it needs the same version of ccb_luigi, of Python"
                 " and of the pinned libraries (requirements.txt), and a restart after an upgrade"

@@ -142,12 +142,12 @@ def _read(connection: Connection, settings: Settings, day: date, progress: Readi
     """Stages the date; after a flood of rejections only these are kept, to show what is wrong."""
     batch, zone = day.toordinal(), settings.zone
     loading.discard(connection, batch)
-    rules = fingerprint.key(settings.zone, settings.promoted)
+    rules = fingerprint.key(settings.zone, settings.strictness)
     erased = tombstones.load(connection, settings)
     with source.opened(settings) as origin:
         counts = stage(
             connection,
-            Task(batch, day, zone, settings.promoted, erased, horizon=closing.horizon(connection, origin)),
+            Task(batch, day, zone, settings.strictness, erased, horizon=closing.horizon(connection, origin)),
             origin.documents(*settings.bounds(day)),
             known=versions.Known(connection, batch, day, rules),
             workers=cluster.workers(settings),
@@ -285,7 +285,7 @@ def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
         started = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
         erased = tombstones.load(connection, settings)
         with source.opened(settings) as origin:
-            task = Task(AD_HOC, None, settings.zone, settings.promoted, erased)
+            task = Task(AD_HOC, None, settings.zone, settings.strictness, erased)
             counts = stage(connection, task, origin.by_ids(ids))
             if not counts.lidos:
                 closing.refuse_an_empty(origin)
@@ -343,7 +343,7 @@ def _migrate_late(settings: Settings, day: date, show: Show) -> None:
         start, first = settings.bounds(day)[0], _overlap_from(connection, settings, day)
         if markers.find(connection, markers.RECONCILIATION, day) or first >= start:
             return []
-        transform = transform_of(settings.zone, settings.promoted)
+        transform = transform_of(settings.zone, settings.strictness)
         with source.live(settings) as origin:
             erased = tombstones.load(connection, settings)
             seen.note(connection, transform, origin.versions_in(first, start), erased=erased)
@@ -408,7 +408,7 @@ def _load_and_name(
 
 def _quarantine_duplicates(connection: Connection, settings: Settings, ids: list[str]) -> None:
     """Their bytes are read again: one side of each pair may have been loaded weeks ago."""
-    transform = transform_of(settings.zone, settings.promoted)
+    transform = transform_of(settings.zone, settings.strictness)
     erased = tombstones.load(connection, settings)
     missing = dict.fromkeys(ids)
     with source.opened(settings) as origin:

@@ -143,7 +143,7 @@ def stage(
     is staged: other processes still judge the rest.
     """
     all_read = told = False
-    get_ready = transform_of(task.zone, task.promoted).prepare
+    get_ready = transform_of(task.zone, task.strictness).prepare
     counts = Counts(staging={table.name: 0 for table in tables.STAGING})
     copies = _Copies(connection)
 

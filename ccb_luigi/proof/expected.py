@@ -23,6 +23,7 @@ from bson.errors import InvalidBSON
 from sqlalchemy import Table
 
 from ccb_luigi import tables
+from ccb_luigi.codes import USUAL, Strictness
 from ccb_luigi.documents import rawbson, values
 from ccb_luigi.documents.contract import Contract, Document, Rejected, extras
 from ccb_luigi.documents.findings import findings, rounded
@@ -62,8 +63,8 @@ def _contract(zone: ZoneInfo) -> Contract:
     return Contract(zone)
 
 
-def expected(raw: bytes, zone: ZoneInfo, promoted: frozenset[str] = frozenset()) -> Expected:
-    """Judges one raw document; ``promoted`` finding codes count as rejections."""
+def expected(raw: bytes, zone: ZoneInfo, strictness: Strictness = USUAL) -> Expected:
+    """Judges one raw document; ``strictness``: what the settings say of findings."""
     contract = _contract(zone)
     sha256 = hashlib.sha256(raw).hexdigest()
     moment, day = None, None
@@ -74,7 +75,7 @@ def expected(raw: bytes, zone: ZoneInfo, promoted: frozenset[str] = frozenset())
         moment = contract.effective_time(document) or EPOCH
         day = moment.astimezone(zone).date()
         if rawbson.repeated_key(raw, document) is None:
-            return _accepted(document, contract, promoted, sha256, moment, day)
+            return _accepted(document, contract, strictness, sha256, moment, day)
     except (InvalidBSON, Unreadable, Rejected, RecursionError):
         pass
     return Expected(name_of(raw), sha256, moment, day)
@@ -83,7 +84,7 @@ def expected(raw: bytes, zone: ZoneInfo, promoted: frozenset[str] = frozenset())
 def _accepted(
     raw: Document,
     contract: Contract,
-    promoted: frozenset[str],
+    strictness: Strictness,
     sha256: str,
     moment: datetime,
     day: date,
@@ -93,9 +94,14 @@ def _accepted(
     own = {"client_id": document["clientId"], "mongo_id": document["_id"], "atualizado_em": moment}
     rows["clientes"][0].update(own)
     rows["operacoes"][0].update(own, extras=_extras(raw, [path for path, _ in unplaced]))
-    found = {*findings(document), *rounded(document), *((code, path) for path, code in unplaced if code)}
+    found = {
+        *findings(document, contract.zone, strictness),
+        *rounded(document),
+        *((code, path) for path, code in unplaced if code),
+    }
     if contract.effective_time(raw) is None:
         found.add(("sem_data", "updatedAt"))
+    promoted = strictness.promoted
     if any(code in promoted for code, _ in found):
         raise Rejected({path: [code] for code, path in found if code in promoted})
     return Expected(

@@ -162,7 +162,7 @@ def _compare(this: _Sweep) -> None:
     Raises:
         SweepRefused: the source is empty, or gave fewer documents than it has.
     """
-    transform = transform_of(this.settings.zone, this.settings.promoted)
+    transform = transform_of(this.settings.zone, this.settings.strictness)
     swept, counted = this.swept, this.origin.count()
     swept.contratos_destino = this.ask("SELECT count(*) FROM operacoes WHERE excluido_em IS NULL")
     swept.ainda_em_quarentena = this.ask(_OPEN_REJECTIONS)
@@ -192,7 +192,7 @@ _OPEN_REJECTIONS = "SELECT count(*) FROM controle.quarentena WHERE resolvido_em 
 
 def _load_missing(this: _Sweep) -> None:
     """Migrates what is missing or older here, as long as that changes anything; notes what stays open."""
-    transform = transform_of(this.settings.zone, this.settings.promoted)
+    transform = transform_of(this.settings.zone, this.settings.strictness)
     held = _held_dates(this)
     for turn in range(LAST + 1):
         found, left = False, list[seen.Open]()

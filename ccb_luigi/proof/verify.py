@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
+from ccb_luigi.codes import Strictness
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents.names import name_of
 from ccb_luigi.load import parallel, tombstones
@@ -65,7 +66,7 @@ def verify(settings: Settings, scope: Scope, progress: Progress = lambda _: None
         connection.execute(text(_SEEN))
         proof = Proof()
         with source.opened(settings) as origin:
-            fresh = partial(_fresh, settings.zone, settings.promoted, scope.day)
+            fresh = partial(_fresh, settings.zone, settings.strictness, scope.day)
             documents = _documents(connection, origin, settings, scope)
             if erased := tombstones.load(connection, settings):  # nothing of them is to be here
                 documents = (raw for raw in documents if not erased.drops_raw(raw, name_of(raw)))
@@ -138,9 +139,9 @@ def _groups(documents: Iterable[bytes]) -> Iterator[tuple[list[bytes]]]:
         yield (group,)
 
 
-def _fresh(zone: ZoneInfo, promoted: frozenset[str], day: date | None, group: list[bytes]) -> list[Expected]:
+def _fresh(zone: ZoneInfo, strictness: Strictness, day: date | None, group: list[bytes]) -> list[Expected]:
     """A document whose time can't be read belongs to every date."""
-    found = [expected(raw, zone, promoted) for raw in group]
+    found = [expected(raw, zone, strictness) for raw in group]
     return [each for each in found if day is None or each.day in (None, day)]
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +15,8 @@ from contracts import MISSING, SCHEDULE, Document, changed, contract, parcela, s
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccb_luigi.codes import FINDINGS
+from ccb_luigi.codes import FINDINGS, Strictness
+from ccb_luigi.documents.sanity import instalment
 from ccb_luigi.documents.transform import Accepted, Transform
 
 TRANSFORM = Transform(ZoneInfo("America/Sao_Paulo"))
@@ -31,6 +36,14 @@ def row(number: int, field: str) -> str:
 def test_a_contract_that_adds_up_has_no_finding() -> None:
     assert found_in(contract()) == []
 
+
+STATED_TOTALS = (
+    "operation.TotalDeAmortizacao",
+    "operation.TotalDeJuros",
+    "operation.TotalDoValorDasParcelas",
+)
+
+TOTALS = ("TotalDeAmortizacao", "TotalDeJuros", "TotalDoValorDasParcelas")
 
 CAUSES: dict[str, tuple[Document, set[str]]] = {
     "sem_data": ({"updatedAt": None, "createdAt": MISSING, "emitedAt": ""}, {"updatedAt"}),
@@ -83,8 +96,52 @@ CAUSES: dict[str, tuple[Document, set[str]]] = {
         {"operation.DataDeVencimentoFinal"},
     ),
     "taxa_anual": ({"operation.TaxaDeJurosAnual": "29.27"}, {"operation.TaxaDeJurosAnual"}),  # twelve times
-    "cet_anual": ({"operation.CET_ANUAL": "33.12"}, {"operation.CET_ANUAL"}),
+    "cet_anual": ({"operation.CET_ANUAL": "39.64"}, {"operation.CET_ANUAL"}),
     "cet_soma": ({"operation.detalhamentoDaCET.PorcentagemDeTarifas": "0.03"}, {"operation.CET"}),
+    # Two middle rows of which each has the other's day: the first and the last day are as stated.
+    "vencimentos_fora_de_ordem": (
+        {row(4, "DataDeVencimento"): "2024-09-10", row(5, "DataDeVencimento"): "2024-08-10"},
+        {row(5, "DataDeVencimento")},
+    ),
+    "sem_cronograma": (
+        {
+            SCHEDULE: [],
+            **{f"operation.{total}": "0" for total in TOTALS},
+            "operation.NumeroDeParcelas": 0,
+            "operation.DataDeVencimentoInicial": None,
+        },
+        {SCHEDULE},
+    ),
+    "valor_negativo": ({"averageMonthlyIncome": "-0.01"}, {"averageMonthlyIncome"}),
+    "valor_zero": (
+        {"operation.ValorLiquido": "0", "operation.FinanIOF": False},
+        {"operation.ValorLiquido"},
+    ),
+    "liquido_maior_que_bruto": (
+        {"operation.ValorLiquido": "18412.55", "operation.FinanIOF": False},
+        {"operation.ValorLiquido"},
+    ),
+    "liberacao_depois_do_vencimento": (
+        {"operation.DataDeLiberacao": "2024-05-11"},
+        {"operation.DataDeLiberacao"},
+    ),
+    "emissao_depois_da_liberacao": (
+        # The evening of the 30th day in Sao Paulo would be right; by its midnight it is the 31st.
+        {"operation.DataDeLiberacao": "2024-03-12", "emitedAt": datetime(2024, 4, 12, 3, 0, tzinfo=UTC)},
+        {"emitedAt"},
+    ),
+    "cet_menor_que_juros": (
+        {"operation.TaxaDeJurosAnual": "33.50", "operation.CET": None, "operation.CET_ANUAL": "33.48"},
+        {"operation.CET_ANUAL"},
+    ),
+    "cet_ausente": (
+        {"operation.CET": None, "operation.CET_ANUAL": {"@i:nil": "true"}},
+        {"operation.CET_ANUAL"},
+    ),
+    "prestacao_price": (
+        {"operation.TaxaDeJuros": "2.4400", "operation.TaxaDeJurosAnual": "33.55"},
+        {row(1, "ValorDaPrestacao")},
+    ),
 }
 
 
@@ -104,7 +161,7 @@ def test_a_cause_has_its_finding_and_no_other(code: str) -> None:
 @pytest.mark.parametrize("code", CAUSES)
 def test_a_finding_that_is_promoted_rejects(code: str) -> None:
     changes, paths = CAUSES[code]
-    strict = Transform(TRANSFORM.zone, frozenset({code}))
+    strict = Transform(TRANSFORM.zone, Strictness(frozenset({code})))
     judged = strict.judge(bson.encode(contract(**changes)))
     assert not isinstance(judged, Accepted)
     assert judged.codes == [code]
@@ -248,8 +305,15 @@ def by_hand(document: Document) -> set[str]:
         ("total_juros", "TotalDeJuros", "ValorDoJuros"),
         ("total_parcelas", "TotalDoValorDasParcelas", "ValorDaPrestacao"),
     ):
-        if rows and in_cents(operation[total]) != sum(c[name] for c in cents):
+        if in_cents(operation[total]) != sum(c[name] for c in cents):
             codes.add(code)
+    if not rows and (operation["NumeroDeParcelas"] or any(in_cents(operation[total]) for total in TOTALS)):
+        codes.add("sem_cronograma")
+    days = [r["DataDeVencimento"][:10] for r in rows]
+    if any(after <= before for before, after in pairwise(days)):
+        codes.add("vencimentos_fora_de_ordem")
+    if any(amount < 0 for c in cents for amount in c.values()):
+        codes.add("valor_negativo")
     if due and due[0]["DataDeVencimento"][:10] != operation["DataDeVencimentoInicial"]:
         codes.add("primeiro_vencimento")
     if due and due[-1]["DataDeVencimento"][:10] != operation["DataDeVencimentoFinal"]:
@@ -275,6 +339,7 @@ def small_contracts(draw: Any) -> Document:
         rows,
         **{
             "operation.FinanIOF": False,
+            "operation.ValorLiquido": "190.00",
             "operation.ValorBruto": "195.00" if grace else "200.00",
             "operation.NumeroDeParcelas": 2,
             "operation.DataDeVencimentoInicial": "2024-05-10",
@@ -309,3 +374,105 @@ def small_contracts(draw: Any) -> Document:
 @given(small_contracts())
 def test_the_findings_on_a_schedule_are_those_of_the_rules_by_hand(document: Document) -> None:
     assert {code for code, _ in found_in(document)} == by_hand(document)
+
+
+# --- the Price table ----------------------------------------------------------------------------------
+
+
+def price_by_fractions(balance: Decimal, rate: Decimal, count: int) -> Decimal:
+    """In whole fractions, by summing the discounted payments: no formula shared with the code."""
+    monthly = Fraction(rate) / 100
+    present = sum((Fraction(1) / (1 + monthly) ** k for k in range(1, count + 1)), Fraction(0))
+    cents = Fraction(balance) / present * 100
+    return Decimal((2 * cents.numerator + cents.denominator) // (2 * cents.denominator)).scaleb(-2)
+
+
+@settings(deadline=None)
+@given(
+    st.decimals("0.01", "10000000", places=2, allow_nan=False),
+    st.decimals("0", "30", places=4, allow_nan=False),
+    st.integers(1, 120),
+)
+def test_an_instalment_of_the_price_table_is_what_its_discounted_sum_says(
+    balance: Decimal, rate: Decimal, count: int
+) -> None:
+    assert instalment(balance, rate, count) == price_by_fractions(balance, rate, count)
+
+
+def test_the_example_s_instalment() -> None:
+    assert instalment(Decimal("18846.65"), Decimal("2.4390"), 12) == Decimal("1830.53")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"operation.TaxaDeJuros": None, "operation.TaxaDeJurosAnual": None},
+        {"operation.TaxaDeJuros": "-1", "operation.TaxaDeJurosAnual": None},
+        {"operation.TaxaDeJuros": "1001", "operation.TaxaDeJurosAnual": None},
+        {"operation.TaxaDeJuros": f"2.4390{'0' * 20}"},
+        # One row pays another amount: no level instalments, so nothing to compare.
+        {
+            row(2, "ValorDaPrestacao"): "1831.53",
+            row(2, "ValorDoJuros"): "427.23",
+            "operation.TotalDoValorDasParcelas": "21967.36",
+            "operation.TotalDeJuros": "3554.82",
+        },
+    ],
+    ids=["no rate", "below zero", "above what loans have", "more digits than rates have", "not level"],
+)
+def test_what_no_price_table_can_be_made_of_is_not_judged_by_one(changes: Document) -> None:
+    assert "prestacao_price" not in {code for code, _ in found_in(contract(**changes))}
+
+
+def test_a_loan_that_pays_interest_alone_until_its_end_is_no_price_table() -> None:
+    rows = [
+        parcela(1, "2024-05-10", "0", "2.00", "2.00", "100.00", "100.00"),
+        parcela(2, "2024-06-10", "0", "2.00", "2.00", "100.00", "100.00"),
+        parcela(3, "2024-07-10", "100.00", "2.00", "102.00", "100.00", "0"),
+    ]
+    changes = {"FinanIOF": False, "ValorLiquido": "99.00", "ValorBruto": "100.00", "NumeroDeParcelas": 3}
+    totals = {"TotalDeAmortizacao": "100", "TotalDeJuros": "6", "TotalDoValorDasParcelas": "106"}
+    last = {"DataDeVencimentoFinal": "2024-07-10"}
+    whole = {f"operation.{name}": value for name, value in (changes | totals | last).items()}
+    assert found_in(contract(rows, **whole)) == []
+
+
+def test_a_level_schedule_with_insurance_on_every_row_is_judged_without_it() -> None:
+    rows = schedule()
+    for one in rows[1:]:
+        one["ValorDoSeguro"], one["ValorDaPrestacao"] = "10.00", "1840.53"
+    assert found_in(contract(rows, **{"operation.TotalDoValorDasParcelas": "22086.36"})) == []
+
+
+@pytest.mark.parametrize("listed", [MISSING, None, [], [None], {"@i:nil": "true"}])
+def test_a_schedule_under_another_name_is_no_schedule(listed: Any) -> None:
+    document = contract()
+    held = document["operation"]["parcelas"]
+    held["Parcelas"] = held.pop("PrevisaoDeParcela")
+    if listed is not MISSING:
+        held["PrevisaoDeParcela"] = listed
+    document["operation"]["NumeroDeParcelas"] = None
+    assert set(found_in(document)) == {
+        ("sem_cronograma", SCHEDULE),
+        *((code, f"operation.{total}") for code, total in zip(TOTAL_CODES, TOTALS, strict=True)),
+    }
+
+
+TOTAL_CODES = ("total_amortizacao", "total_juros", "total_parcelas")
+
+
+def test_a_contract_that_speaks_of_no_schedule_needs_none() -> None:
+    none = dict.fromkeys(("NumeroDeParcelas", "DataDeVencimentoInicial", "DataDeVencimentoFinal", *TOTALS))
+    document = contract(**{SCHEDULE: [], **{f"operation.{name}": value for name, value in none.items()}})
+    assert found_in(document) == []
+
+
+@pytest.mark.parametrize("days", [0, 30, 365])
+def test_how_late_an_emission_may_be_is_a_setting(days: int) -> None:
+    transform = Transform(TRANSFORM.zone, Strictness(emission_days=days))
+    for late in (days, days + 1):
+        emitted = (date(2024, 3, 12) + timedelta(days=late)).isoformat()
+        changes = {"operation.DataDeLiberacao": "2024-03-12", "emitedAt": emitted}
+        judged = transform.judge(bson.encode(contract(**changes)))
+        assert isinstance(judged, Accepted)
+        assert [code for code, _ in judged.findings] == ["emissao_depois_da_liberacao"] * (late > days)

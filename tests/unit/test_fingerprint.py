@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import ccb_luigi
+from ccb_luigi.codes import Strictness
 from ccb_luigi.documents import fingerprint
 
 PACKAGE = Path(ccb_luigi.__file__).parent
@@ -48,11 +49,12 @@ def test_of_the_documents_room_only_what_makes_no_rows_is_left_out() -> None:
 
 def test_the_settings_that_decide_are_part_of_the_key() -> None:
     keys = {
-        fingerprint.key(SAO_PAULO, frozenset()),
-        fingerprint.key(ZoneInfo("America/Manaus"), frozenset()),
-        fingerprint.key(SAO_PAULO, frozenset({"saldo_final"})),
+        fingerprint.key(SAO_PAULO, Strictness()),
+        fingerprint.key(ZoneInfo("America/Manaus"), Strictness()),
+        fingerprint.key(SAO_PAULO, Strictness(frozenset({"saldo_final"}))),
+        fingerprint.key(SAO_PAULO, Strictness(emission_days=31)),
     }
-    assert len(keys) == 3
+    assert len(keys) == 4
 
 
 def test_other_code_makes_other_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,13 +63,13 @@ def test_other_code_makes_other_keys(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (tmp_path / f"{module}.py").write_bytes((PACKAGE / f"{module}.py").read_bytes())
     monkeypatch.setattr(fingerprint, "files", lambda _: tmp_path)
     made = fingerprint.key.__wrapped__
-    before = made(SAO_PAULO, frozenset())
-    assert before == fingerprint.key(SAO_PAULO, frozenset())
+    before = made(SAO_PAULO, Strictness())
+    assert before == fingerprint.key(SAO_PAULO, Strictness())
     for module in fingerprint.RULES:
         path = tmp_path / f"{module}.py"
         code = path.read_bytes()
         path.write_bytes(code + b"#")
-        assert made(SAO_PAULO, frozenset()) != before, module
+        assert made(SAO_PAULO, Strictness()) != before, module
         path.write_bytes(code)
 
 

@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_gate import every_field, exactly, known, rules_at
 
+from ccb_luigi.codes import Strictness
 from ccb_luigi.documents import block
 from ccb_luigi.documents import transform as transform_module
 from ccb_luigi.documents.columns import Columns
@@ -446,7 +447,7 @@ def test_each_document_of_a_block_tells_which_road_it_took() -> None:
 def test_promoted_findings_and_left_out_parts_are_told_as_of_one_alone() -> None:
     raw = encode(contract(**{"address.zipCode": "123", "bankData.accountNumber": None}))
     for promoted in (frozenset[str](), frozenset({"conta_incompleta"})):
-        transform = Transform(ZONE, promoted)
+        transform = Transform(ZONE, Strictness(promoted))
         (one,) = transform.read([raw])
         assert one is not None
         assert transform.judge(raw, one) == transform.judge(raw)

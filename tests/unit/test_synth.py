@@ -400,7 +400,10 @@ def test_a_spoiled_document_is_rejected_for_what_was_spoiled(
 def test_a_flagged_document_is_loaded_with_the_finding(
     kind: str, samples: list[Document], transform: Transform
 ) -> None:
+    long_enough = 3 if kind in ("prestacao_price", "vencimentos_fora_de_ordem") else 1
     for document in samples:
+        if document["operation"]["NumeroDeParcelas"] < long_enough:
+            continue  # nothing in so few rows tells a Price table, or an order
         before = bson.encode(document)
         judged = transform.judge(bson.encode(synth.flag(document, kind)))
         assert bson.encode(document) == before

@@ -21,7 +21,7 @@ from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ccb_luigi import tables
-from ccb_luigi.codes import FINDINGS, REJECTIONS
+from ccb_luigi.codes import FINDINGS, REJECTIONS, Strictness
 from ccb_luigi.documents.names import name_of
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.transform import Accepted, Refused, Transform
@@ -425,7 +425,7 @@ def test_text_that_only_looks_like_a_nul_is_kept(value: str) -> None:
 
 
 def test_a_promoted_finding_rejects_and_any_other_does_not() -> None:
-    strict = Transform(SAO_PAULO, frozenset({"cpf_digito", "sem_data"}))
+    strict = Transform(SAO_PAULO, Strictness(frozenset({"cpf_digito", "sem_data"})))
     raw = bson.encode(contract(taxId="39825979195", state="XX"))
     found = strict.judge(raw)
     assert isinstance(found, Refused)
