@@ -33,6 +33,7 @@ class Step(Shown):
 
     date = luigi.DateParameter(description="the partition, a local date")
     step: ClassVar[str]
+    _told = ""
 
     def output(self) -> MarkerTarget:
         """The step's marker."""
@@ -41,7 +42,7 @@ class Step(Shown):
     def run(self) -> None:
         """Does the step and tells how it goes."""
         events.tell(Event("started", self.step, self.date))
-        self._unheard = False
+        self._unheard, self._told = False, ""
         self.show("started", 0)
         try:
             with without_data(f"{self.step} {self.date}"):
@@ -49,7 +50,7 @@ class Step(Shown):
         except CcbError as error:
             self.show(f"failed: {error}")  # not what it was doing just before
             raise
-        events.tell(Event("done", self.step, self.date, rows))
+        events.tell(Event("done", self.step, self.date, rows, told=self._told))
 
     def work(self, settings: settings_module.Settings) -> int:
         """The step itself; returns the number of rows (or documents) to show."""
@@ -182,7 +183,8 @@ class ReconcileCCB(Step):
         result = pipeline.reconcile_day(settings, self.date, self.show)
         if result is None:
             return self.found_done()
-        self.show(f"proven: {result.lidos:,} documents accounted for, both sums equal", 100)
+        self._told = result.told
+        self.show(f"proven: {result.told}, both sums equal", 100)
         return result.lidos
 
 

@@ -135,7 +135,7 @@ MUTATIONS = (
     ),
     Mutation(
         "too many rejections (circuit breaker)",
-        "ccb_luigi/load/pipeline.py",
+        "ccb_luigi/load/breaker.py",
         "return share < 1 and",
         "return False and",
         (
@@ -691,7 +691,7 @@ MUTATIONS = (
     Mutation(
         "too many rejections in a shard",
         "ccb_luigi/load/bulk.py",
-        "if _tripped(settings, counts.por_data):  # what is staged",
+        "if _tripped(settings, counts.por_data, in_part):  # what is staged",
         "if False:  # what is staged",
         plan("too_many_rejected_documents_of_a_date_stop_its_shard_and_stay_in_quarantine"),
     ),

@@ -69,6 +69,7 @@ def run(
         last = yesterday
     closing.refuse_what_is_not_over(settings, last)
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)] if first else []
+    found: planned.Planned | None = None
     with recorded(settings, "run", days) as recorder:
         if full or (days and (since or until)):
             found = planned.migrate(settings, first, last, workers, recorder)
@@ -80,7 +81,8 @@ def run(
             elif full:
                 days = all_days(settings, last)
         recorder.run.days = days
-        code = _migrate(settings, days, workers, recorder, so_far=so_far) if days else 0
+        fresh = found is not None and found.now
+        code = _migrate(settings, days, workers, recorder, so_far=so_far, just_planned=fresh) if days else 0
         if partly:
             _load_so_far(settings, today, recorder)
         return code
@@ -233,10 +235,12 @@ def _migrate(
     failures: list[Event] | None = None,
     *,
     so_far: bool = False,
+    just_planned: bool = False,
 ) -> int:
     """Runs the dates with a progress display, and sums up in one line; ``failures`` is added to.
 
-    ``so_far``: a date that a dump doesn't reach the end of may be loaded without a marker.
+    ``so_far``: a date that a dump doesn't reach the end of may be loaded without a marker. ``just_planned``:
+    a plan of this command has done the dates.
     """
     from ccb_luigi.orchestration import runner  # Luigi takes a while to import: only where it is needed
 
@@ -254,10 +258,13 @@ def _migrate(
         outcome.let_pass(NotCovered.exit_code)
     recorder.run.complete, recorder.run.exit_code = len(outcome.complete), outcome.exit_code
     done = f"{len(outcome.complete)} of {len(days)} dates complete"
+    others = len(days) - len(outcome.complete)
     if outcome.incomplete:
         first = ", ".join(str(day) for day in outcome.incomplete[:5])
         screen.print(f"[red]{done}[/]; missing: {first}{' ...' if len(outcome.incomplete) > 5 else ''}")
+    elif outcome.before == len(days) and not just_planned:
+        where = f" from {display.printable(settings.source)}" if settings.source else ""
+        screen.print(f"{done}; all were before: nothing was read{where}", soft_wrap=True)
     else:
-        others = len(days) - len(outcome.complete)
         screen.print(f"{done}; {others} loaded so far, without a marker" if others else done)
     return outcome.exit_code

@@ -20,10 +20,11 @@ from ccb_luigi.watch.runs import Recorder
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """How a plan ended: the exit status, and the dates that are marked by it."""
+    """How a plan ended: the exit status, and the dates that are marked by it; ``now``: by this command."""
 
     exit_code: int
     days: list[date]
+    now: bool = True
 
 
 def migrate(
@@ -31,7 +32,7 @@ def migrate(
 ) -> Planned | None:
     """Goes on with the open plan of the range, or makes one; ``None``: too few documents for one."""
     if (ended := plan.ended(settings, since, until)) is not None:
-        return Planned(0, ended)
+        return Planned(0, ended, now=False)
     found = plan.ensure(settings, since, until, larger_than=settings.shard_documents)
     return None if found is None else _run(settings, found, workers, recorder)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -21,7 +21,18 @@ from ccb_luigi.database import postgres, schema, temporary
 from ccb_luigi.documents.block import Task
 from ccb_luigi.documents.transform import ROADS
 from ccb_luigi.errors import CircuitBroken, NotCovered, NotReconciled, PartitionFailed, SourceError
-from ccb_luigi.load import closing, cluster, loading, markers, pipeline, plan, reconcile, tombstones, versions
+from ccb_luigi.load import (
+    breaker,
+    closing,
+    cluster,
+    loading,
+    markers,
+    pipeline,
+    plan,
+    reconcile,
+    tombstones,
+    versions,
+)
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.seen import GROUP
 from ccb_luigi.load.staging import Counts, stage
@@ -40,8 +51,8 @@ def migrate_shard(
     shard: int,
     progress: Callable[[int], None] = lambda _: None,
     show: pipeline.Show = lambda *_: None,
-) -> int | None:
-    """Migrates a shard of the plan ``number``; returns how many documents it read.
+) -> Reconciliation | None:
+    """Migrates a shard of the plan ``number``; returns what became of its documents.
 
     ``None``: it was done already.
 
@@ -51,7 +62,7 @@ def migrate_shard(
     """
     name = plan.shard_marker(number, shard)
 
-    def work(connection: Connection) -> Counts | None:
+    def work(connection: Connection) -> tuple[Counts, Reconciliation | None] | None:
         schema.check(connection)
         postgres.lock(connection, name)
         if markers.done(connection, [name]):
@@ -71,8 +82,9 @@ def migrate_shard(
             counts = stage(
                 connection, task, origin.shard(piece), workers=cluster.workers(settings), progress=progress
             )
-        if _tripped(settings, counts.por_data):  # what is staged goes, what is quarantined stays
-            return counts
+        in_part = breaker.tripped_in_part
+        if _tripped(settings, counts.por_data, in_part):  # what is staged goes, what is quarantined stays
+            return counts, None
         show("waits for its turn at the tables", 60)
         postgres.lock(connection, *map(pipeline.table_lock, tables.LOADED))
         temporary.analyse(connection)
@@ -81,7 +93,7 @@ def migrate_shard(
             show(f"loads {table.name}", 65 + 4 * n)
             waiting += pipeline.load_batch(connection, table, shard, started)
         show("counts and adds up both sides", 97)
-        results = _proven(connection, shard, counts, f"shard {shard} of plan {number}")
+        results, result = _proven(connection, shard, counts, f"shard {shard} of plan {number}")
         versions.remember(connection, shard)
         # Who lost a code or may get one is looked at in the end: a dump is read from end to end for that.
         kept = {"datas": results, pipeline.FREED: waiting, "esquecidos": counts.esquecidos}
@@ -89,14 +101,15 @@ def migrate_shard(
             kept["mais_novo"] = counts.mais_novo
         plan.put_marker(connection, name, plan.STEP, counts.lidos, kept)
         log.info("shard %s of plan %s: %s", shard, number, counts.told_roads)
-        return counts
+        return counts, result
 
-    counts = postgres.of_process(settings).run(work)
-    if counts is None:
+    if (found := postgres.of_process(settings).run(work)) is None:
         return None
-    if tripped := _tripped(settings, counts.por_data):
+    counts, result = found
+    if result is None:
+        tripped = _tripped(settings, counts.por_data, breaker.tripped_in_part)
         raise CircuitBroken(_too_many(tripped, counts.por_data[tripped[0]], f"shard {shard}: "))
-    return counts.lidos
+    return result
 
 
 def close(settings: Settings, number: int, show: pipeline.Show = lambda *_: None) -> list[date] | None:
@@ -108,26 +121,35 @@ def close(settings: Settings, number: int, show: pipeline.Show = lambda *_: None
     """
     target = postgres.of_process(settings)
 
-    def look(connection: Connection) -> tuple[Days, list[str], str] | None:
+    def look(connection: Connection) -> Ended | None:
         schema.check(connection)
         if markers.done(connection, [plan.marker(number)]):
             return None
         if missing := plan.missing(connection, number):
             raise PartitionFailed(f"plan {number}: {len(missing)} of its shards are not done")
-        found = _days(plan.get(connection, number), plan.sums(connection, number))
+        ours = plan.get(connection, number)
+        found = _days(ours, plan.sums(connection, number))
         began = plan.began(connection, number)  # an earlier version planned dates that weren't over
         found = {
             day: of for day, of in found.items() if closing.over(settings, date.fromisoformat(day), began)
         }
-        return found, plan.listed(connection, number, pipeline.FREED), plan.newest(connection, number)
+        finished = closing.complete(connection, settings, ours.desde, ours.ate)
+        return Ended(
+            found,
+            plan.listed(connection, number, pipeline.FREED),
+            plan.newest(connection, number),
+            {day.isoformat() for day in finished},
+        )
 
     if (found := target.run(look)) is None:
         return None
-    days, waiting, newest = found
+    days, waiting, newest, finished = found
     for n in range(0, len(waiting), GROUP):
         show(f"looks again at documents whose code another had: {n:,} of {len(waiting):,}", 5)
         pipeline.migrate_ids(settings, waiting[n : n + GROUP])
-    tripped = _tripped(settings, {day: [r.lidos, r.quarentena] for day, (r, _) in days.items()})
+    tripped = _tripped(
+        settings, {day: [r.lidos, r.quarentena] for day, (r, _) in days.items() if day not in finished}
+    )
     beyond = [
         day
         for day in days
@@ -168,8 +190,10 @@ _ROWS = " UNION ALL ".join(
 )
 
 
-def _proven(connection: Connection, batch: int, counts: Counts, what: str) -> dict[str, Any]:
-    """Per date its proof, and how many rows it has for each table."""
+def _proven(
+    connection: Connection, batch: int, counts: Counts, what: str
+) -> tuple[dict[str, Any], Reconciliation]:
+    """Per date its proof, and how many rows it has for each table; the proof of all together."""
     read = {date.fromisoformat(day): numbers for day, numbers in counts.por_data.items()}
     results = reconcile.reconcile_dates(connection, batch, read)
     for day, result in results.items():
@@ -184,16 +208,29 @@ def _proven(connection: Connection, batch: int, counts: Counts, what: str) -> di
     for found in connection.execute(text(_ROWS), {"lote": batch}):
         rows[found.particao][found.tabela] = found.linhas
     roads = counts.roads_por_data
-    return {
+    kept = {
         day.isoformat(): {name: str(value) for name, value in asdict(result).items()}
         | rows[day]
         | roads.get(day.isoformat(), {})
         for day, result in results.items()
     }
+    return kept, reconcile.total(results.values()) if results else Reconciliation(0, 0, 0, 0, 0)
 
 
 Days = dict[str, tuple[Reconciliation, dict[str, int]]]
 """Date → its proof, its rows per table, and its documents per road (``transform.ROADS``)."""
+
+
+class Ended(NamedTuple):
+    """What the shards of a plan found: ``waiting`` for a code, the ``newest`` time of a dump.
+
+    ``finished``: dates that are complete by now, of whatever run.
+    """
+
+    days: Days
+    waiting: list[str]
+    newest: str
+    finished: set[str]
 
 
 def _days(ours: plan.Plan, sums: dict[str, dict[str, Decimal]]) -> Days:
@@ -250,10 +287,12 @@ def _mark(connection: Connection, settings: Settings, number: int, days: Days) -
         reconcile.put(connection, day, result)
 
 
-def _tripped(settings: Settings, read: dict[str, list[int]]) -> list[str]:
+def _tripped(
+    settings: Settings, read: dict[str, list[int]], rule: Callable[[int, int, float], bool] = breaker.tripped
+) -> list[str]:
     """The dates of which too many documents are rejected (contract §3.9)."""
     share = settings.max_rejected_share
-    return [day for day, (lidos, rejected) in read.items() if pipeline.tripped(lidos, rejected, share)]
+    return [day for day, (lidos, rejected) in read.items() if rule(lidos, rejected, share)]
 
 
 def _too_many(days: list[str], numbers: Sequence[int], what: str) -> str:

@@ -23,6 +23,7 @@ from ccb_luigi.documents.names import name_of
 from ccb_luigi.documents.transform import Refused
 from ccb_luigi.errors import CircuitBroken, NotCovered, NotReconciled, StagingIncomplete
 from ccb_luigi.load import (
+    breaker,
     closing,
     cluster,
     loading,
@@ -51,9 +52,6 @@ Reading = Callable[[int, float | None], None]
 
 Show = Callable[[str, float], None]
 """Is told what a step begins to do, in words without data, and how far it is, in per cent."""
-
-BREAKER_MINIMUM = 50
-"""Up to this many rejected documents never trip the circuit breaker (contract §3.9)."""
 
 
 def extract(settings: Settings, day: date, progress: Reading = lambda *_: None) -> Counts | None:
@@ -184,15 +182,15 @@ def _keep_so_far(
 
 
 def _flooded(settings: Settings, counts: Counts) -> bool:
-    return tripped(counts.lidos, counts.quarentena, settings.max_rejected_share)
+    return breaker.tripped(counts.lidos, counts.quarentena, settings.max_rejected_share)
 
 
 def _refuse_flood(settings: Settings, day: date, counts: Counts) -> None:
     if _flooded(settings, counts):
         often = ", ".join(f"{code} {n}" for code, n in counts.most_frequent(3))
         raise CircuitBroken(
-            f"{day}: {counts.quarentena} of {counts.lidos} documents were rejected ({often}), more than"
-            f" CCB_MAX_REJECTED_SHARE allows; see `ccb-luigi quarantine list --date {day}`"
+            f"{day}: {counts.quarentena} of {counts.lidos} documents were rejected ({often}), none was"
+            f" loaded: more than CCB_MAX_REJECTED_SHARE allows; see `ccb-luigi quarantine list --date {day}`"
         )
 
 
@@ -446,8 +444,3 @@ def _checked_extraction(connection: Connection, day: date, *staged: Table) -> ma
                 f" `ccb-luigi rerun --date {day}` extracts the date again"
             )
     return extraction
-
-
-def tripped(read: int, rejected: int, share: float) -> bool:
-    """Whether so many rejected documents of those read are too many (contract §3.9)."""
-    return share < 1 and rejected > max(BREAKER_MINIMUM, share * read)

@@ -36,6 +36,7 @@ class PlanStep(Shown):
 
     plan = luigi.IntParameter(description="the plan's number, in controle.planos")
     step = ""
+    _told = ""
 
     def run(self) -> None:
         """Does the step and tells how it goes."""
@@ -49,7 +50,7 @@ class PlanStep(Shown):
         except CcbError as error:
             self.show(f"failed: {error}")
             raise
-        events.tell(Event("done", self.step, rows=rows, shard=number))
+        events.tell(Event("done", self.step, rows=rows, shard=number, told=self._told))
 
     def work(self, settings: settings_module.Settings) -> int:
         """The step itself; returns the number of documents to show."""
@@ -70,12 +71,13 @@ class MigrateShard(PlanStep):
     def work(self, settings: settings_module.Settings) -> int:
         """See ``bulk.migrate_shard``."""
         self._planned, self._before = self._look(settings)
-        read = bulk.migrate_shard(settings, self.plan, self.number, self._progress, self._show)
-        if read is None:
+        result = bulk.migrate_shard(settings, self.plan, self.number, self._progress, self._show)
+        if result is None:
             self.show("already done by another run", 100)
             return 0
-        self._show(f"done and proven: {read:,} documents", 100)
-        return read
+        self._told = result.told
+        self._show(f"done and proven: {result.told}", 100)
+        return result.lidos
 
     def _look(self, settings: settings_module.Settings) -> tuple[Plan, Progress]:
         def work(connection: Connection) -> tuple[Plan, Progress]:

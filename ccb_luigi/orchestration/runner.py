@@ -46,11 +46,15 @@ _SAFE = {
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run came to. ``failures`` are the events of failed steps, in order."""
+    """What a run came to. ``failures`` are the events of failed steps, in order.
+
+    ``before``: so many of the dates were complete when it began.
+    """
 
     complete: list[date]
     incomplete: list[date]
     failures: list[Event] = field(default_factory=list)
+    before: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -82,7 +86,7 @@ def run(
     wanted = list(days)
     done = set(all_done(markers.STEPS, wanted))
     todo = [day for day in wanted if day not in done]
-    outcome = Outcome(complete=[], incomplete=todo)
+    outcome = Outcome(complete=[], incomplete=todo, before=len(done))
 
     def handle(event: Event) -> None:
         if event.kind == "failed":

@@ -20,7 +20,8 @@ from multiprocessing.connection import Connection
 class Event:
     """``kind``: started, progress, done, failed, or idle (nothing happened for a moment).
 
-    ``rows``: documents read so far, or rows of the step. ``shard``: its number, of a plan's steps.
+    ``rows``: documents read so far, or rows of the step. ``shard``: its number, of a plan's steps. ``told``:
+    of a proof, what became of the documents, in words.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class Event:
     message: str = ""
     exit_code: int = 0
     shard: int = 0
+    told: str = ""
 
 
 IDLE = Event("idle")

@@ -24,7 +24,7 @@ from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents.block import transform_of
 from ccb_luigi.documents.names import BY_BYTES
 from ccb_luigi.errors import CcbError, CircuitBroken, NotReconciled, SourceError, SweepRefused
-from ccb_luigi.load import markers, pipeline, quarantine, seen, tombstones
+from ccb_luigi.load import breaker, markers, pipeline, quarantine, seen, tombstones
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
 
@@ -228,19 +228,27 @@ def _note_open(this: _Sweep, held: list[date], left: list[seen.Open]) -> None:
 def _held_dates(this: _Sweep) -> list[date]:
     """Dates that the circuit breaker keeps out of the tables: the sweep doesn't bring them in by a back door.
 
-    They were never extracted, and have more open rejections than any date may have without question.
+    They were never extracted, and so many of their documents are rejected that they couldn't be.
     """
     if this.settings.max_rejected_share >= 1:
         return []
     found = this.connection.execute(
-        text("""
-            SELECT particao FROM controle.quarentena q WHERE resolvido_em IS NULL
-              AND NOT EXISTS (SELECT FROM table_updates WHERE update_id = :step || ':' || q.particao)
-            GROUP BY particao HAVING count(*) > :few ORDER BY particao
-        """),
-        {"step": markers.EXTRACTION, "few": pipeline.BREAKER_MINIMUM},
+        text(_UNREAD), {"step": markers.EXTRACTION, "fewest": breaker.FEWEST, "zone": this.settings.zone.key}
     )
-    return list(found.scalars())
+    share = this.settings.max_rejected_share
+    return [day for day, seen, few in found if few > breaker.MANY or breaker.tripped(seen, few, share)]
+
+
+# Dates that weren't extracted: how many documents the source has of each, and how many of them are rejected.
+_UNREAD = """
+    SELECT q.particao,
+           (SELECT count(*) FROM vistos WHERE CAST(momento AT TIME ZONE :zone AS date) = q.particao),
+           count(*)
+    FROM controle.quarentena q
+    WHERE resolvido_em IS NULL
+      AND NOT EXISTS (SELECT FROM table_updates WHERE update_id = :step || ':' || q.particao)
+    GROUP BY q.particao HAVING count(*) >= :fewest ORDER BY q.particao
+"""
 
 
 _HELD = """

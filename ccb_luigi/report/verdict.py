@@ -10,7 +10,7 @@ from typing import Any
 
 from ccb_luigi import tables
 from ccb_luigi.errors import CircuitBroken
-from ccb_luigi.load.pipeline import BREAKER_MINIMUM
+from ccb_luigi.load import breaker
 from ccb_luigi.load.status import Day
 from ccb_luigi.report.facts import Facts, window_start
 from ccb_luigi.report.words import say
@@ -79,9 +79,13 @@ def judge(facts: Facts) -> Verdict:
         points.append(Point(Level.BAD, "sweep", command="ccb-luigi sweep", mend_first=True))
     points.sort(key=lambda point: point.level is not Level.BAD)
     if facts.open_rejections:
-        key = "also_rejected" if points else "rejected"
-        number = {"n": len(facts.open_rejections)}
-        points.append(Point(Level.ATTENTION, key, number, "ccb-luigi quarantine list"))
+        key = "also_rejected"
+        values: dict[str, Any] = {"n": len(facts.open_rejections)}
+        if not points and (proof := facts.proofs.get(facts.day)):
+            there = proof.carregados + proof.sem_mudanca + proof.obsoletos
+            key = "rejected"
+            values |= {"day": facts.day, "read": proof.lidos, "there": there, "bad": proof.quarentena}
+        points.append(Point(Level.ATTENTION, key, values, "ccb-luigi quarantine list"))
     return Verdict(tuple(points) or (_good(facts),))
 
 
@@ -104,7 +108,7 @@ def _state(facts: Facts, day: Day) -> str:
         return "early"
     if not day.missing or facts.started is None or day.day < facts.started:
         return ""
-    if not day.rows and day.quarantined > BREAKER_MINIMUM:
+    if not day.rows and not day.so_far and day.quarantined >= breaker.FEWEST:
         return "breaker"  # its rejections were kept, and nothing else of it
     if day.rows or day.day >= window_start(facts.day, facts.nightly_days):
         return "missing"

@@ -25,12 +25,16 @@ WORDS: dict[str, tuple[str, str]] = {
         "All well: {day} is complete and proven, and nothing is missing in the last {n} days.",
     ),
     "rejected.one": (
-        "Tudo foi carregado e conferido, menos um documento rejeitado, que espera correção na origem.",
-        "All is loaded and proven but one rejected document, which waits to be corrected at the source.",
+        "De {day}: {read} lidos, {there} nas tabelas, {bad} rejeitados; conferida. "
+        "Um documento rejeitado espera correção na origem.",
+        "Of {day}: {read} read, {there} in the tables, {bad} rejected; proven. "
+        "One rejected document waits to be corrected at the source.",
     ),
     "rejected.many": (
-        "Tudo foi carregado e conferido, menos {n} documentos rejeitados, que esperam correção na origem.",
-        "All is loaded and proven but {n} rejected documents, which wait to be corrected at the source.",
+        "De {day}: {read} lidos, {there} nas tabelas, {bad} rejeitados; conferida. "
+        "Ao todo {n} documentos rejeitados esperam correção na origem.",
+        "Of {day}: {read} read, {there} in the tables, {bad} rejected; proven. "
+        "In all {n} rejected documents wait to be corrected at the source.",
     ),
     "also_rejected.one": (
         "Um documento rejeitado espera correção na origem.",

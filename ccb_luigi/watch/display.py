@@ -45,7 +45,6 @@ class RunDisplay:
     def __init__(self, console: Console, days: Sequence[date]) -> None:
         self._console = console
         self._left = {day: len(markers.STEPS) for day in days}
-        self._read: dict[date, int] = {}
         self._failed: set[Event] = set()
         self._progress = RichProgress(
             TextColumn("{task.description}"),
@@ -88,7 +87,6 @@ class RunDisplay:
                 what = f"[yellow]{event.day}  so far[/] "
             self._console.print(f"{what} {printable(_without_date(event))}", soft_wrap=True)
         elif event.kind == "progress":
-            self._read[event.day] = event.rows
             self._progress.update(self._bar, description=f"{event.day}  {event.rows:,} contracts read")
         elif event.kind == "started":
             self._progress.update(self._bar, description=f"{event.day}  {event.step}")
@@ -98,12 +96,9 @@ class RunDisplay:
     def _done(self, event: Event, day: date) -> None:
         if self._bar is not None:
             self._progress.advance(self._bar)
-        if event.step == markers.EXTRACTION:
-            self._read[day] = event.rows
         self._left[day] = self._left.get(day, 0) - 1
         if event.step == markers.RECONCILIATION:
-            read = self._read.get(day) or event.rows  # an earlier run may have read them
-            self._console.print(f"[green]{day}  done[/]  {counted(read, 'contract')}, proven")
+            self._console.print(f"[green]{day}  done[/]  {event.told or 'by another run'}; proven")
 
 
 def _without_date(event: Event) -> str:
@@ -311,7 +306,7 @@ class PlanDisplay:
             self._now = self._ask() or self._now
             if event.rows:  # else another run did it
                 which = f"[green]shard {event.shard} of {self._plan.fatias}  done[/]"
-                words = f"{which}  {counted(event.rows, 'contract')}, proven; {self.pace()}"
+                words = f"{which}  {event.told}; proven; {self.pace()}"
                 self._console.print(words, soft_wrap=True)
         self._show()
 

@@ -57,12 +57,14 @@ def test_a_full_run_tells_how_far_it_is_and_is_done_once(
     lines = done.stdout.splitlines()
     shards = world.one("SELECT fatias FROM controle.planos")
     assert lines[0] == f"plan 1: {NUMBER} contracts in {shards} shards"
-    assert len([line for line in lines if " done  " in line and "contracts, proven; " in line]) == shards
+    assert len([line for line in lines if " done  " in line and " rejected; proven; " in line]) == shards
     assert f"{NUMBER} of {NUMBER}, " in lines[-2]
     assert lines[-1] == "3 of 3 dates complete"
     assert done.stderr == ""
     before = world.query("SELECT * FROM table_updates ORDER BY 1")
-    assert program.run("run", "--full", "--until", D3, *kind).stdout == "3 of 3 dates complete\n"
+    assert program.run("run", "--full", "--until", D3, *kind).stdout.startswith(
+        "3 of 3 dates complete; all were before: nothing was read"
+    )
     assert world.query("SELECT * FROM table_updates ORDER BY 1") == before
     assert world.one("SELECT documentos FROM controle.execucoes ORDER BY iniciada_em LIMIT 1") == NUMBER
 
@@ -71,7 +73,7 @@ def test_a_range_of_more_documents_than_a_shard_is_planned_a_smaller_one_goes_by
     program: Program, world: World
 ) -> None:
     done = program.run("run", "--since", D1, "--until", D2, CCB_SHARD_DOCUMENTS="40")
-    assert done.stdout.startswith(f"{D1}  done  20 contracts, proven\n")
+    assert done.stdout.startswith(f"{D1}  done  20 read, 20 loaded, 0 rejected; proven\n")
     done = program.run("run", "--since", D3, "--until", D3, CCB_SHARD_DOCUMENTS="19")  # one date may be hot
     assert done.stdout.startswith("plan 1: 20 contracts in 2 shards")
     program.run("run", "--since", D1, "--until", D3)

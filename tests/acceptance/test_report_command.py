@@ -13,10 +13,10 @@ def test_report_writes_the_dates_page_and_says_how_it_went(program: Program) -> 
     program.run("run", "--date", D1)
     done = program.run("report", "--date", D1)
     name = f"ccb-{D1}.html"
-    assert done.stdout.startswith("All is loaded and proven but one rejected document")
+    assert done.stdout.startswith("Of 2 Mar 2026: 2 read, 1 in the tables, 1 rejected; proven. One rejected")
     assert done.stdout.rstrip().endswith(name)
     html = (program.directory / name).read_text(encoding="utf-8")
-    assert "um documento rejeitado" in html
+    assert "Um documento rejeitado" in html
     assert "b&lt;i&gt;" in html
     assert "<i>" not in html
     assert not (program.directory / "ultimo.html").exists(), "that one is the night's"
@@ -82,6 +82,7 @@ def test_a_night_without_a_database_does_not_leave_the_last_good_page(program: P
 
 def test_a_page_that_can_not_be_written_does_not_fail_the_night(program: Program) -> None:
     Path(program.directory / "file").write_text("")
+    program.world.put(document("a", "A", at(D1)))
     done = program.run("nightly", CCB_NIGHTLY_DAYS="1", CCB_REPORT_DIR="file/pages")
     assert "1 of 1 dates complete" in done.stdout
     lines = done.stderr.splitlines()

@@ -93,7 +93,9 @@ def test_a_night_ends_at_its_deadline_names_what_is_left_and_the_next_one_catche
     extracted = world.markers(second)["contratos"]
     (program.directory / "six").unlink()
     done = program.run("nightly")
-    assert done.stdout.startswith(f"{second}  done  1 contract, proven\n2 of 2 dates complete\n")
+    assert done.stdout.startswith(
+        f"{second}  done  1 read, 1 loaded, 0 rejected; proven\n2 of 2 dates complete\n"
+    )
     assert done.stderr == ""
     assert world.markers(second)["contratos"] == extracted
     assert world.contracts() == {"C0": "d0", "C1": "d1"}
@@ -110,7 +112,7 @@ def test_a_sweep_that_outlives_the_night_ends_as_well_in_the_middle_of_a_stateme
         wait_until(lambda: waits_for(world, "operacoes"))
         (program.directory / "six").touch()
         out, err = finished(process, 21)
-    assert out == "2 of 2 dates complete\n"
+    assert out == "2 of 2 dates complete; all were before: nothing was read\n"
     assert err.startswith("ccb-luigi: the deadline, 06:00, has passed: 2 of 2 dates complete; the sweep is")
     assert err.count("\n") == 1
     assert "A varredura não terminou bem" in page(program)

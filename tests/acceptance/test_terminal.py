@@ -47,8 +47,8 @@ def test_a_run_draws_a_bar_and_leaves_a_line_per_date(see: Callable[..., Screen]
     assert "20/20 steps" in seen.text
     assert seen.coloured
     assert [line for line in seen.lines if line] == [
-        f"{D1}  done  3 contracts, proven",
-        f"{D2}  done  0 contracts, proven",
+        f"{D1}  done  3 read, 1 loaded, 2 rejected; proven",
+        f"{D2}  done  0 read, 0 loaded, 0 rejected; proven",
         "2 of 2 dates complete",
     ]
 

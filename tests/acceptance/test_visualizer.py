@@ -29,7 +29,10 @@ PAGE = "/static/visualiser/index.html"
 ROW = "#taskTable tbody tr"
 DEPENDENCIES = 32
 RED, YELLOW, GREEN = "#DD0000", "#EEBB00", "#00DD00"
-BREAKER = f"{D1}: 51 of 52 documents were rejected (ausente 51), more than CCB_MAX_REJECTED_SHARE allows; see"
+BREAKER = (
+    f"{D1}: 51 of 52 documents were rejected (ausente 51), none was loaded: more than CCB_MAX_REJECTED_SHARE"
+)
+BREAKER += " allows; see"
 
 
 @pytest.fixture(scope="module")

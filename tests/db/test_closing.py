@@ -16,7 +16,7 @@ from ccb_luigi import settings as settings_module
 from ccb_luigi import tasks
 from ccb_luigi.database import postgres
 from ccb_luigi.errors import CircuitBroken, NotOver
-from ccb_luigi.load import bulk, closing, markers, pipeline, plan, status
+from ccb_luigi.load import breaker, bulk, closing, markers, pipeline, plan, status
 from ccb_luigi.orchestration.targets import MarkerTarget, all_done
 from ccb_luigi.settings import Settings
 
@@ -139,7 +139,7 @@ def test_after_it_the_date_is_migrated_whole(world: World) -> None:
 
 
 def test_a_flood_of_rejections_stops_it_as_it_stops_a_date(world: World, monkeypatch: Any) -> None:
-    monkeypatch.setattr(pipeline, "BREAKER_MINIMUM", 2)
+    monkeypatch.setattr(breaker, "MANY", 2)
     world.put(*(rejected(document(f"r{n}", f"R{n}", at(D1, 9, n))) for n in range(3)))
     world.put(document("a", "A", at(D1)))
     with pytest.raises(CircuitBroken):

@@ -144,7 +144,7 @@ def test_a_dump_of_any_ids_is_loaded_proven_and_asked_for_them(world: World, tmp
         for each in documents():
             file.write(bson.encode(each))
             kept.append(each["_id"])
-    dump = World(replace(world.settings, source=str(path), max_rejected_share=1))
+    dump = World(replace(world.settings, **of_dump(path, D1), max_rejected_share=1))
     dump.migrate(D1)
     assert_all_there(dump, kept)
     counts, gone = pipeline.migrate_ids(dump.settings, [*dump.quarantined()])

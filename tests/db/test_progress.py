@@ -114,7 +114,7 @@ def test_each_other_step_says_what_it_is_doing_and_how_it_ended(
         assert told.percentages[-1] == 100
         ends[task.step] = told.messages[-1]
     assert ends["parcelas"] == "3 rows new, 0 changed, 0 removed"
-    assert ends["reconciliacoes"] == "proven: 1 documents accounted for, both sums equal"
+    assert ends["reconciliacoes"] == "proven: 1 read, 1 loaded, 0 rejected, both sums equal"
 
 
 def test_a_step_that_fails_leaves_its_reason(world: World, configured: Callable[..., None]) -> None:

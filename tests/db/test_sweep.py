@@ -517,6 +517,19 @@ def test_what_is_missing_is_loaded_although_too_much_is_gone(
     assert last_row(world)["carregados"] == 1
 
 
+def test_a_small_flood_is_a_flood_and_does_not_come_in_by_the_sweep_either(world: World) -> None:
+    world.put(*(rejected(document(f"r{n}", f"R{n}", at(D1, 9, n))) for n in range(6)))
+    world.put(*(document(f"g{n}", f"G{n}", at(D1, 10, n), client=f"g{n}") for n in range(4)))
+    with pytest.raises(CircuitBroken, match=r"6 of 10 documents were rejected .*, none was loaded"):
+        pipeline.extract(world.settings, D1)
+    with pytest.raises(CircuitBroken, match=f"4 documents wait for {D1}"):
+        sweep.sweep(world.settings)
+    assert world.contracts() == world.markers(D1) == {}
+    world.put(document("g4", "G4", at(D1, 11), client="g4"), document("g5", "G5", at(D1, 11), client="g5"))
+    sweep.sweep(world.settings)  # half of twelve is no more than half
+    assert len(world.contracts()) == 6
+
+
 @pytest.mark.parametrize("kind", ["contract", "rejection"])
 def test_an_empty_source_is_never_believed(world: World, kind: str) -> None:
     world.put(document("a", "A", at(D1)) if kind == "contract" else rejected(document("a", "A", at(D1))))
@@ -784,6 +797,7 @@ def test_the_overlap_is_a_setting_and_ends_where_dates_are_not_done(
     world: World, hours: float, loaded: set[str]
 ) -> None:
     theirs = World(replace(world.settings, overlap_hours=hours))
+    world.put(document("other", "OTHER", at(D4 + timedelta(days=9))))  # of an empty source nothing is marked
     for day in (D1 - timedelta(days=1), D1, D2, D3):
         world.migrate(day)
     world.forget(D1 - timedelta(days=1), "parcelas")

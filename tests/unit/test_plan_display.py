@@ -30,10 +30,12 @@ def test_a_shard_that_is_done_is_told_with_what_all_hosts_have_done(clock: list[
         clock[0] += 10
         shown.handle(Event("started", "fatias", shard=3))
         shown.handle(Event("progress", "fatias", rows=40, shard=4))
-        shown.handle(Event("done", "fatias", rows=100, shard=3))
+        shown.handle(Event("done", "fatias", rows=100, shard=3, told="100 read, 99 loaded, 1 rejected"))
         clock[0] += 10
         shown.handle(Event("done", "fatias", rows=0, shard=4))  # another host did it; the database is away
-    assert out.getvalue() == "shard 3 of 10  done  100 contracts, proven; 540 of 1,000, 34/s, 14 s left\n"
+    assert out.getvalue() == (
+        "shard 3 of 10  done  100 read, 99 loaded, 1 rejected; proven; 540 of 1,000, 34/s, 14 s left\n"
+    )
     assert shown.pace() == "500 of 1,000, 15/s, 33 s left"
 
 

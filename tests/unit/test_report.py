@@ -99,15 +99,19 @@ VERDICTS = {
     "one rejection": (
         facts(rejected=1),
         "attention",
-        "Tudo foi carregado e conferido, menos um documento rejeitado, que espera correção na origem.",
-        "All is loaded and proven but one rejected document, which waits to be corrected at the source.",
+        "De 22/11/2026: 7 lidos, 6 nas tabelas, 1 rejeitados; conferida. Um documento rejeitado espera"
+        " correção na origem.",
+        "Of 22 Nov 2026: 7 read, 6 in the tables, 1 rejected; proven. One rejected document waits to"
+        " be corrected at the source.",
         "ccb-luigi quarantine list",
     ),
     "many rejections": (
         facts(rejected=1200),
         "attention",
-        "Tudo foi carregado e conferido, menos 1.200 documentos rejeitados, que esperam correção na origem.",
-        "All is loaded and proven but 1,200 rejected documents, which wait to be corrected at the source.",
+        "De 22/11/2026: 7 lidos, 6 nas tabelas, 1 rejeitados; conferida. Ao todo 1.200 documentos rejeitados"
+        " esperam correção na origem.",
+        "Of 22 Nov 2026: 7 read, 6 in the tables, 1 rejected; proven. In all 1,200 rejected documents wait"
+        " to be corrected at the source.",
         "ccb-luigi quarantine list",
     ),
     "a date is missing": (
@@ -155,7 +159,7 @@ VERDICTS = {
         "ccb-luigi rerun --date 2026-11-21",
     ),
     "the breaker tripped": (
-        facts(absent={0: EVERYTHING}, quarantined={0: 51}),
+        facts(absent={0: EVERYTHING}, quarantined={0: 6}),
         "bad",
         "Documentos rejeitados demais em 22/11/2026: nada dessa data foi carregado.",
         "Too many documents rejected on 22 Nov 2026: nothing of that date was loaded.",
@@ -172,8 +176,8 @@ VERDICTS = {
         "The sweep did not end well: nobody knows whether the tables lack something. The reason is below.",
         "ccb-luigi sweep",
     ),
-    "fifty never trip it": (
-        facts(absent={0: EVERYTHING}, quarantined={0: 50}),
+    "five never trip it": (
+        facts(absent={0: EVERYTHING}, quarantined={0: 5}),
         "bad",
         "Falta migrar 22/11/2026.",
         "22 Nov 2026 has not been migrated.",
@@ -205,7 +209,7 @@ def test_a_command_that_would_meet_the_same_trouble_again_waits_until_that_is_me
 
 def test_a_sweep_that_waits_for_a_date_that_is_held_back_is_not_a_second_trouble() -> None:
     failures = (Failure("contratos", D, "51 of 60", 11), Failure("varreduras", D, "9 documents wait", 11))
-    found = verdict.judge(facts(absent={0: EVERYTHING}, quarantined={0: 51}, failures=failures))
+    found = verdict.judge(facts(absent={0: EVERYTHING}, quarantined={0: 6}, failures=failures))
     assert [(point.key, point.command) for point in found.points] == [
         ("breaker", "ccb-luigi quarantine list --date 2026-11-22"),
         ("sweep_waits", ""),
@@ -687,3 +691,20 @@ def test_without_a_directory_there_is_no_page(tmp_path: Path, monkeypatch: pytes
     with night.around() as failures:
         assert failures == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_date_that_was_marked_before_it_was_over_is_bad_news() -> None:
+    known = facts()
+    days = (*known.days[:-2], replace(known.days[-2], early=True), known.days[-1])
+    headline = verdict.judge(replace(known, days=days)).headline
+    assert headline.level == "bad"
+    assert headline.said("en").startswith("21 Nov 2026 was marked before it was over")
+    assert headline.command == "ccb-luigi nightly"
+
+
+def test_a_date_of_which_all_was_rejected_is_not_told_as_loaded() -> None:
+    nothing = Reconciliation(9, 0, 0, 0, 9)
+    headline = verdict.judge(replace(facts(rejected=9), proofs={D: nothing})).headline
+    assert headline.said("en").startswith(
+        "Of 22 Nov 2026: 9 read, 0 in the tables, 9 rejected; proven. In all 9 "
+    )
