@@ -208,10 +208,12 @@ def _proven(
     for found in connection.execute(text(_ROWS), {"lote": batch}):
         rows[found.particao][found.tabela] = found.linhas
     roads = counts.roads_por_data
-    kept = {
-        day.isoformat(): {name: str(value) for name, value in asdict(result).items()}
-        | rows[day]
-        | roads.get(day.isoformat(), {})
+    kept: dict[str, dict[str, Any]] = {
+        day.isoformat(): {
+            **{name: str(value) for name, value in asdict(result).items()},
+            **rows[day],
+            **roads.get(day.isoformat(), {}),
+        }
         for day, result in results.items()
     }
     return kept, reconcile.total(results.values()) if results else Reconciliation(0, 0, 0, 0, 0)

@@ -15,7 +15,7 @@ import pytest
 from bson import DBRef, Decimal128, ObjectId, Regex
 from odd_ids import LOOKALIKES, OTHERS, QUOTED
 from pymongo.errors import PyMongoError
-from world import D1, World, at, document
+from world import D1, World, at, document, of_dump
 
 from ccb_luigi.documents.names import id_text
 from ccb_luigi.load import bulk, pipeline, plan
