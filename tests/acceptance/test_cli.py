@@ -369,10 +369,19 @@ def test_too_many_rejections_end_with_11_and_no_marker(program: Program) -> None
     assert len(world.contracts()) == 9
 
 
-def test_fifty_rejections_are_never_too_many(program: Program) -> None:
+def test_fifty_rejections_that_are_no_more_than_half_of_a_date_are_not_too_many(program: Program) -> None:
     program.world.put(*(rejected(document(f"r{n}", f"R{n}", at(D1))) for n in range(50)))
-    program.run("run", "--date", D1)
+    program.world.put(*(document(f"g{n}", f"G{n}", at(D1)) for n in range(50)))
+    done = program.run("run", "--date", D1)
+    assert f"{D1}  done  100 read, 50 loaded, 50 rejected; proven" in done.stdout
     assert len(program.world.quarantined()) == 50
+
+
+def test_a_date_of_which_all_is_rejected_fails_and_is_told_so(program: Program) -> None:
+    program.world.put(*(rejected(document(f"r{n}", f"R{n}", at(D1))) for n in range(40)))
+    done = program.run("run", "--date", D1, status=11)
+    assert_one_reason(done, r"40 of 40 documents were rejected \(.*\), none was loaded")
+    assert program.world.markers(D1) == {}
 
 
 def change_a_cent_on_its_way(world: World) -> None:

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from program import REPOSITORY, TAKEN, TRIES, Program, free_port, kill, luigid, yesterday
 from tools import needs
-from world import at, document, rejected
+from world import D1, at, document, rejected
 
 from ccb_luigi.watch import loglines
 
@@ -257,6 +257,7 @@ def assert_lines(done: subprocess.CompletedProcess[str], events: list[str]) -> N
 
 def test_under_systemd_lines_are_json_without_being_asked(program: Program) -> None:
     """The journal is known by its device and inode: here a file plays it."""
+    program.world.put(document("a", "A", at(D1)))
     journal = program.directory / "journal"
     with journal.open("wb") as file:
         code = (
@@ -278,6 +279,7 @@ def test_under_systemd_lines_are_json_without_being_asked(program: Program) -> N
 
 
 def test_a_pushgateway_that_is_away_is_one_warning_and_no_failure(program: Program) -> None:
+    program.world.put(document("a", "A", at(D1)))
     done = program.run(
         "sweep", CCB_PUSHGATEWAY_URL="http://me:TOPSECRET@127.0.0.1:1", CCB_METRICS_DIR="file/m"
     )
