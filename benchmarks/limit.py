@@ -16,6 +16,7 @@ from sqlalchemy import Table
 
 from benchmarks.documents import DAY, Progress
 from ccb_luigi import tables
+from ccb_luigi.codes import Strictness
 from ccb_luigi.database import postgres
 from ccb_luigi.documents import block
 from ccb_luigi.settings import Settings
@@ -31,7 +32,7 @@ def render(dump: Path, directory: Path, progress: Progress) -> Path:
     """The dump's rows as COPY text, a file per staging table; not on the clock."""
     directory.mkdir()
     settings = Settings()
-    task = block.Task(DAY.toordinal(), DAY, settings.zone, frozenset())
+    task = block.Task(DAY.toordinal(), DAY, settings.zone, Strictness())
     done = 0
     with ExitStack() as stack:
         files = {t.name: stack.enter_context((directory / t.name).open("wb")) for t in _COPIED}

@@ -161,6 +161,7 @@ class Version:
             "FinanIOF": False,
             "ValorBruto": float("nan") if self.fault == "NaN" else total,
             "ValorLiquido": total,
+            "CET_ANUAL": "12.50",
             "NumeroDeParcelas": 99 if self.flagged else self.rows,
             "parcelas": {"PrevisaoDeParcela": schedule[0] if len(schedule) == 1 else schedule},
             "detalhamentoDaCET": {"PorcentagemDeJuros": f"{self.number}.25"} if self.number % 5 else None,
@@ -178,7 +179,7 @@ class Version:
         number_of_rows = 99 if self.flagged else self.rows
         extras = json.dumps({"guarantors": [{"name": f"Aval {self.tag}"}]}, ensure_ascii=False)
         birth, issued = date(1980, 2, 3), datetime(2026, 1, 5, 12, tzinfo=UTC)
-        nothing = (None,) * 7
+        nothing, costs = (None,) * 6, (None, None, None, Decimal("12.50"), None, None, None)
         name, mother = f"Nome\t{self.tag} \\N", f"Mãe {self.tag}"
         person = (name, "PF", "39825979194", birth, None, None, None, mother, False, None, None)
         contract = (
@@ -211,9 +212,9 @@ class Version:
                     self.mongo_id,
                     self.client,
                     *contract,
-                    *nothing,
+                    *costs,
                     number_of_rows,
-                    *nothing[:6],
+                    *nothing,
                     *last,
                 )
             ],
@@ -222,11 +223,17 @@ class Version:
             if self.number % 5
             else [],
             "controle.qualidade": [
-                (self.code, self.mongo_id, "numero_parcelas", "operation.NumeroDeParcelas", self.day)
-            ]
-            if self.flagged
-            else [],
+                (self.code, self.mongo_id, code, f"operation.{path}", self.day)
+                for code, path in self.findings
+            ],
         }
+
+    @property
+    def findings(self) -> list[tuple[str, str]]:
+        """A wrong number of instalments; where there is none at all, that too."""
+        wrong = [("numero_parcelas", "NumeroDeParcelas")] if self.flagged else []
+        none = [("sem_cronograma", "parcelas.PrevisaoDeParcela")] if self.flagged and not self.rows else []
+        return wrong + none
 
     def _parcela(self, number: int, due: date) -> Row:
         before, after = Decimal(100 * (self.rows - number + 1)), Decimal(100 * (self.rows - number))

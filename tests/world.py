@@ -86,6 +86,7 @@ def operation(rows: int, **changes: Any) -> Document:
         "FinanIOF": False,
         "ValorBruto": total,
         "ValorLiquido": total,
+        "CET_ANUAL": "12.50",
         "NumeroDeParcelas": rows,
         "parcelas": {
             "PrevisaoDeParcela": [

@@ -17,7 +17,7 @@ from ccb_luigi.codes import Strictness
 from ccb_luigi.documents import identifiers
 from ccb_luigi.documents.contract import OPERATION, PARCELA, Document
 from ccb_luigi.documents.rows import schedule
-from ccb_luigi.documents.sanity import Finding, instalment, sanity
+from ccb_luigi.documents.sanity import HUNDREDTH, Finding, instalment, sanity
 from ccb_luigi.documents.uniform import Uniform
 from ccb_luigi.documents.values import Rounded
 
@@ -248,6 +248,7 @@ def _schedule(operation: Document) -> Iterator[Finding]:
         balance = row.get("ValorDoSaldoAtual")
     if balance:
         yield "saldo_final", f"{_LIST}.{indexed[-1][0]}.ValorDoSaldoAtual"
+    yield from _negative(indexed, len(due))
     for (_, before), (index, row) in pairwise(indexed):
         if row["DataDeVencimento"] <= before["DataDeVencimento"]:
             yield "vencimentos_fora_de_ordem", f"{_LIST}.{index}.DataDeVencimento"
@@ -286,6 +287,18 @@ def _is_price(rate: Decimal | None, due: list[Document]) -> bool:
     return instalment(balance, rate, len(due)) in (None, level)
 
 
+def _negative(indexed: list[tuple[int, Document]], due: int) -> Iterator[Finding]:
+    """What rounding leaves over goes to the last interest: where there is hardly any, it may be below zero.
+
+    By a cent per instalment at most: half from its own rounding, half from its interest's.
+    """
+    for index, row in indexed:
+        for name in _ROW_AMOUNTS:
+            is_rest = name == "ValorDoJuros" and index == indexed[-1][0]
+            if (amount := row.get(name)) is not None and amount < (-due * HUNDREDTH if is_rest else 0):
+                yield "valor_negativo", f"{_LIST}.{index}.{name}"
+
+
 def _charges(row: Document) -> Decimal:
     return sum((row.get(name) or ZERO for name in _CHARGES), ZERO)
 
@@ -298,9 +311,6 @@ def _row(row: Document, balance_before: Decimal | None, path: str) -> Iterator[F
     before, after = row.get("ValorDoSaldoAnterior"), row.get("ValorDoSaldoAtual")
     interest, payment = row.get("ValorDoJuros") or ZERO, row.get("ValorDaPrestacao") or ZERO
     charges = _charges(row)
-    for name in _ROW_AMOUNTS:
-        if (amount := row.get(name)) is not None and amount < 0:
-            yield "valor_negativo", f"{path}.{name}"
     if before is not None and after is not None and after != before + interest + charges - payment:
         yield "saldo_da_linha", f"{path}.ValorDoSaldoAtual"
     if before is not None and balance_before is not None and before != balance_before:

@@ -16,7 +16,7 @@ Finding = tuple[str, str]
 """(code, path of the field)."""
 
 HUNDREDTH = Decimal("0.01")
-"""Both rates are stated in per cent with two decimals: one step of rounding is no finding."""
+"""A cent, or one step of a rate that is stated in per cent with two decimals: rounding is no finding."""
 
 _AMOUNTS = [name for name, rules in OPERATION.items() if rules.get("coerce") == "money"]
 

@@ -476,3 +476,20 @@ def test_how_late_an_emission_may_be_is_a_setting(days: int) -> None:
         judged = transform.judge(bson.encode(contract(**changes)))
         assert isinstance(judged, Accepted)
         assert [code for code, _ in judged.findings] == ["emissao_depois_da_liberacao"] * (late > days)
+
+
+@pytest.mark.parametrize(("rest", "is_found"), [("-0.03", False), ("-0.04", True)])
+def test_a_cent_per_instalment_that_rounding_leaves_to_the_last_interest_is_no_negative_amount(
+    rest: str, is_found: bool
+) -> None:
+    rows = [
+        parcela(1, "2024-05-10", "33.33", "0", "33.33", "100.00", "66.67"),
+        parcela(2, "2024-06-10", "33.33", "0", "33.33", "66.67", "33.34"),
+        parcela(3, "2024-07-10", "33.34", rest, "33.31", "33.34", "0"),
+    ]
+    assert ("valor_negativo" in {code for code, _ in found_in(contract(rows))}) == is_found
+
+
+def test_before_the_last_row_an_interest_below_zero_is_found() -> None:
+    found = found_in(contract(**{row(11, "ValorDoJuros"): "-0.01"}))
+    assert ("valor_negativo", row(11, "ValorDoJuros")) in found

@@ -13,6 +13,7 @@ from bson import ObjectId
 from contracts import MISSING, contract
 
 from ccb_luigi import settings
+from ccb_luigi.codes import Strictness
 from ccb_luigi.documents.block import Task, render
 from ccb_luigi.documents.forgotten import Forgotten, clients_of, digest, tombstone
 from ccb_luigi.documents.transform import Transform
@@ -106,7 +107,7 @@ def test_a_block_counts_them_and_keeps_nothing_of_them() -> None:
         bson.encode(contract(clientId="another", _id="x", ccbCode="B")),
         bson.encode(contract(clientId="another", _id="y", taxId=MISSING)),
     ]
-    task = Task(1, DAY, ZONE, frozenset())
+    task = Task(1, DAY, ZONE, Strictness())
     everything = render(task, 0, documents)
     assert (everything.read, len(everything.refused), everything.forgotten) == (5, 3, 0)
     found = render(replace(task, forgotten=forgotten()), 0, documents)
@@ -116,7 +117,7 @@ def test_a_block_counts_them_and_keeps_nothing_of_them() -> None:
 
 
 def test_documents_of_other_dates_are_not_counted() -> None:
-    task = Task(1, date(2024, 5, 4), ZONE, frozenset(), forgotten())
+    task = Task(1, date(2024, 5, 4), ZONE, Strictness(), forgotten())
     assert render(task, 0, [bson.encode(contract())]).forgotten == 0
 
 

@@ -412,7 +412,7 @@ def test_a_block_is_rendered_the_same_on_both_roads(many: bool, monkeypatch: pyt
         )
     ]
     raws[2:2] = [b"", b"\0"]
-    found = block.render(block.Task(7, None, ZONE, frozenset()), 3, raws)
+    found = block.render(block.Task(7, None, ZONE, Strictness()), 3, raws)
     usual = TOGETHER if many else ALONE
     assert found.roads == {
         (date(2024, 5, 3), usual): 3,
@@ -437,7 +437,7 @@ def test_each_document_of_a_block_tells_which_road_it_took() -> None:
     raws += [encode(contract(**{number: 391.98})), encode(contract(**{number: Decimal128("391.98")}))]
     raws += [encode(contract(**{f"{SCHEDULE}.3.Nova": "x"})), encode(contract(name=7))]
     raws += [encode(contract(averageMonthlyIncome=9800.0000001)), encode(contract(name=None)), b"\5\0\0\0x"]
-    task = block.Task(7, None, ZONE, frozenset())
+    task = block.Task(7, None, ZONE, Strictness())
     roads: Counter[str] = Counter()
     for (_, road), documents in block.render(task, 3, raws).roads.items():
         roads[road] += documents
