@@ -156,3 +156,11 @@ def test_a_dump_that_ends_at_noon_closes_no_date_and_says_so(program: Program) -
     assert "CCB_SOURCE names none" in line
     (line,) = lines(program.run(*words, "--covers-until", "2026-03-04", status=15).stderr)
     assert "is not a moment such as 2026-11-20T00:00" in line
+
+
+def test_a_first_night_against_a_misspelt_collection_is_not_green(program: Program, world: World) -> None:
+    done = program.run("nightly", status=13, CCB_MONGO_COLLECTION="Contratos", CCB_NIGHTLY_DAYS="2")
+    said = f"there is no {world.settings.mongo_database}.Contratos; there are: contratos"
+    assert said in done.stdout, shown(done)
+    assert f"ccb-luigi: sweep: {said}" in done.stderr, shown(done)
+    assert untouched(world)
