@@ -306,11 +306,11 @@ def assert_broken(world: World, rows: Rows, bad: int) -> None:
     assert len(world.quarantined()) == bad
 
 
-def test_fifty_rejected_of_sixty_pass(world: World, rows: Rows) -> None:
-    put_many(world, 50, 10)
+def test_fifty_rejected_of_a_hundred_pass(world: World, rows: Rows) -> None:
+    put_many(world, 50, 50)
     world.migrate(D1)
     assert set(world.markers(D1)) == set(STEPS)
-    assert (len(world.contracts()), len(world.quarantined())) == (10, 50)
+    assert (len(world.contracts()), len(world.quarantined())) == (50, 50)
 
 
 def test_fifty_one_rejected_of_sixty_fail_and_only_the_quarantine_is_filled(world: World, rows: Rows) -> None:
