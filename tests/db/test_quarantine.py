@@ -348,13 +348,13 @@ def test_a_share_of_one_turns_the_breaker_off(world: World) -> None:
 
 
 def test_a_share_of_zero_still_lets_fifty_pass(world: World, rows: Rows) -> None:
-    put_many(world, 51, 2)
+    put_many(world, 51, 50)
     strict = World(replace(world.settings, max_rejected_share=0.0))
     assert_broken(strict, rows, 51)
     with world.collection() as collection:
         collection.delete_one({"_id": "bad0"})
     strict.migrate(D1)
-    assert len(world.contracts()) == 2
+    assert len(world.contracts()) == 50
 
 
 # --- promoted findings ------------------------------------------------------------------------------
