@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -24,3 +24,10 @@ def moment(zone: str, day: date, hour: int = 1) -> datetime:
 
 def days(number: int) -> timedelta:
     return timedelta(days=number)
+
+
+def until_midnight(now: datetime) -> timedelta:
+    """How long it is until a day ends: here, in São Paulo, or in UTC."""
+    here = (now.astimezone(), now.astimezone(ZoneInfo("America/Sao_Paulo")), now.astimezone(UTC))
+    ends = (datetime.combine(moment.date() + timedelta(days=1), time(), moment.tzinfo) for moment in here)
+    return min(end - now for end in ends)

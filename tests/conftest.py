@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-import time as clocks
+import time
 from collections.abc import Generator, Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import pooler
 import psycopg2
 import pytest
+from clock import until_midnight
 from hypothesis import HealthCheck, settings
 
 from ccb_luigi.demo.servers import Mongo, Postgres, delete
@@ -109,19 +109,12 @@ def _execute(server: Postgres, statement: str) -> None:
     connection.close()
 
 
-def until_midnight(now: datetime) -> timedelta:
-    """How long it is until a day ends: here, in São Paulo, or in UTC."""
-    here = (now.astimezone(), now.astimezone(ZoneInfo("America/Sao_Paulo")), now.astimezone(UTC))
-    ends = (datetime.combine(moment.date() + timedelta(days=1), time(), moment.tzinfo) for moment in here)
-    return min(end - now for end in ends)
-
-
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """A test that runs the program may ask for the date twice: it begins on the day on which it ends."""
     left = until_midnight(datetime.now(UTC))
     if left < A_TEST and "unit" not in item.path.parts:
-        clocks.sleep(left.total_seconds() + 1)
+        time.sleep(left.total_seconds() + 1)
     return (yield)
 
 

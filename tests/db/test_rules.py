@@ -653,6 +653,7 @@ def test_every_document_of_a_mixed_date_is_accounted_for(world: World) -> None:
 
 
 def test_an_empty_date_is_proven_too(world: World) -> None:
+    world.put(document("other", "A", at(D2)))  # a source that holds nothing at all is another matter
     world.migrate(D1)
     assert set(world.markers(D1)) == set(STEPS)
     assert world.query("SELECT lidos, carregados, ok FROM controle.reconciliacoes") == [(0, 0, True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import conftest
+import clock
 import hypothesis
 import pytest
 
@@ -18,7 +18,7 @@ import pytest
     ],
 )
 def test_it_is_known_when_the_next_day_begins(now: datetime, left: timedelta) -> None:
-    assert timedelta(0) < conftest.until_midnight(now) <= left
+    assert timedelta(0) < clock.until_midnight(now) <= left
 
 
 def test_no_example_has_a_deadline() -> None:
