@@ -30,6 +30,9 @@ MOST_PROCESSES = 4
 LONGEST_OVERLAP = 168
 """Hours. What is committed a week late is the sweep's."""
 
+LONGEST_EMISSION = 36_500
+"""Days. A century is as good as never."""
+
 LOCAL = "local"
 """The executor that is processes of this machine."""
 
@@ -89,8 +92,8 @@ class Settings:
             raise ConfigurationError("CCB_MAX_REJECTED_SHARE must lie between 0 and 1")
         if not 0 <= self.overlap_hours <= LONGEST_OVERLAP:
             raise ConfigurationError(f"CCB_OVERLAP_HOURS must lie between 0 and {LONGEST_OVERLAP}")
-        if self.emission_days < 0:
-            raise ConfigurationError("CCB_EMISSION_DAYS must not be negative")
+        if not 0 <= self.emission_days <= LONGEST_EMISSION:
+            raise ConfigurationError(f"CCB_EMISSION_DAYS must lie between 0 and {LONGEST_EMISSION}")
         counts = (self.workers, self.pool_size, self.processes, self.nightly_days, self.shard_documents)
         if min(counts) < 1:
             raise ConfigurationError(

@@ -471,8 +471,11 @@ def types() -> Iterator[Kind]:
             ("pep", "clientes.pep", each.boolean),
         ):
             dotted = path.replace("__", ".")
+            below = isinstance(outcome, Decimal) and outcome < 0
             expected = (
-                Refused({dotted: outcome.code}) if isinstance(outcome, No) else Loads({column: outcome})
+                Refused({dotted: outcome.code})
+                if isinstance(outcome, No)
+                else Loads({column: outcome}, frozenset({"valor_negativo"}) if below else frozenset())
             )
             yield kind(f"{each.name} in {dotted}", expected, **{path: each.value})
         required = each.text or no("ausente")
@@ -559,10 +562,10 @@ def numbers() -> Iterator[Kind]:
         ("many zeros", "0" * 400 + "1.00" + "0" * 400, "1.00"),
         ("a literal", {"$numberDecimal": "1E+3"}, "1000.00"),
     ):
-        rounded = isinstance(value, float) and value != 0
+        rounded = {"arredondado"} if isinstance(value, float) and value != 0 else set()
+        below = {"valor_negativo"} if Decimal(stored) < 0 else set()
         yield kind(f"amount: {what}", Loads({"operacoes.valor_iof": Decimal(stored)},
-                   frozenset({"arredondado"}) if rounded else frozenset()),
-                   operation__ValorDoIOF=value)  # fmt: skip
+                   frozenset(rounded | below)), operation__ValorDoIOF=value)  # fmt: skip
     for what, value, stored in (
         ("400 digits", "1" * 400, "1" * 400),
         ("400 decimals", "0." + "1" * 400, "0." + "1" * 400),
@@ -714,7 +717,7 @@ def containers() -> Iterator[Kind]:
     yield kind("an empty row", both, operation__parcelas__PrevisaoDeParcela={})
     none = frozenset({"numero_parcelas"})
     for what, value in (("null", None), ("empty", []), ("a list of nulls", [None, None]), ("blank", "")):
-        yield kind(f"rows: {what}", Loads({"parcelas": 0}, none),
+        yield kind(f"rows: {what}", Loads({"parcelas": 0}, none | {"sem_cronograma"}),
                    operation__parcelas__PrevisaoDeParcela=value)  # fmt: skip
     yield kind("an only row as an object", Loads({"parcelas": 1}, none | {"saldo_encadeado"}),
                operation__parcelas__PrevisaoDeParcela={
@@ -830,7 +833,8 @@ def sizes() -> Iterator[Kind]:
              "ValorDaCorrecao": "0", "ValorDoJuros": "0", "ValorDoSeguro": "0", "ValorTaxaBancaria": "0",
              "ValorDaPrestacao": "0", "ValorDoSaldoAnterior": "300.00", "ValorDoJurosCapitalizados": "0",
              "ValorDoSaldoAtual": "300.00"} for number in range(1, 10_001)]  # fmt: skip
-    yield kind("10,000 parcelas", Loads({"parcelas": 10_000}, frozenset({"numero_parcelas", "saldo_final"})),
+    found = frozenset({"numero_parcelas", "saldo_final", "vencimentos_fora_de_ordem"})
+    yield kind("10,000 parcelas", Loads({"parcelas": 10_000}, found),
                operation__parcelas__PrevisaoDeParcela=plain(rows))  # fmt: skip
     for depth in (50, 100, 180):  # the server takes 100, drivers somewhat more
         inner: Any = {}

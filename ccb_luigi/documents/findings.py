@@ -149,6 +149,7 @@ def _adds_up(operation: Document, rows: Totals) -> bool:
         and _is_day(operation["DataDeVencimentoInicial"], rows.first_due)
         and _is_day(operation["DataDeVencimentoFinal"], rows.last_due)
         and _is_surely_price(operation.get("TaxaDeJuros"), rows)
+        and ((release := operation["DataDeLiberacao"]) is None or _as_number(release) <= rows.first_due)
     )
 
 
@@ -169,7 +170,11 @@ def _is_surely_price(rate: Decimal | None, rows: Totals) -> bool:
 
 
 def _is_day(day: date | None, number: int) -> bool:
-    return day is not None and day.year * 10_000 + day.month * 100 + day.day == number
+    return day is not None and _as_number(day) == number
+
+
+def _as_number(day: date) -> int:
+    return day.year * 10_000 + day.month * 100 + day.day
 
 
 def _client(document: Document) -> Iterator[Finding]:
@@ -249,6 +254,9 @@ def _schedule(operation: Document) -> Iterator[Finding]:
     if balance:
         yield "saldo_final", f"{_LIST}.{indexed[-1][0]}.ValorDoSaldoAtual"
     yield from _negative(indexed, len(due))
+    release, stated = operation.get("DataDeLiberacao"), operation["VencimentoPrimeiraParcela"]
+    if due and release is not None and due[0]["DataDeVencimento"] < release <= stated:
+        yield "liberacao_depois_do_vencimento", "operation.DataDeLiberacao"
     for (_, before), (index, row) in pairwise(indexed):
         if row["DataDeVencimento"] <= before["DataDeVencimento"]:
             yield "vencimentos_fora_de_ordem", f"{_LIST}.{index}.DataDeVencimento"
@@ -268,7 +276,10 @@ _TOTALS = (
     ("total_juros", "TotalDeJuros", "ValorDoJuros"),
     ("total_parcelas", "TotalDoValorDasParcelas", "ValorDaPrestacao"),
 )
-_OF_A_SCHEDULE = (*(total for _, total, _ in _TOTALS), "NumeroDeParcelas", "DataDeVencimentoFinal")
+_OF_A_SCHEDULE = (
+    *(name for name in OPERATION if name.startswith("Total")),
+    *("NumeroDeParcelas", "DataDeVencimentoFinal"),
+)
 """Each says that there is a schedule, unless it is null or zero."""
 
 

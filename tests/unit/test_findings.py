@@ -493,3 +493,15 @@ def test_a_cent_per_instalment_that_rounding_leaves_to_the_last_interest_is_no_n
 def test_before_the_last_row_an_interest_below_zero_is_found() -> None:
     found = found_in(contract(**{row(11, "ValorDoJuros"): "-0.01"}))
     assert ("valor_negativo", row(11, "ValorDoJuros")) in found
+
+
+def test_a_release_after_the_first_row_s_due_date_is_found_whatever_the_stated_first_day() -> None:
+    changes = {"operation.DataDeLiberacao": "2024-05-11", "operation.VencimentoPrimeiraParcela": "2024-06-10"}
+    assert found_in(contract(**changes)) == [("liberacao_depois_do_vencimento", "operation.DataDeLiberacao")]
+
+
+@pytest.mark.parametrize("total", ["TotalDoSeguro", "TotalDaTaxaDeServico", "TotalDaTaxaDeCorrecao"])
+def test_any_total_speaks_of_a_schedule(total: str) -> None:
+    none = dict.fromkeys(("NumeroDeParcelas", "DataDeVencimentoInicial", "DataDeVencimentoFinal", *TOTALS))
+    changes = {f"operation.{name}": value for name, value in (none | {total: "1.00"}).items()}
+    assert found_in(contract(**{SCHEDULE: [], **changes})) == [("sem_cronograma", SCHEDULE)]

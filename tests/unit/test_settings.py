@@ -146,6 +146,8 @@ def test_it_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CCB_NIGHTLY_SWEEP", "2"),
         ("CCB_OVERLAP_HOURS", SECRET),
         ("CCB_OVERLAP_HOURS", "-0.5"),
+        ("CCB_EMISSION_DAYS", "-1"),
+        ("CCB_EMISSION_DAYS", "36501"),
         ("CCB_OVERLAP_HOURS", "168.5"),
         ("CCB_OVERLAP_HOURS", "nan"),
         ("CCB_OVERLAP_HOURS", "inf"),
