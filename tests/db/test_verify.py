@@ -312,10 +312,10 @@ def findings_and_quarantine(corruption: Corruption) -> None:
 
 
 def synthetic() -> list[Any]:
-    """156 contracts in all their disguises; some flagged, some spoiled, and two with one code."""
+    """200 contracts in all their disguises; some flagged, some spoiled, and two with one code."""
     choose = random.Random(7)
     found = []
-    for number, good in enumerate(synth.contracts(156, 5, until=D4, days=3)):
+    for number, good in enumerate(synth.contracts(200, 5, until=D4, days=3)):
         if number < 6:
             found.append(synth.spoil(good, [*synth.SPOILED][number * 3]))
         elif number < 24:
@@ -441,6 +441,7 @@ def test_a_version_written_after_its_date_was_loaded_is_pending_and_fails_only_i
 
 
 def test_a_version_that_the_load_of_its_date_should_have_met_is_a_difference(world: World) -> None:
+    world.put(document("other", "O", at(D2)))
     world.migrate(D1)
     world.put(document("a", "A", at(D1)), rejected(document("b", "B", at(D1))))
     assert places(proof_of(world)) == {
