@@ -669,7 +669,7 @@ def test_a_statement_that_takes_long_is_left_in_peace(world: World, monkeypatch:
     answers = Postgres._answers
     monkeypatch.setattr(heartbeat, "EVERY", 0.05)
     monkeypatch.setattr(heartbeat, "MISSES", 1)
-    monkeypatch.setattr(Postgres, "_answers", lambda self: asked.append(answers(self)) or asked[-1])
+    monkeypatch.setattr(Postgres, "_answers", lambda self, *of: asked.append(answers(self, *of)) or asked[-1])
     pool = Postgres(world.settings)
     assert pool.run(lambda c: c.execute(text("SELECT 7 FROM pg_sleep(0.6)")).scalar()) == 7
     assert asked
