@@ -448,7 +448,7 @@ ADVICE = {
     "53100": "disk is full",
     "53200": "out of memory",
     "53400": "temp_file_limit",
-    "57014": "statement_timeout",
+    "57014": "cancelled by an administrator",
     "58030": "see its log",
     "XX000": "log says what",
     "XX001": "damaged",

@@ -313,7 +313,9 @@ def test_a_shard_is_all_or_nothing_and_is_done_again(
         bulk.migrate_shard(small, found.id, 1)
     assert all(world.one(f"SELECT count(*) FROM {name}") == 0 for name in ("clientes", "parcelas"))
     monkeypatch.undo()
-    assert bulk.migrate_shard(small, found.id, 1) == world.one("SELECT count(*) FROM operacoes") > 0
+    done = bulk.migrate_shard(small, found.id, 1)
+    assert done
+    assert done.lidos == world.one("SELECT count(*) FROM operacoes") > 0
     assert bulk.migrate_shard(small, found.id, 1) is None
 
 
