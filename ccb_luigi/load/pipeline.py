@@ -163,21 +163,31 @@ def _keep_so_far(
     connection: Connection, settings: Settings, day: date, counts: Counts, started: datetime
 ) -> SoFar:
     """Loads a staged date as it is; who may now have a vacated code is ``freed``, for ``migrate_ids``."""
-    batch, found = day.toordinal(), SoFar(counts)
     postgres.lock(connection, *map(table_lock, tables.LOADED))
+    return _load_all(connection, settings, day.toordinal(), counts, started, str(day))
+
+
+def _load_all(
+    connection: Connection, settings: Settings, batch: int, counts: Counts, started: datetime, what: str
+) -> SoFar:
+    """Loads and proves a staged batch under the caller's locks, without a marker; empties its staging.
+
+    Raises:
+        NotReconciled: counts or sums differ; ``what`` tells of what.
+    """
+    found = SoFar(counts)
     for table in tables.LOADED:
         written, freed = _load(connection, settings, table, batch, started)
         found.written[table.name] = written.total
         found.freed += freed
-    result = reconcile.reconcile(connection, batch, counts.lidos, counts.quarentena)
-    if not result.ok:
+    found.result = reconcile.reconcile(connection, batch, counts.lidos, counts.quarentena)
+    if not found.result.ok:
         raise NotReconciled(
-            f"{day}: source and target differ in {' and '.join(result.differences)}; nothing was changed, the"
-            " same command tries again"
+            f"{what}: source and target differ in {' and '.join(found.result.differences)};"
+            " nothing was changed, the same command tries again"
         )
     versions.remember(connection, batch)
     loading.clear(connection, batch)
-    found.result = result
     return found
 
 
@@ -287,17 +297,10 @@ def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
             counts = stage(connection, task, origin.by_ids(ids))
             if not counts.lidos:
                 closing.refuse_an_empty(origin)
-        for table in tables.LOADED:  # what a vacated code sets free here, the next retry or date loads
-            _load(connection, settings, table, AD_HOC, started)
-        result = reconcile.reconcile(connection, AD_HOC, counts.lidos, counts.quarentena)
-        if not result.ok:
-            raise NotReconciled(
-                f"documents loaded by _id: source and target differ in {' and '.join(result.differences)};"
-                " nothing was changed, the same command tries again"
-            )
-        versions.remember(connection, AD_HOC)
-        loading.clear(connection, AD_HOC)
-        counts.quarentena = result.quarentena
+        # What a vacated code sets free here, the next retry or date loads.
+        result = _load_all(connection, settings, AD_HOC, counts, started, "documents loaded by _id").result
+        if result:
+            counts.quarentena = result.quarentena
         # That a dump doesn't hold a document doesn't say that it is gone.
         return counts, 0 if settings.source else quarantine.close_gone(connection, ids)
 
