@@ -22,13 +22,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import documents
-from ccb_luigi.documents import gate
+from ccb_luigi.documents import compiled
 from ccb_luigi.documents.block import blocks
-from ccb_luigi.documents.columns import Columns
 from ccb_luigi.documents.contract import SCHEMA, Contract, Rejected
+from ccb_luigi.documents.fast.vectorised import VectorisedReader
 from ccb_luigi.documents.findings import totals
 from ccb_luigi.documents.rawbson import decode
-from ccb_luigi.documents.uniform import Uniform
+from ccb_luigi.documents.schedule import TextSchedule
 from ccb_luigi.settings import Settings
 
 Document = dict[str, Any]
@@ -63,7 +63,7 @@ def _msgspec() -> Candidate:
 
 
 def _side_by_side() -> Candidate:
-    columns = Columns(SCHEMA, Settings().zone, totals)
+    columns = VectorisedReader(SCHEMA, Settings().zone, totals)
 
     def read(raw: list[bytes]) -> list[Any]:
         found = (columns.read(block) for _, block in blocks(raw))
@@ -75,7 +75,7 @@ def _side_by_side() -> Candidate:
 # Add a candidate here: a name, and a function that makes it.
 CANDIDATES: dict[str, Callable[[], Candidate]] = {
     CERBERUS: _cerberus,
-    "gate.compiled": lambda: _one_by_one(gate.compiled(SCHEMA, Settings().zone)),
+    "gate.compiled": lambda: _one_by_one(compiled.compiled(SCHEMA, Settings().zone)),
     "columns.Columns, side by side": _side_by_side,
     "msgspec.convert (weaker)": _msgspec,
 }
@@ -181,7 +181,7 @@ def _answers(read: Candidate, raw: list[bytes]) -> tuple[float, str]:
 
 def _known(value: Any, rules: Rules | None = SCHEMA) -> Any:
     """A normal form without what is unknown to the schema or null, which the candidates may leave out."""
-    if isinstance(value, (list, Uniform)):
+    if isinstance(value, (list, TextSchedule)):
         inner = (rules or {}).get("schema")
         return [_known(item, inner.get("schema") if inner else None) for item in value]
     if not isinstance(value, dict) or rules is None:

@@ -1,6 +1,6 @@
 """The yardstick: how fast rows get into these tables if nobody has to make, judge or prove them.
 
-The rows are rendered beforehand, by the pipeline's own transform. The clock holds one connection, COPY
+The rows are rendered beforehand, by the pipeline's own judge. The clock holds one connection, COPY
 into staging, fresh statistics, one plain upsert per table, and the commit: as an expert writes it who
 knows that all documents are good. It can't tell what changed, removes no children that are gone, marks
 nothing and proves nothing.
@@ -32,7 +32,7 @@ def render(dump: Path, directory: Path, progress: Progress) -> Path:
     """The dump's rows as COPY text, a file per staging table; not on the clock."""
     directory.mkdir()
     settings = Settings()
-    task = block.Task(DAY.toordinal(), DAY, settings.zone, Strictness())
+    task = block.BatchSpec(DAY.toordinal(), DAY, settings.zone, Strictness())
     done = 0
     with ExitStack() as stack:
         files = {t.name: stack.enter_context((directory / t.name).open("wb")) for t in _COPIED}

@@ -21,7 +21,7 @@ from rich.table import Table
 from benchmarks import documents
 from ccb_luigi.codes import Strictness
 from ccb_luigi.documents import fingerprint, rawbson
-from ccb_luigi.documents.block import Task, blocks, render, transform_of
+from ccb_luigi.documents.block import BatchSpec, blocks, judge_of, render
 from ccb_luigi.documents.findings import findings
 from ccb_luigi.documents.rows import rows_of
 from ccb_luigi.process.garbage import no_collection
@@ -47,10 +47,10 @@ class _Clock:
 def one_pass(raw: list[bytes]) -> dict[str, float]:
     """Stage → seconds for all documents, which the gate must be sure of; memories begin empty."""
     zone = Settings().zone
-    task = Task(1, documents.DAY, zone, frozenset())
+    task = BatchSpec(1, documents.DAY, zone, frozenset())
     rules = fingerprint.key(zone, frozenset())
     clock = _Clock()
-    transform_of.cache_clear()
+    judge_of.cache_clear()
     with no_collection():
         for number, block in blocks(raw):
             _stages(clock, block, rules)
@@ -59,15 +59,15 @@ def one_pass(raw: list[bytes]) -> dict[str, float]:
 
 
 def _stages(clock: _Clock, block: list[bytes], rules: bytes) -> None:
-    transform = transform_of(Settings().zone, Strictness())
-    (known,) = clock.each("read side by side, by the gate", transform.read, [block])
+    judge = judge_of(Settings().zone, Strictness())
+    (known,) = clock.each("read side by side, by the gate", judge.read, [block])
     passed = [one.document for one in known]
     clock.each("rows", rows_of, passed, [one.others for one in known], repeat(dict))
     clock.each("findings", findings, passed)
     clock.each("fingerprint", lambda one: fingerprint.of(one, rules), block)
     decoded = clock.each("  one by one: decoded", rawbson.decode, block)
     clock.each("  keys that occur twice", rawbson.repeated_key, block, decoded)
-    clock.each("  gate", transform.contract.gate, decoded)
+    clock.each("  gate", judge.contract.gate, decoded)
 
 
 @click.command()

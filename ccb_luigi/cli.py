@@ -11,23 +11,23 @@ from ccb_luigi import __version__
 from ccb_luigi import settings as settings_module
 from ccb_luigi.errors import CcbError
 from ccb_luigi.process import garbage
-from ccb_luigi.watch import logs
+from ccb_luigi.telemetry import logs
 
 COMMANDS = {
     "alert": "alert.alert",
-    "db": "database.db",
-    "demo": "trial.demo",
-    "forget": "erasure.forget",
+    "db": "db.db",
+    "demo": "demo.demo",
+    "forget": "forget.forget",
     "nightly": "migrate.nightly",
     "preflight": "preflight.preflight_command",
-    "quarantine": "rejections.quarantine_group",
+    "quarantine": "quarantine.quarantine_group",
     "report": "report.report",
     "rerun": "migrate.rerun",
     "run": "migrate.run",
-    "status": "overview.status_command",
+    "status": "status.status_command",
     "sweep": "sweep.sweep_command",
-    "synth": "trial.synth",
-    "verify": "proof.verify_command",
+    "synth": "synth.synth",
+    "verify": "verify.verify_command",
 }
 """Command → its module in ``commands``, and its name there."""
 

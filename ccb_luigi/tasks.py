@@ -20,7 +20,7 @@ from ccb_luigi import tables
 from ccb_luigi.database import postgres
 from ccb_luigi.errors import CcbError
 from ccb_luigi.load import closing, markers, pipeline
-from ccb_luigi.orchestration.plan_tasks import FullCCB
+from ccb_luigi.orchestration.backfill_tasks import FullCCB
 from ccb_luigi.orchestration.targets import MarkerTarget, all_done
 from ccb_luigi.orchestration.visible import Shown, without_data
 from ccb_luigi.orchestration.worker import fork_tasks

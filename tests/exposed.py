@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 
 from prometheus_client import CollectorRegistry
 
-from ccb_luigi.watch import metrics
-from ccb_luigi.watch.runs import History, Run
-from ccb_luigi.watch.standing import Outcome, Standing, Sweep
+from ccb_luigi.telemetry import metrics
+from ccb_luigi.telemetry.runs import History, Run
+from ccb_luigi.telemetry.standing import Outcome, Standing, Sweep
 
 NOW = datetime(2026, 11, 23, 5, 2, tzinfo=UTC)
 RUN = Run("nightly", [date(2026, 11, 22)], "id", 1, 0, 60.0, 30.0, 1 << 28, {"contratos": 4.0},

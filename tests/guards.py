@@ -28,15 +28,15 @@ def sweep(*names: str) -> tuple[str, ...]:
 
 
 def plan(*names: str) -> tuple[str, ...]:
-    return tuple(f"db/test_plan.py::test_{name}" for name in names)
+    return tuple(f"db/test_backfill.py::test_{name}" for name in names)
 
 
-def sidebyside(*names: str) -> tuple[str, ...]:
-    return tuple(f"unit/test_sidebyside.py::test_{name}" for name in names)
+def raw_columns(*names: str) -> tuple[str, ...]:
+    return tuple(f"unit/test_raw_columns.py::test_{name}" for name in names)
 
 
-def uniform(*names: str) -> tuple[str, ...]:
-    return tuple(f"unit/test_uniform.py::test_{name}" for name in names)
+def text_schedule(*names: str) -> tuple[str, ...]:
+    return tuple(f"unit/test_text_schedule.py::test_{name}" for name in names)
 
 
 UPGRADES = (
@@ -183,7 +183,7 @@ MUTATIONS = (
     ),
     Mutation(
         "keys that occur twice",
-        "ccb_luigi/documents/transform.py",
+        "ccb_luigi/documents/judge.py",
         "if (path := rawbson.repeated_key(raw, decoded)) is not None:",
         "if False:",
         ("db/test_hostile.py::test_any_document_loads_faithfully_or_is_kept_and_harms_no_neighbour",),
@@ -193,63 +193,63 @@ MUTATIONS = (
         "ccb_luigi/documents/rawbson.py",
         " or not written_the_same(raw, document)",
         "",
-        sidebyside("a_key_twice_in_what_has_no_column_is_nothing_to_be_sure_of"),
+        raw_columns("a_key_twice_in_what_has_no_column_is_nothing_to_be_sure_of"),
     ),
     Mutation(
         "side by side: each document has the expected keys and no more",
-        "ccb_luigi/documents/sidebyside.py",
+        "ccb_luigi/documents/fast/raw_columns.py",
         "self.doubt(of.who[(position != of.ends - 1) | (self.bytes[position] != 0)])",
         "pass",
-        sidebyside("no_byte_of_a_document_can_change_unseen", "a_key_twice_is_nothing_to_be_sure_of"),
+        raw_columns("no_byte_of_a_document_can_change_unseen", "a_key_twice_is_nothing_to_be_sure_of"),
     ),
     Mutation(
         "side by side: a value ends within what holds it",
-        "ccb_luigi/documents/sidebyside.py",
+        "ccb_luigi/documents/fast/raw_columns.py",
         "ends = np.minimum(starts + sizes, within)",
         "ends = np.minimum(starts + sizes, len(self.raw) - _PADDING)",
-        sidebyside("lengths_that_go_past_their_document_take_no_memory"),
+        raw_columns("lengths_that_go_past_their_document_take_no_memory"),
     ),
     Mutation(
         "side by side: nulls and references are no sub-documents",
-        "ccb_luigi/documents/sidebyside.py",
+        "ccb_luigi/documents/fast/raw_columns.py",
         'key.startswith((b"@", b"$"))',
         "False",
-        sidebyside("every_kind_of_hostile_document_is_judged_the_same_and_harms_no_neighbour"),
+        raw_columns("every_kind_of_hostile_document_is_judged_the_same_and_harms_no_neighbour"),
     ),
     Mutation(
         "side by side: texts end where they say",
-        "ccb_luigi/documents/sidebyside.py",
+        "ccb_luigi/documents/fast/raw_columns.py",
         "self.doubt(found.who[self.bytes[found.ends - 1] != 0])",
         "pass",
-        sidebyside("values_of_every_type_are_judged_the_same"),
+        raw_columns("values_of_every_type_are_judged_the_same"),
     ),
     Mutation(
         "side by side: unknown fields in the rows of an unusual schedule",
-        "ccb_luigi/documents/columns.py",
+        "ccb_luigi/documents/fast/vectorised.py",
         "if self._knows_not_all(value):",
         "if False:",
-        uniform("a_field_more_or_less_or_elsewhere_is_read_value_by_value"),
+        text_schedule("a_field_more_or_less_or_elsewhere_is_read_value_by_value"),
     ),
     Mutation(
         "texts inside a schedule end where they say",
-        "ccb_luigi/documents/alike.py",
+        "ccb_luigi/documents/fast/schedule_bytes.py",
         "good = (found.kinds == STRING) & (block.bytes[ends] == 0)",
         "good = found.kinds == STRING",
-        uniform("no_length_of_a_text_can_be_another", "no_byte_of_a_schedule_can_change_unseen"),
+        text_schedule("no_length_of_a_text_can_be_another", "no_byte_of_a_schedule_can_change_unseen"),
     ),
     Mutation(
         "forms of texts inside a schedule",
-        "ccb_luigi/documents/alike.py",
+        "ccb_luigi/documents/fast/schedule_bytes.py",
         "block.doubt(found.who[odd[~null]])",
         "pass",
-        uniform("a_value_of_another_form_is_never_taken_for_text_that_can_be_copied"),
+        text_schedule("a_value_of_another_form_is_never_taken_for_text_that_can_be_copied"),
     ),
     Mutation(
         "a schedule that lacks a value that a rule needs doesn't surely add up",
         "ccb_luigi/documents/findings.py",
         "holds &= ~table.missing[name]",
         "pass",
-        uniform("a_balance_that_is_missing_is_not_taken_for_zero"),
+        text_schedule("a_balance_that_is_missing_is_not_taken_for_zero"),
     ),
     Mutation(
         "a read that ends early",
@@ -270,24 +270,24 @@ MUTATIONS = (
     ),
     Mutation(
         "a hand at the tables is noticed",
-        "ccb_luigi/load/versions.py",
+        "ccb_luigi/load/unchanged.py",
         "USING (mongo_id, linhas, escritas)",
         "USING (mongo_id)",
-        ("db/test_versions.py::test_a_hand_at_the_tables_is_noticed_and_undone",),
+        ("db/test_unchanged.py::test_a_hand_at_the_tables_is_noticed_and_undone",),
     ),
     Mutation(
         "other bytes are read anew",
         "ccb_luigi/documents/fingerprint.py",
         "    digest.update(raw)\n",
         "",
-        ("db/test_versions.py::test_a_change_of_any_byte_counts_also_without_a_newer_time",),
+        ("db/test_unchanged.py::test_a_change_of_any_byte_counts_also_without_a_newer_time",),
     ),
     Mutation(
         "other rules read anew",
         "ccb_luigi/documents/fingerprint.py",
         "digest = hashlib.sha256(rules)",
         "digest = hashlib.sha256()",
-        ("db/test_versions.py::test_other_rules_read_every_document_anew",),
+        ("db/test_unchanged.py::test_other_rules_read_every_document_anew",),
     ),
     Mutation(
         "sweep: an empty source",
@@ -331,14 +331,14 @@ MUTATIONS = (
     Mutation(
         "erased clients stay away",
         "ccb_luigi/documents/block.py",
-        "if task.forgotten and task.forgotten.drops(judged):",
+        "if spec.erased and spec.erased.drops(judged):",
         "if False:",
         ("db/test_forget.py::test_no_run_brings_the_client_back_and_each_proof_is_exact",),
     ),
     Mutation(
         "erased clients need their key",
-        "ccb_luigi/load/tombstones.py",
-        "if {row.verificador for row in rows} != {forgotten.verifier(secret)}:",
+        "ccb_luigi/load/erasures.py",
+        "if {row.verificador for row in rows} != {erased.verifier(secret)}:",
         "if False:",
         ("db/test_forget.py::test_without_the_key_or_with_another_one_nothing_runs",),
     ),
@@ -488,7 +488,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an index of a table in parts queues for nobody",
-        "ccb_luigi/database/settle.py",
+        "ccb_luigi/database/online_ddl.py",
         "    postgres.wait_briefly(connection)\n",
         "",
         (
@@ -497,7 +497,7 @@ MUTATIONS = (
     ),
     Mutation(
         "who settles waits for no other who does",
-        "ccb_luigi/database/settle.py",
+        "ccb_luigi/database/online_ddl.py",
         'if not todo or postgres.try_lock(watching, "settle"):',
         'if not todo or not postgres.lock(watching, "settle"):',
         ("db/test_gentle_upgrades.py::test_of_two_upgrades_one_settles_and_the_other_does_not_wait_for_it",),
@@ -567,11 +567,11 @@ MUTATIONS = (
     ),
     Mutation(
         "NUL without a column",
-        "ccb_luigi/documents/transform.py",
+        "ccb_luigi/documents/judge.py",
         "        _refuse_nul(rows.extras)\n",
         "",
         (
-            "unit/test_transform.py"
+            "unit/test_judge.py"
             "::test_a_nul_in_a_field_without_a_column_is_refused_because_jsonb_has_no_place_for_it",
         ),
     ),
@@ -580,7 +580,7 @@ MUTATIONS = (
         "ccb_luigi/documents/rawbson.py",
         "if _is_deeper(raw, DEEPEST):",
         "if False:",
-        ("unit/test_transform.py::test_what_no_server_can_nest_is_refused_whatever_python_could_read",),
+        ("unit/test_judge.py::test_what_no_server_can_nest_is_refused_whatever_python_could_read",),
     ),
     Mutation(
         "a line of a person hides what PostgreSQL would quote of it",
@@ -591,31 +591,31 @@ MUTATIONS = (
     ),
     Mutation(
         "a text isn't called what another _id is called",
-        "ccb_luigi/documents/names.py",
+        "ccb_luigi/documents/identity.py",
         "len(value) <= MAX_ID and not _is_anothers_name(value):",
         "len(value) <= MAX_ID:",
-        ("unit/test_names.py::test_different_ids_have_different_names",),
+        ("unit/test_identity.py::test_different_ids_have_different_names",),
     ),
     Mutation(
         "a server isn't asked for an _id that a query takes for more than a value",
-        "ccb_luigi/documents/names.py",
+        "ccb_luigi/documents/identity.py",
         "if _is_plain(value) and id_text(value) == name]",
         "if id_text(value) == name]",
-        ("unit/test_names.py::test_each_id_has_a_name_and_is_found_again_by_it",),
+        ("unit/test_identity.py::test_each_id_has_a_name_and_is_found_again_by_it",),
     ),
     Mutation(
         "a second _id names no document",
-        "ccb_luigi/documents/names.py",
+        "ccb_luigi/documents/identity.py",
         ' or rawbson.occurs_twice(raw, b"_id")',
         "",
-        ("unit/test_transform.py::test_of_two_ids_a_refused_document_is_named_by_the_first",),
+        ("unit/test_judge.py::test_of_two_ids_a_refused_document_is_named_by_the_first",),
     ),
     Mutation(
         "a rerun of one table vouches for no other",
         "ccb_luigi/load/pipeline.py",
         "if _all_loaded_since(connection, day, extraction):",
         "if True:",
-        ("db/test_versions.py::test_a_rerun_of_one_table_vouches_for_no_other",),
+        ("db/test_unchanged.py::test_a_rerun_of_one_table_vouches_for_no_other",),
     ),
     Mutation(
         "rejections stay open for an older reading",
@@ -640,21 +640,21 @@ MUTATIONS = (
     ),
     Mutation(
         "a shard stages for itself alone",
-        "ccb_luigi/load/bulk.py",
+        "ccb_luigi/load/backfill.py",
         "        temporary.own_staging(connection, [table.name for table in tables.STAGING])\n",
         "",
         plan("no_shard_leaves_anything_in_the_staging_that_all_share"),
     ),
     Mutation(
         "a shard's marker is in its transaction",
-        "ccb_luigi/load/bulk.py",
-        "plan.put_marker(connection, name, plan.STEP, counts.lidos, kept)",
+        "ccb_luigi/load/backfill.py",
+        "backfill_plan.put_marker(connection, name, backfill_plan.STEP, counts.lidos, kept)",
         "postgres.Postgres(settings).run(lambda c: plan.put_marker(c, name, plan.STEP, counts.lidos, kept))",
         plan("a_shard_that_ends_before_its_commit_leaves_neither_rows_nor_marker"),
     ),
     Mutation(
         "a date's markers of a plan are in one transaction",
-        "ccb_luigi/load/bulk.py",
+        "ccb_luigi/load/backfill.py",
         "connection.execute(\n            text(_MARK),",
         "connection.engine.connect().execution_options(isolation_level='AUTOCOMMIT').execute(\n"
         "            text(_MARK),",
@@ -662,42 +662,42 @@ MUTATIONS = (
     ),
     Mutation(
         "a shard is done by one",
-        "ccb_luigi/load/bulk.py",
+        "ccb_luigi/load/backfill.py",
         "        postgres.lock(connection, name)\n",
         "",
         plan("all_runners_at_once_make_one_plan_and_do_each_shard_once"),
     ),
     Mutation(
         "a plan is made by one",
-        "ccb_luigi/load/plan.py",
+        "ccb_luigi/load/backfill_plan.py",
         "        postgres.lock(connection, LOCK)\n",
         "",
         plan("all_runners_at_once_make_one_plan_and_do_each_shard_once"),
     ),
     Mutation(
         "a plan ends when all its shards are done",
-        "ccb_luigi/load/bulk.py",
-        "if missing := plan.missing(connection, number):",
-        "if (missing := plan.missing(connection, number)) and False:",
+        "ccb_luigi/load/backfill.py",
+        "if missing := backfill_plan.missing(connection, number):",
+        "if (missing := backfill_plan.missing(connection, number)) and False:",
         plan("no_date_is_marked_before_all_shards_are_done"),
     ),
     Mutation(
         "a plan's dump is the one that was cut",
-        "ccb_luigi/load/bulk.py",
+        "ccb_luigi/load/backfill.py",
         "if origin.identity() != ours.origem:",
         "if False:",
         plan("another_dump_is_not_taken_for_the_one_that_was_planned"),
     ),
     Mutation(
         "too many rejections in a shard",
-        "ccb_luigi/load/bulk.py",
+        "ccb_luigi/load/backfill.py",
         "if _tripped(settings, counts.por_data, in_part):  # what is staged",
         "if False:  # what is staged",
         plan("too_many_rejected_documents_of_a_date_stop_its_shard_and_stay_in_quarantine"),
     ),
     Mutation(
         "a shard that isn't proven isn't kept",
-        "ccb_luigi/load/bulk.py",
+        "ccb_luigi/load/backfill.py",
         "        if not result.ok:\n            raise",
         "        if False:\n            raise",
         plan("a_shard_whose_target_differs_by_a_cent_keeps_nothing"),

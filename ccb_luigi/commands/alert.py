@@ -9,7 +9,7 @@ import click
 
 from ccb_luigi import settings as settings_module
 from ccb_luigi.commands.frame import clean
-from ccb_luigi.watch import alerts
+from ccb_luigi.telemetry import alerts
 
 
 @click.command(short_help="Tell by mail or webhook that a unit failed.")

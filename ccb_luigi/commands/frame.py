@@ -24,7 +24,7 @@ from ccb_luigi.errors import CcbError
 from ccb_luigi.process import early, streams
 from ccb_luigi.process.stopping import Stopped, stoppable
 from ccb_luigi.settings import Settings
-from ccb_luigi.watch import logs
+from ccb_luigi.telemetry import logs
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import click
 from sqlalchemy import Connection
 
-from ccb_luigi.commands import planned, sweep
+from ccb_luigi.commands import backfill, sweep
 from ccb_luigi.commands.frame import (
     DAY,
     clean,
@@ -23,15 +23,15 @@ from ccb_luigi.commands.record import recorded
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents import block
 from ccb_luigi.errors import CcbError, NotCovered
-from ccb_luigi.load import closing, markers, pipeline, versions
+from ccb_luigi.load import closing, markers, pipeline, unchanged
 from ccb_luigi.process import stopping
 from ccb_luigi.process.events import Event
 from ccb_luigi.process.stopping import DeadlinePassed, Stopped
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
 from ccb_luigi.tables import BY_NAME, varreduras
-from ccb_luigi.watch import display, logs
-from ccb_luigi.watch.runs import Recorder
+from ccb_luigi.telemetry import display, logs
+from ccb_luigi.telemetry.runs import Recorder
 
 
 @click.command()
@@ -69,10 +69,10 @@ def run(
         last = yesterday
     closing.refuse_what_is_not_over(settings, last)
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)] if first else []
-    found: planned.Planned | None = None
+    found: backfill.Planned | None = None
     with recorded(settings, "run", days) as recorder:
         if full or (days and (since or until)):
-            found = planned.migrate(settings, first, last, workers, recorder)
+            found = backfill.migrate(settings, first, last, workers, recorder)
             if found and found.exit_code and not (so_far and found.exit_code == NotCovered.exit_code):
                 return found.exit_code
             # Of a server's dates one may have appeared meanwhile; to look for a dump's is to read it all.
@@ -127,7 +127,7 @@ def rerun(settings: Settings, day: date, table: str | None, thorough: bool, work
         postgres.lock(connection, *(markers.update_id(step, day) for step in steps))
         markers.forget(connection, day, table)
         if thorough:
-            versions.forget(connection, day)
+            unchanged.forget(connection, day)
 
     closing.refuse_what_is_not_over(settings, day)
     with recorded(settings, "rerun", [day]) as recorder:
@@ -217,11 +217,11 @@ def _sweep(settings: Settings, day: date, recorder: Recorder, failures: list[Eve
 
 def all_days(settings: Settings, until: date) -> list[date]:
     """Every date up to ``until`` that has documents, the oldest first."""
-    transform = block.transform_of(settings.zone, settings.strictness)
+    judge = block.judge_of(settings.zone, settings.strictness)
     with source.opened(settings) as origin:
         found = set(origin.days(settings.zone, until))
         for raw in origin.odd():
-            partition = transform.partition_of_raw(raw)
+            partition = judge.partition_of_raw(raw)
             if partition is not None and partition <= until:
                 found.add(partition)
     return sorted(found) or [until]

@@ -19,13 +19,13 @@ from ccb_luigi.database import postgres
 from ccb_luigi.errors import CcbError
 from ccb_luigi.process.stopping import Stopped
 from ccb_luigi.settings import Settings
-from ccb_luigi.watch import runs
-from ccb_luigi.watch.runs import History, Recorder, Run
+from ccb_luigi.telemetry import runs
+from ccb_luigi.telemetry.runs import History, Recorder, Run
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from ccb_luigi.watch.standing import Outcome, Standing
+    from ccb_luigi.telemetry.standing import Outcome, Standing
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def _note(settings: Settings, run: Run, *, known: bool = False) -> None:
 
 
 def _look(connection: Connection, settings: Settings, run: Run, seen: _Seen) -> None:
-    from ccb_luigi.watch import standing
+    from ccb_luigi.telemetry import standing
 
     seen.history = runs.history(connection, run)
     seen.standing = standing.gather(connection, settings, settings.yesterday())
@@ -86,7 +86,7 @@ def _look(connection: Connection, settings: Settings, run: Run, seen: _Seen) -> 
 
 
 def _publish(settings: Settings, run: Run, seen: _Seen) -> None:
-    from ccb_luigi.watch import metrics  # its library takes a while to import
+    from ccb_luigi.telemetry import metrics  # its library takes a while to import
 
     ended = datetime.now(UTC)
     _send(settings, f"ccb_luigi_{run.command}", metrics.of_run(run, ended, seen.outcome, seen.history),
@@ -96,7 +96,7 @@ def _publish(settings: Settings, run: Run, seen: _Seen) -> None:
 
 
 def _send(settings: Settings, name: str, registry: CollectorRegistry, keep: str = "", **group: str) -> None:
-    from ccb_luigi.watch import exposition
+    from ccb_luigi.telemetry import exposition
 
     if settings.metrics_dir:
         path = Path(settings.metrics_dir) / f"{name}.prom"

@@ -13,8 +13,8 @@ from ccb_luigi.errors import CcbError
 from ccb_luigi.process.events import Event
 from ccb_luigi.proof import sweep
 from ccb_luigi.settings import Settings
-from ccb_luigi.watch.display import printable
-from ccb_luigi.watch.runs import SWEEP, Recorder
+from ccb_luigi.telemetry.display import printable
+from ccb_luigi.telemetry.runs import SWEEP, Recorder
 
 
 @click.command("sweep", short_help="Compare both sides; load what is missing, mark what is gone.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from ccb_luigi.database import postgres, refusals, settle, words
+from ccb_luigi.database import online_ddl, postgres, refusals, words
 from ccb_luigi.errors import Busy, SchemaOutdated
 from ccb_luigi.settings import Settings
 
@@ -50,7 +50,7 @@ def upgrade(settings: Settings, waiting: Callable[[str], None] = lambda _: None)
         return before, REVISION
 
     done = postgres.of_process(settings).run(work)
-    settle.settle(settings, waiting)
+    online_ddl.settle(settings, waiting)
     return done
 
 

@@ -21,7 +21,7 @@ from ccb_luigi.demo.store import Store
 from ccb_luigi.load import markers, pipeline, quarantine, status
 from ccb_luigi.orchestration import runner
 from ccb_luigi.settings import Settings
-from ccb_luigi.watch import display
+from ccb_luigi.telemetry import display
 
 DEFAULT = Path(".demo")
 """Where the other commands find a demo's data, in the directory that they are started in."""

@@ -18,14 +18,14 @@ from ccb_luigi import tables
 from ccb_luigi.codes import Strictness
 from ccb_luigi.documents import copytext, fingerprint, rawbson
 from ccb_luigi.documents.contract import Document
+from ccb_luigi.documents.judge import Accepted, Judge, Known, Refused
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.rows import Row
+from ccb_luigi.documents.schedule import TextSchedule
 from ccb_luigi.documents.shard import Covered, Shard, owns
-from ccb_luigi.documents.transform import Accepted, Known, Refused, Transform
-from ccb_luigi.documents.uniform import Uniform
 
 if TYPE_CHECKING:
-    from ccb_luigi.documents.forgotten import Forgotten
+    from ccb_luigi.documents.erased import Erased
 
 BYTES = 4 << 20
 """A block ends here even if it has few documents: some have 15 MB."""
@@ -59,7 +59,7 @@ VERSION = (
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class BatchSpec:
     """What to do with every block of a batch.
 
     Documents of the ``day`` count, or those that ``covered`` covers (of a ``shard``), or else all.
@@ -70,7 +70,7 @@ class Task:
     day: date | None
     zone: ZoneInfo
     strictness: Strictness
-    forgotten: Forgotten | None = None
+    erased: Erased | None = None
     covered: Covered | None = None
     shard: Shard | None = None
     horizon: datetime | None = None
@@ -96,14 +96,14 @@ class Task:
 class Rendered:
     """One block: per staging table its lines and their number, and what goes to the quarantine.
 
-    ``forgotten``: documents of erased clients, which go nowhere. ``roads``: (date, which of ``ROADS``) →
-    documents that were read. ``newest``: the newest time up to the task's horizon, if that is asked for.
+    ``erased``: documents of erased clients, which go nowhere. ``roads``: (date, which of ``ROADS``) →
+    documents that were read. ``newest``: the newest time up to the horizon, if that is asked for.
     """
 
     lines: dict[str, bytes]
     counts: dict[str, int]
     refused: list[tuple[date, Refused]]
-    forgotten: int
+    erased: int
     roads: dict[tuple[date, str], int]
     newest: datetime | None = None
 
@@ -118,7 +118,7 @@ class _Rendering:
 
     def __init__(self) -> None:
         self.refused: list[tuple[date, Refused]] = []
-        self.forgotten = 0
+        self.erased = 0
         self.roads: Counter[tuple[date, str]] = Counter()
         self.newest: datetime | None = None
         self._prefixes: list[str] = []
@@ -149,34 +149,36 @@ class _Rendering:
 
     def done(self) -> Rendered:
         """The whole block."""
-        of_documents: dict[str, list[Sequence[Row] | Uniform]] = {
+        of_documents: dict[str, list[Sequence[Row] | TextSchedule]] = {
             "contratos": [[version] for version in self._versions],
             **{name: [judged.rows[name] for judged in self._accepted] for name in tables.STAGED},
             "qualidade": [judged.findings for judged in self._accepted],
         }
         counts = {name: sum(map(len, rows)) for name, rows in of_documents.items()}
         lines = {name: self._lines(name, rows) for name, rows in of_documents.items() if counts[name]}
-        return Rendered(lines, counts, self.refused, self.forgotten, self.roads, self.newest)
+        return Rendered(lines, counts, self.refused, self.erased, self.roads, self.newest)
 
-    def _lines(self, name: str, of_documents: list[Sequence[Row] | Uniform]) -> bytes:
+    def _lines(self, name: str, of_documents: list[Sequence[Row] | TextSchedule]) -> bytes:
         """The lines of one table, of whose rows each document has some."""
         begin = HIDING if name in tables.PERSONAL else ""
         prefixes = [begin + prefix for prefix in self._prefixes] if begin else self._prefixes
         ready = [
             prefix + rows.text.replace("\n", "\n" + prefix)
             for prefix, rows in zip(prefixes, of_documents, strict=True)
-            if type(rows) is Uniform
+            if type(rows) is TextSchedule
         ]
-        others = [() if type(rows) is Uniform else rows for rows in of_documents] if ready else of_documents
+        others = (
+            [() if type(rows) is TextSchedule else rows for rows in of_documents] if ready else of_documents
+        )
         of_each = chain.from_iterable(map(repeat, prefixes, map(len, others)))
         lines = map(add, of_each, copytext.lines([*chain.from_iterable(others)]))
         return "\n".join([*ready, *lines, ""]).encode()
 
 
 @lru_cache(maxsize=4)
-def transform_of(zone: ZoneInfo, strictness: Strictness) -> Transform:
-    """The process' own transform: compiling the contract takes milliseconds."""
-    return Transform(zone, strictness)
+def judge_of(zone: ZoneInfo, strictness: Strictness) -> Judge:
+    """The process' own judge: compiling the contract takes milliseconds."""
+    return Judge(zone, strictness)
 
 
 def blocks(documents: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
@@ -198,55 +200,55 @@ def is_full(documents: int, size: int) -> bool:
     return documents == DOCUMENTS or size >= BYTES
 
 
-def _read(transform: Transform, documents: Sequence[bytes]) -> Iterator[tuple[int, bytes, Known | None]]:
+def _read(judge: Judge, documents: Sequence[bytes]) -> Iterator[tuple[int, bytes, Known | None]]:
     """(place, document, what it is if that is sure by reading all side by side), without empty places."""
     places = [place for place, raw in enumerate(documents) if raw]
     there = [documents[place] for place in places]
-    known = transform.read(there) if len(there) >= SIDE_BY_SIDE else [None] * len(there)
+    known = judge.read(there) if len(there) >= SIDE_BY_SIDE else [None] * len(there)
     return zip(places, there, known, strict=True)
 
 
 def _opened(
-    transform: Transform, raw: bytes, known: Known | None
+    judge: Judge, raw: bytes, known: Known | None
 ) -> tuple[date | None, Any, Known | Document | None]:
     """A document's date, its ``updatedAt`` as it came, and itself, as far as it is read by now.
 
     All ``None``: it can't be decoded. No date: its time can't be read.
     """
     if known is not None:
-        return transform.day(known.moment), None, known
+        return judge.day(known.moment), None, known
     try:
         decoded = decode(raw)
     except InvalidBSON:
         return None, None, None
-    return transform.partition(decoded), decoded.get("updatedAt"), decoded
+    return judge.partition(decoded), decoded.get("updatedAt"), decoded
 
 
-def render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
+def render(spec: BatchSpec, number: int, documents: Sequence[bytes]) -> Rendered:
     """Judges the documents of a block, and renders what is accepted.
 
     A document whose time can't be read belongs to every date.
     """
-    transform = transform_of(task.zone, task.strictness)
-    rules = fingerprint.key(task.zone, task.strictness)
+    judge = judge_of(spec.zone, spec.strictness)
+    rules = fingerprint.key(spec.zone, spec.strictness)
     rendering = _Rendering()
-    for place, raw, known in _read(transform, documents):
-        found, updated, read = _opened(transform, raw, known)
-        if task.horizon is not None and read is not None:
-            rendering.see(transform.moment(read), task.horizon)
+    for place, raw, known in _read(judge, documents):
+        found, updated, read = _opened(judge, raw, known)
+        if spec.horizon is not None and read is not None:
+            rendering.see(judge.moment(read), spec.horizon)
         # Of two updatedAt the server finds a document by one, and the other one is decoded.
-        elsewhere = read is not None and task.leaves_out(found, updated)
+        elsewhere = read is not None and spec.leaves_out(found, updated)
         if elsewhere and not rawbson.occurs_twice(raw, b"updatedAt"):
             continue
-        partition = task.partition(found, transform.today)
-        judged, road = transform.judge_and_tell(raw, read)
-        if task.forgotten and task.forgotten.drops(judged):
-            rendering.forgotten += 1
+        partition = spec.partition(found, judge.today)
+        judged, road = judge.judge_and_tell(raw, read)
+        if spec.erased and spec.erased.drops(judged):
+            rendering.erased += 1
             continue
         rendering.roads[partition, road] += 1
         if isinstance(judged, Refused):
             rendering.refused.append((partition, judged))
         else:
             doc = number * DOCUMENTS + place
-            rendering.add(judged, partition, fingerprint.of(raw, rules), f"{task.batch}\t{doc}\t")
+            rendering.add(judged, partition, fingerprint.of(raw, rules), f"{spec.batch}\t{doc}\t")
     return rendering.done()

@@ -19,7 +19,7 @@ from bson import ObjectId
 from cerberus import TypeDefinition, Validator, errors
 
 from ccb_luigi.codes import REJECTIONS, meaning
-from ccb_luigi.documents import gate, times, values
+from ccb_luigi.documents import compiled, times, values
 
 Document = dict[str, Any]
 Rules = dict[str, Any]
@@ -182,9 +182,9 @@ class Contract:
         self.zone = zone
 
     @cached_property
-    def gate(self) -> gate.Gate:
+    def gate(self) -> compiled.Gate:
         """The fast way through the contract (see ``gate``)."""
-        return gate.compiled(SCHEMA, self.zone)
+        return compiled.compiled(SCHEMA, self.zone)
 
     @cached_property
     def _validator(self) -> Any:
@@ -365,7 +365,7 @@ def _unknown_inside(rules: Rules) -> Walk | None:
     walk_item, leaf = _unknown(inner["schema"]), _leaf(rules)
 
     def walk_items(value: Any, path: str, found: dict[str, Any]) -> None:
-        if not isinstance(value, (list, dict)):  # a Uniform has known fields only
+        if not isinstance(value, (list, dict)):  # a TextSchedule has known fields only
             return
         items = value if isinstance(value, list) else [value]
         with suppress(TypeError):  # some item can't be looked into

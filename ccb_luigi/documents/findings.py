@@ -18,11 +18,11 @@ from ccb_luigi.documents import identifiers
 from ccb_luigi.documents.contract import OPERATION, PARCELA, Document
 from ccb_luigi.documents.rows import schedule
 from ccb_luigi.documents.sanity import HUNDREDTH, Finding, instalment, sanity
-from ccb_luigi.documents.uniform import Uniform
+from ccb_luigi.documents.schedule import TextSchedule
 from ccb_luigi.documents.values import Rounded
 
 if TYPE_CHECKING:
-    from ccb_luigi.documents.alike import Table
+    from ccb_luigi.documents.fast.schedule_bytes import Table
 
 ANNUAL_TOLERANCE = Decimal("0.10")
 SURELY_NEAR = 0.099
@@ -36,7 +36,7 @@ def findings(document: Document, zone: ZoneInfo, strictness: Strictness) -> list
     operation = document["operation"]
     rows = schedule(document)
     found = [*_client(document), *_operation(operation), *sanity(document, zone, strictness.emission_days)]
-    if not (type(rows) is Uniform and _adds_up(operation, rows.known)):
+    if not (type(rows) is TextSchedule and _adds_up(operation, rows.known)):
         found += _schedule(operation)
     return found
 

@@ -18,7 +18,7 @@ from sqlalchemy import Table
 from ccb_luigi import tables
 from ccb_luigi.documents import values
 from ccb_luigi.documents.contract import PARCELA, Document
-from ccb_luigi.documents.uniform import Uniform
+from ccb_luigi.documents.schedule import TextSchedule
 
 Row = tuple[Any, ...]
 
@@ -39,10 +39,10 @@ _ADDRESS_KINDS = {
 class Rows:
     """``tables``: table name → rows. ``left_out``: (path, finding or None) of what has no row, only extras.
 
-    Rows that came as a ``Uniform`` are one: their text for COPY is there already.
+    Rows that came as a ``TextSchedule`` are one: their text for COPY is there already.
     """
 
-    tables: dict[str, list[Row] | Uniform]
+    tables: dict[str, list[Row] | TextSchedule]
     left_out: list[tuple[str, str | None]] = field(default_factory=list)
     extras: str = "{}"
 
@@ -73,18 +73,18 @@ def rows_of(document: Document, others: Document, raw: Callable[[], Document]) -
     return rows
 
 
-def schedule(document: Document) -> list[Document] | Uniform:
+def schedule(document: Document) -> list[Document] | TextSchedule:
     """The rows of PrevisaoDeParcela, null items left out, in the document's order."""
     container = document["operation"].get("parcelas")
     listed = container.get("PrevisaoDeParcela") if container else None
-    if type(listed) is Uniform:
+    if type(listed) is TextSchedule:
         return listed
     return [row for row in listed if row is not None] if listed else []
 
 
-def _parcelas(document: Document) -> list[Row] | Uniform:
+def _parcelas(document: Document) -> list[Row] | TextSchedule:
     rows = schedule(document)
-    if type(rows) is Uniform and _SCHEDULE_IS_THE_TABLE:
+    if type(rows) is TextSchedule and _SCHEDULE_IS_THE_TABLE:
         return rows.map(_row_of_schedule)
     return [_row_of_schedule(row) for row in rows]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from bson import Code, Decimal128, ObjectId
 
-from ccb_luigi.documents.names import of_text
+from ccb_luigi.documents.identity import of_text
 
 CENT = Decimal("0.01")
 MONEY_LIMIT = Decimal(10) ** 13  # numeric(15,2)

@@ -18,23 +18,23 @@ from sqlalchemy import Connection, Table, text
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema, temporary
 from ccb_luigi.documents import fingerprint
-from ccb_luigi.documents.block import Task, transform_of
-from ccb_luigi.documents.names import name_of
-from ccb_luigi.documents.transform import Refused
+from ccb_luigi.documents.block import BatchSpec, judge_of
+from ccb_luigi.documents.identity import name_of
+from ccb_luigi.documents.judge import Refused
 from ccb_luigi.errors import CircuitBroken, NotCovered, NotReconciled, StagingIncomplete
 from ccb_luigi.load import (
     breaker,
     closing,
     cluster,
+    erasures,
     loading,
     markers,
+    missing,
     quarantine,
     reconcile,
-    seen,
-    tombstones,
-    versions,
+    unchanged,
 )
-from ccb_luigi.load.planner import look_up_by_keys
+from ccb_luigi.load.planner_settings import look_up_by_keys
 from ccb_luigi.load.staging import Counts, stage
 from ccb_luigi.settings import LONGEST_OVERLAP, Settings
 from ccb_luigi.sources import source
@@ -141,13 +141,15 @@ def _read(connection: Connection, settings: Settings, day: date, progress: Readi
     batch, zone = day.toordinal(), settings.zone
     loading.discard(connection, batch)
     rules = fingerprint.key(settings.zone, settings.strictness)
-    erased = tombstones.load(connection, settings)
+    erased = erasures.load(connection, settings)
     with source.opened(settings) as origin:
         counts = stage(
             connection,
-            Task(batch, day, zone, settings.strictness, erased, horizon=closing.horizon(connection, origin)),
+            BatchSpec(
+                batch, day, zone, settings.strictness, erased, horizon=closing.horizon(connection, origin)
+            ),
             origin.documents(*settings.bounds(day)),
-            known=versions.Known(connection, batch, day, rules),
+            known=unchanged.Unchanged(connection, batch, day, rules),
             workers=cluster.workers(settings),
             progress=lambda read: progress(read, origin.share_read()),
             when_read=lambda: temporary.analyse(connection),
@@ -186,7 +188,7 @@ def _load_all(
             f"{what}: source and target differ in {' and '.join(found.result.differences)};"
             " nothing was changed, the same command tries again"
         )
-    versions.remember(connection, batch)
+    unchanged.remember(connection, batch)
     loading.clear(connection, batch)
     return found
 
@@ -259,9 +261,9 @@ def reconcile_day(
             if result.ok:
                 show("empties staging, marks and commits", 90)
                 if _all_loaded_since(connection, day, extraction):
-                    versions.remember(connection, batch)
+                    unchanged.remember(connection, batch)
                 else:  # `rerun --table`: nobody has compared the other tables with what was read now
-                    versions.forget(connection, day)
+                    unchanged.forget(connection, day)
                 loading.clear(connection, batch)
                 markers.put(connection, markers.RECONCILIATION, day, result.lidos, {})
             return result
@@ -291,9 +293,9 @@ def migrate_ids(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
         postgres.lock(connection, "avulsos", *map(table_lock, tables.LOADED))
         loading.discard(connection, AD_HOC)
         started = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-        erased = tombstones.load(connection, settings)
+        erased = erasures.load(connection, settings)
         with source.opened(settings) as origin:
-            task = Task(AD_HOC, None, settings.zone, settings.strictness, erased)
+            task = BatchSpec(AD_HOC, None, settings.zone, settings.strictness, erased)
             counts = stage(connection, task, origin.by_ids(ids))
             if not counts.lidos:
                 closing.refuse_an_empty(origin)
@@ -344,18 +346,18 @@ def _migrate_late(settings: Settings, day: date, show: Show) -> None:
         start, first = settings.bounds(day)[0], _overlap_from(connection, settings, day)
         if markers.find(connection, markers.RECONCILIATION, day) or first >= start:
             return []
-        transform = transform_of(settings.zone, settings.strictness)
+        judge = judge_of(settings.zone, settings.strictness)
         with source.live(settings) as origin:
-            erased = tombstones.load(connection, settings)
-            seen.note(connection, transform, origin.versions_in(first, start), erased=erased)
-            groups = seen.unsettled(connection, origin, transform)
+            erased = erasures.load(connection, settings)
+            missing.note(connection, judge, origin.versions_in(first, start), erased=erased)
+            groups = missing.unsettled(connection, origin, judge)
             return [found.mongo_id for group in groups for found in group]
 
     show("looks for what was committed late", 5)
     late = postgres.of_process(settings).run(work)
-    for n in range(0, len(late), seen.GROUP):
+    for n in range(0, len(late), missing.GROUP):
         show(f"loads late documents: {n:,} of {len(late):,}", 10 + 40 * n / len(late))
-        migrate_ids(settings, late[n : n + seen.GROUP])
+        migrate_ids(settings, late[n : n + missing.GROUP])
 
 
 def _overlap_from(connection: Connection, settings: Settings, day: date) -> datetime:
@@ -409,22 +411,22 @@ def _load_and_name(
 
 def _quarantine_duplicates(connection: Connection, settings: Settings, ids: list[str]) -> None:
     """Their bytes are read again: one side of each pair may have been loaded weeks ago."""
-    transform = transform_of(settings.zone, settings.strictness)
-    erased = tombstones.load(connection, settings)
+    judge = judge_of(settings.zone, settings.strictness)
+    erased = erasures.load(connection, settings)
     missing = dict.fromkeys(ids)
     with source.opened(settings) as origin:
         for raw in origin.by_ids(ids):
             name = name_of(raw)
             if name in missing:
                 del missing[name]
-                judged = transform.judge(raw)  # it may have become unfit as well
+                judged = judge.judge(raw)  # it may have become unfit as well
                 rejection = judged if isinstance(judged, Refused) else quarantine.duplicate(name, raw)
                 if erased and erased.drops(rejection):  # it is an erased client's by now
                     continue
-                partition = transform.partition_of_raw(raw) or transform.today()
+                partition = judge.partition_of_raw(raw) or judge.today()
                 quarantine.put(connection, [rejection], partition)
     # Of those that are gone a closed row tells that they were here: clients may come from them.
-    quarantine.put(connection, [quarantine.duplicate(name, b"") for name in missing], transform.today())
+    quarantine.put(connection, [quarantine.duplicate(name, b"") for name in missing], judge.today())
     quarantine.close(connection, list(missing))
 
 

@@ -15,9 +15,9 @@ from sqlalchemy import Connection, select, text
 
 from ccb_luigi.codes import meaning
 from ccb_luigi.database.binary import copy_values
-from ccb_luigi.documents.names import BY_BYTES
+from ccb_luigi.documents.identity import BY_BYTES
+from ccb_luigi.documents.judge import Refused
 from ccb_luigi.documents.rawbson import decode
-from ccb_luigi.documents.transform import Refused
 from ccb_luigi.documents.values import Unreadable, key
 from ccb_luigi.load import situacao
 from ccb_luigi.tables import quarentena

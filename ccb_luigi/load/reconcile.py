@@ -10,7 +10,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, text
 
 from ccb_luigi.load import situacao
-from ccb_luigi.load.planner import look_up_by_keys, share_no_hash_tables
+from ccb_luigi.load.planner_settings import look_up_by_keys, share_no_hash_tables
 
 ZERO = Decimal(0)
 

@@ -17,16 +17,16 @@ from ccb_luigi.database import postgres
 from ccb_luigi.documents.block import (
     DOCUMENTS,
     VERSION,
+    BatchSpec,
     Rendered,
-    Task,
     blocks,
     is_full,
+    judge_of,
     render,
-    transform_of,
 )
-from ccb_luigi.documents.transform import ROADS
+from ccb_luigi.documents.judge import ROADS
 from ccb_luigi.load import parallel, quarantine
-from ccb_luigi.load.versions import Known
+from ccb_luigi.load.unchanged import Unchanged
 from ccb_luigi.process.garbage import no_collection
 
 TOGETHER = 1 << 20
@@ -48,7 +48,7 @@ class Counts:
 
     ``por_data``: date → documents read and rejected, of batches of several dates. ``mais_novo``: the newest
     time in a dump, whatever its date, in ISO 8601 (UTC, so that the greater text is the later time).
-    ``roads``: how the documents were read (``transform.ROADS``), without those that were passed over;
+    ``roads``: how the documents were read (``judge.ROADS``), without those that were passed over;
     ``roads_por_data``: the same per date, like ``por_data``.
     """
 
@@ -77,7 +77,7 @@ class Counts:
         """Takes a block's counts in."""
         self.lidos += block.read
         self.quarentena += len(block.refused)
-        self.esquecidos += block.forgotten
+        self.esquecidos += block.erased
         for _, document in block.refused:
             for code in document.codes:
                 self.por_codigo[code] = self.por_codigo.get(code, 0) + 1
@@ -129,10 +129,10 @@ class _Copies:
 
 def stage(
     connection: Connection,
-    task: Task,
+    task: BatchSpec,
     documents: Iterable[bytes],
     *,
-    known: Known | None = None,
+    known: Unchanged | None = None,
     workers: parallel.Workers | None = None,
     progress: Progress = lambda _: None,
     when_read: Callable[[], object] = lambda: None,
@@ -143,7 +143,7 @@ def stage(
     is staged: other processes still judge the rest.
     """
     all_read = told = False
-    get_ready = transform_of(task.zone, task.strictness).prepare
+    get_ready = judge_of(task.zone, task.strictness).prepare
     counts = Counts(staging={table.name: 0 for table in tables.STAGING})
     copies = _Copies(connection)
 
@@ -215,7 +215,7 @@ def _awaited(documents: Iterable[bytes], meanwhile: Callable[[], None]) -> Itera
     yield from chain(first, remaining)
 
 
-def _render(task: Task, number: int, documents: Sequence[bytes]) -> Rendered:
+def _render(task: BatchSpec, number: int, documents: Sequence[bytes]) -> Rendered:
     """Of a block's hundred thousand objects hardly one is part of a cycle, and none outlives the block."""
     with no_collection():
         return render(task, number, documents)

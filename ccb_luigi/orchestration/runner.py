@@ -18,9 +18,9 @@ from sqlalchemy import Connection
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.errors import PartitionFailed
 from ccb_luigi.load import markers
-from ccb_luigi.load.plan import Plan, Progress, marker, progress
+from ccb_luigi.load.backfill_plan import Plan, Progress, marker, progress
 from ccb_luigi.orchestration import luigid
-from ccb_luigi.orchestration.plan_tasks import END, EndPlan
+from ccb_luigi.orchestration.backfill_tasks import END, EndPlan
 from ccb_luigi.orchestration.targets import all_done
 from ccb_luigi.orchestration.worker import WorkerFactory
 from ccb_luigi.process import events, stopping

@@ -12,7 +12,7 @@ from ccb_luigi.orchestration import luigid
 from ccb_luigi.preflight.lines import Line, green, grey, red, yellow
 from ccb_luigi.process import web
 from ccb_luigi.settings import LOCAL, Settings
-from ccb_luigi.watch import alerts
+from ccb_luigi.telemetry import alerts
 
 SECONDS = 5.0
 """For each step: an address where nobody answers may not hold the rest up."""

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema, words
 from ccb_luigi.errors import CcbError, SchemaOutdated, TargetError
-from ccb_luigi.load import status, tombstones
+from ccb_luigi.load import erasures, status
 from ccb_luigi.preflight.lines import Line, green, grey, red, some, yellow
 from ccb_luigi.preflight.source import judge_clock
 from ccb_luigi.process import web
@@ -337,7 +337,7 @@ def dates(connection: Connection, settings: Settings) -> Line:
 def forget_key(connection: Connection, settings: Settings) -> Line:
     """Erased clients need the key that they were erased with."""
     try:
-        erased = tombstones.load(connection, settings)
+        erased = erasures.load(connection, settings)
     except CcbError as error:
         return red(
             str(error).partition(":")[0], "the key of the erasures, into the environment file of every run"

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Table, text
 
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
-from ccb_luigi.documents import forgotten
+from ccb_luigi.documents import erased
 from ccb_luigi.errors import ConfigurationError
-from ccb_luigi.load import loading, markers, quarantine, tombstones
+from ccb_luigi.load import erasures, loading, markers, quarantine
 from ccb_luigi.settings import Settings
 
 QUARANTINE, FINDINGS = tables.quarentena.fullname, tables.qualidade.fullname
@@ -141,7 +141,7 @@ def _rejections(connection: Connection, client_id: str, mongo_ids: set[str]) -> 
     """
     found, silent = [], []
     for row, mongo_id, raw in _quarantined(connection):
-        clients = forgotten.clients_of(raw)
+        clients = erased.clients_of(raw)
         if client_id in clients:
             found.append(row)
             mongo_ids.add(mongo_id)
@@ -188,7 +188,7 @@ _NO_LONGER_WAITING = """
 
 def _remember(connection: Connection, settings: Settings, client_id: str, found: Found) -> None:
     """The audit line, which is the tombstone as well. The database adds who and when."""
-    row = forgotten.tombstone(settings.forget_key.encode(), client_id, found.mongo_ids)
+    row = erased.tombstone(settings.forget_key.encode(), client_id, found.mongo_ids)
     counts = {name: rows for name, rows in found.rows.items() if rows}
     connection.execute(
         text("""
@@ -199,10 +199,10 @@ def _remember(connection: Connection, settings: Settings, client_id: str, found:
     )
 
 
-def _checked_key(connection: Connection, settings: Settings) -> forgotten.Forgotten | None:
+def _checked_key(connection: Connection, settings: Settings) -> erased.Erased | None:
     if not settings.forget_key:
         raise ConfigurationError(
             "CCB_FORGET_KEY is not set: a client is remembered as erased by a hash under this key; choose a"
             " long random one, keep it, and give it to every run from then on (README: Erasure)"
         )
-    return tombstones.load(connection, settings)
+    return erasures.load(connection, settings)

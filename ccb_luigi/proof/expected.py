@@ -27,7 +27,7 @@ from ccb_luigi.codes import USUAL, Strictness
 from ccb_luigi.documents import rawbson, values
 from ccb_luigi.documents.contract import Contract, Document, Rejected, extras
 from ccb_luigi.documents.findings import findings, rounded
-from ccb_luigi.documents.names import name_of
+from ccb_luigi.documents.identity import name_of
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.times import EPOCH
 from ccb_luigi.documents.values import Unreadable

@@ -21,10 +21,10 @@ from sqlalchemy import Connection, text
 
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
-from ccb_luigi.documents.block import transform_of
-from ccb_luigi.documents.names import BY_BYTES
+from ccb_luigi.documents.block import judge_of
+from ccb_luigi.documents.identity import BY_BYTES
 from ccb_luigi.errors import CcbError, CircuitBroken, NotReconciled, SourceError, SweepRefused
-from ccb_luigi.load import breaker, markers, pipeline, quarantine, seen, tombstones
+from ccb_luigi.load import breaker, erasures, markers, missing, pipeline, quarantine
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
 
@@ -99,9 +99,9 @@ class _Sweep:
         found = self.connection.execute(
             text(statement),
             {"started": self.started, **values},
-            execution_options={"stream_results": True, "max_row_buffer": seen.GROUP},
+            execution_options={"stream_results": True, "max_row_buffer": missing.GROUP},
         )
-        return (list(group) for group in found.scalars().partitions(seen.GROUP))
+        return (list(group) for group in found.scalars().partitions(missing.GROUP))
 
     def migrate(self, ids: list[str]) -> None:
         """Migrates documents in a transaction of their own."""
@@ -142,8 +142,8 @@ def sweep(settings: Settings, *, confirmed: bool = False, progress: Progress = l
     try:
         done = target.run(work)
         if done.freed:
-            for n in range(0, len(done.freed), seen.GROUP):
-                done.migrate(done.freed[n : n + seen.GROUP])
+            for n in range(0, len(done.freed), missing.GROUP):
+                done.migrate(done.freed[n : n + missing.GROUP])
             target.run(lambda connection: _put(connection, done))
     except CcbError as error:
         for this in under_way:
@@ -162,16 +162,16 @@ def _compare(this: _Sweep) -> None:
     Raises:
         SweepRefused: the source is empty, or gave fewer documents than it has.
     """
-    transform = transform_of(this.settings.zone, this.settings.strictness)
+    judge = judge_of(this.settings.zone, this.settings.strictness)
     swept, counted = this.swept, this.origin.count()
     swept.contratos_destino = this.ask("SELECT count(*) FROM operacoes WHERE excluido_em IS NULL")
     swept.ainda_em_quarentena = this.ask(_OPEN_REJECTIONS)
-    swept.lidos_origem = seen.note(
+    swept.lidos_origem = missing.note(
         this.connection,
-        transform,
+        judge,
         this.origin.versions(),
         lambda read: this.progress("read", read, max(read, counted)),
-        erased=tombstones.load(this.connection, this.settings),
+        erased=erasures.load(this.connection, this.settings),
     )
     if not swept.lidos_origem and (why := this.origin.why_empty()):
         raise SweepRefused(
@@ -192,11 +192,11 @@ _OPEN_REJECTIONS = "SELECT count(*) FROM controle.quarentena WHERE resolvido_em 
 
 def _load_missing(this: _Sweep) -> None:
     """Migrates what is missing or older here, as long as that changes anything; notes what stays open."""
-    transform = transform_of(this.settings.zone, this.settings.strictness)
+    judge = judge_of(this.settings.zone, this.settings.strictness)
     held = _held_dates(this)
     for turn in range(LAST + 1):
-        found, left = False, list[seen.Open]()
-        groups = seen.unsettled(this.connection, this.origin, transform, held=held, again=turn > 0)
+        found, left = False, list[missing.Open]()
+        groups = missing.unsettled(this.connection, this.origin, judge, held=held, again=turn > 0)
         for group in groups:
             found = True
             if turn == LAST:
@@ -205,10 +205,10 @@ def _load_missing(this: _Sweep) -> None:
                 this.migrate([each.mongo_id for each in group])
         if not found:
             break
-    _note_open(this, held, left + seen.nameless(this.connection, transform))
+    _note_open(this, held, left + missing.nameless(this.connection, judge))
 
 
-def _note_open(this: _Sweep, held: list[date], left: list[seen.Open]) -> None:
+def _note_open(this: _Sweep, held: list[date], left: list[missing.Open]) -> None:
     zone = this.settings.zone.key
     waiting = this.ask(_HELD, zone=zone, held=held) if held else 0
     this.swept.em_aberto = len(left) + waiting
@@ -236,7 +236,7 @@ def _held_dates(this: _Sweep) -> list[date]:
         text(_UNREAD), {"step": markers.EXTRACTION, "fewest": breaker.FEWEST, "zone": this.settings.zone.key}
     )
     share = this.settings.max_rejected_share
-    return [day for day, seen, few in found if few > breaker.MANY or breaker.tripped(seen, few, share)]
+    return [day for day, missing, few in found if few > breaker.MANY or breaker.tripped(missing, few, share)]
 
 
 # Dates that weren't extracted: how many documents the source has of each, and how many of them are rejected.

@@ -18,8 +18,8 @@ from sqlalchemy import Connection, text
 
 from ccb_luigi.codes import Strictness
 from ccb_luigi.database import postgres, schema
-from ccb_luigi.documents.names import name_of
-from ccb_luigi.load import parallel, tombstones
+from ccb_luigi.documents.identity import name_of
+from ccb_luigi.load import erasures, parallel
 from ccb_luigi.proof.comparison import (
     DIFFERS,
     EXTRA,
@@ -68,7 +68,7 @@ def verify(settings: Settings, scope: Scope, progress: Progress = lambda _: None
         with source.opened(settings) as origin:
             fresh = partial(_fresh, settings.zone, settings.strictness, scope.day)
             documents = _documents(connection, origin, settings, scope)
-            if erased := tombstones.load(connection, settings):  # nothing of them is to be here
+            if erased := erasures.load(connection, settings):  # nothing of them is to be here
                 documents = (raw for raw in documents if not erased.drops_raw(raw, name_of(raw)))
             groups_in_order = parallel.ordered_map(
                 fresh,

@@ -19,13 +19,13 @@ from pymongo.errors import InvalidURI, OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 
-from ccb_luigi.documents.names import id_text, ids_of
+from ccb_luigi.documents.identity import id_text, ids_of
+from ccb_luigi.documents.judge import FIRST
 from ccb_luigi.documents.rawbson import CODEC
 from ccb_luigi.documents.shard import Shard
-from ccb_luigi.documents.transform import FIRST
 from ccb_luigi.errors import ConfigurationError, SourceError
 from ccb_luigi.settings import Settings
-from ccb_luigi.sources import quantiles
+from ccb_luigi.sources import split_points
 from ccb_luigi.sources.mongo_errors import (
     NO_SNAPSHOT,
     SNAPSHOT_TOO_OLD,
@@ -187,7 +187,7 @@ class MongoSource:
     def cut(self, intervals: Sequence[Interval], size: int) -> Iterator[Shard]:
         """See ``Source``."""
         with translated(self._client):
-            yield from quantiles.cut(self.collection, intervals, size)
+            yield from split_points.cut(self.collection, intervals, size)
 
     def _count(self, query: Query, **options: Any) -> int:
         with translated(self._client):

@@ -12,8 +12,8 @@ from typing import Any
 
 from bson import Decimal128, Int64, ObjectId
 
+from ccb_luigi.documents.judge import FIRST, LAST
 from ccb_luigi.documents.shard import Shard
-from ccb_luigi.documents.transform import FIRST, LAST
 
 Query = dict[str, Any]
 Interval = tuple[datetime, datetime]

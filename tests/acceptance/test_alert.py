@@ -27,7 +27,7 @@ from strangers import ANSWERS, HOST, NOT_HTTP, answering, greeting
 
 from ccb_luigi import errors
 from ccb_luigi.cli import main
-from ccb_luigi.watch import webhook
+from ccb_luigi.telemetry import webhook
 
 UNIT = "ccb-luigi.service"
 TO = "on-call@example.com, data@example.com"
@@ -404,7 +404,7 @@ def test_a_mail_that_is_refused_for_good_is_not_tried_again(mailbox: Mailbox, sm
 
 
 def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ccb_luigi.watch.alerts.SECONDS_OF_A_REPLY", 0.2)
+    monkeypatch.setattr("ccb_luigi.telemetry.alerts.SECONDS_OF_A_REPLY", 0.2)
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as silent:  # it never accepts
         where = f"127.0.0.1:{silent.server_port}"
         ways = {"CCB_ALERT_SMTP": f"smtp://{where}", "CCB_ALERT_WEBHOOK": f"http://{where}"}

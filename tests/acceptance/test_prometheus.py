@@ -21,7 +21,7 @@ from program import REPOSITORY, TAKEN, TRIES, Program, free_port, kill, luigid, 
 from tools import needs
 from world import D1, at, document, rejected
 
-from ccb_luigi.watch import loglines
+from ccb_luigi.telemetry import loglines
 
 MONITORING = REPOSITORY / "monitoring"
 RULES = MONITORING / "prometheus" / "alerts.yml"

@@ -16,7 +16,7 @@ from ccb_luigi import settings as settings_module
 from ccb_luigi import tasks
 from ccb_luigi.database import postgres
 from ccb_luigi.errors import CircuitBroken, NotOver
-from ccb_luigi.load import breaker, bulk, closing, markers, pipeline, plan, status
+from ccb_luigi.load import backfill, backfill_plan, breaker, closing, markers, pipeline, status
 from ccb_luigi.orchestration.targets import MarkerTarget, all_done
 from ccb_luigi.settings import Settings
 
@@ -71,7 +71,7 @@ def test_a_date_that_is_not_over_is_refused_before_the_source_is_read(noon: Worl
     for until in (today, FAR):
         for since in (None, today - clock.days(3)):
             with pytest.raises(NotOver):
-                plan.ensure(blind, since, until)
+                backfill_plan.ensure(blind, since, until)
     assert nothing_is_there(noon)
 
 
@@ -216,20 +216,20 @@ def test_a_marker_counts_from_the_very_end_of_its_date_on(
 
 
 def test_a_plan_does_a_date_again_that_was_marked_too_early(early: World) -> None:
-    found = plan.ensure(early.settings, D1, D2)
+    found = backfill_plan.ensure(early.settings, D1, D2)
     assert found is not None
     assert found.feitas == [D2]
-    bulk.migrate_shard(early.settings, found.id, 1)
-    assert bulk.close(early.settings, found.id) == [D1]
+    backfill.migrate_shard(early.settings, found.id, 1)
+    assert backfill.close(early.settings, found.id) == [D1]
     assert early.contracts() == {"A": "a", "B": "b", "D": "d"}
     assert all_done(markers.STEPS, [D1, D2]) == [D1, D2]
 
 
 def test_a_plan_marks_no_date_that_was_not_over_when_it_was_read(configured: World) -> None:
     configured.put(document("a", "A", at(D1, 9)), document("d", "D", at(D2, 9), client="c2"))
-    found = plan.ensure(configured.settings, D1, D2)
+    found = backfill_plan.ensure(configured.settings, D1, D2)
     assert found is not None
-    bulk.migrate_shard(configured.settings, found.id, 1)
+    backfill.migrate_shard(configured.settings, found.id, 1)
     configured.query("UPDATE table_updates SET inserted = %s", at(D2, 10))
-    assert bulk.close(configured.settings, found.id) == [D1]
+    assert backfill.close(configured.settings, found.id) == [D1]
     assert all_done(markers.STEPS, [D1, D2]) == [D1]

@@ -17,7 +17,7 @@ from world import D1, D2, D3, D4, EIGHT, STEPS, Document, World, at, document
 from ccb_luigi import settings as settings_module
 from ccb_luigi.database import postgres
 from ccb_luigi.errors import NotCovered
-from ccb_luigi.load import bulk, closing, plan, status
+from ccb_luigi.load import backfill, backfill_plan, closing, status
 from ccb_luigi.settings import Settings
 
 MIDNIGHT = datetime(2026, 3, 4, 3, tzinfo=UTC)  # the end of D2 in São Paulo
@@ -126,13 +126,13 @@ def test_nobody_can_say_that_a_date_is_over(dump: Dump, monkeypatch: pytest.Monk
         world.migrate(D2)
 
 
-def migrated(world: World, since: date | None, until: date) -> tuple[plan.Plan, list[date] | None]:
-    found = plan.ensure(world.settings, since, until)
+def migrated(world: World, since: date | None, until: date) -> tuple[backfill_plan.Plan, list[date] | None]:
+    found = backfill_plan.ensure(world.settings, since, until)
     assert found is not None
-    numbers = postgres.of_process(world.settings).run(lambda c: plan.missing(c, found.id))
+    numbers = postgres.of_process(world.settings).run(lambda c: backfill_plan.missing(c, found.id))
     for number in numbers:
-        bulk.migrate_shard(world.settings, found.id, number)
-    return found, bulk.close(world.settings, found.id)
+        backfill.migrate_shard(world.settings, found.id, number)
+    return found, backfill.close(world.settings, found.id)
 
 
 @pytest.mark.parametrize("since", [None, D1])

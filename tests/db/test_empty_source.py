@@ -10,7 +10,7 @@ import pytest
 from world import D1, D2, World, at, document, of_dump, rejected
 
 from ccb_luigi.errors import SourceError
-from ccb_luigi.load import pipeline, plan
+from ccb_luigi.load import backfill_plan, pipeline
 from ccb_luigi.sources import mongo as mongo_source
 
 
@@ -26,8 +26,8 @@ def test_a_misspelt_collection_is_told_with_those_that_are_there(misspelt: World
     for work in (
         lambda: pipeline.extract(misspelt.settings, D1),
         lambda: pipeline.load_so_far(misspelt.settings, D1),
-        lambda: plan.ensure(misspelt.settings, None, D2),
-        lambda: plan.ensure(misspelt.settings, D1, D2),
+        lambda: backfill_plan.ensure(misspelt.settings, None, D2),
+        lambda: backfill_plan.ensure(misspelt.settings, D1, D2),
     ):
         with pytest.raises(SourceError) as told:
             work()
@@ -91,7 +91,7 @@ def test_an_empty_dump_marks_nothing_whatever_is_said_of_it(world: World, tmp_pa
     path = tmp_path / "empty.bson"
     path.write_bytes(b"")
     settings = replace(world.settings, **of_dump(path, D2))
-    for work in (lambda: pipeline.extract(settings, D1), lambda: plan.ensure(settings, None, D2)):
+    for work in (lambda: pipeline.extract(settings, D1), lambda: backfill_plan.ensure(settings, None, D2)):
         with pytest.raises(SourceError, match=r"empty\.bson holds no document"):
             work()
     assert world.one("SELECT count(*) FROM table_updates") == 0

@@ -15,7 +15,7 @@ from bson import Int64
 from world import D1, D2, Document, World, at, document, operation
 
 from ccb_luigi.documents import fingerprint, times
-from ccb_luigi.documents.block import transform_of
+from ccb_luigi.documents.block import judge_of
 from ccb_luigi.proof import sweep, verify
 from ccb_luigi.proof.comparison import Proof
 
@@ -50,9 +50,9 @@ def earlier_rules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         patch.setattr(times, "calendar_date", moved)
         patch.setattr(times, "moment", lambda value, zone: moment(number(value), zone))
         patch.setattr(fingerprint, "key", lambda *_: b"an earlier version's")
-        transform_of.cache_clear()
+        judge_of.cache_clear()
         yield
-    transform_of.cache_clear()
+    judge_of.cache_clear()
 
 
 def contracts() -> list[Document]:

@@ -17,8 +17,8 @@ from odd_ids import LOOKALIKES, OTHERS, QUOTED
 from pymongo.errors import PyMongoError
 from world import D1, World, at, document, of_dump
 
-from ccb_luigi.documents.names import id_text
-from ccb_luigi.load import bulk, pipeline, plan
+from ccb_luigi.documents.identity import id_text
+from ccb_luigi.load import backfill, backfill_plan, pipeline
 from ccb_luigi.proof import erasure, sweep, verify
 from ccb_luigi.proof.verify import Scope
 
@@ -128,12 +128,12 @@ def test_a_plan_is_cut_at_ids_of_any_kind(odd: tuple[World, list[Any]]) -> None:
     """One moment for all of them: the cuts are ids."""
     world, ids = odd
     small = replace(world.settings, shard_documents=3)
-    made = plan.ensure(small, D1, D1)
+    made = backfill_plan.ensure(small, D1, D1)
     assert made is not None
     assert made.fatias > 10
     for number in range(1, made.fatias + 1):
-        bulk.migrate_shard(small, made.id, number)
-    bulk.close(small, made.id)
+        backfill.migrate_shard(small, made.id, number)
+    backfill.close(small, made.id)
     assert_all_there(world, ids)
 
 

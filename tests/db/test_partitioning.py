@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from world import D1, D2, World, at, document
 
-from ccb_luigi.commands.database import db
+from ccb_luigi.commands.db import db
 from ccb_luigi.database import partitioning, schema
 from ccb_luigi.errors import Busy, TargetError
 from ccb_luigi.proof import verify

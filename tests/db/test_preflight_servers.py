@@ -20,7 +20,7 @@ from world import D1, World, at, document
 
 from ccb_luigi.cli import main
 from ccb_luigi.database import postgres, schema
-from ccb_luigi.documents import forgotten
+from ccb_luigi.documents import erased
 from ccb_luigi.preflight import checks, source, target, target_settings
 from ccb_luigi.preflight.lines import Level, Line
 from ccb_luigi.settings import Settings
@@ -321,7 +321,7 @@ def test_a_password_that_ends_is_told(loader: World, world: World) -> None:
 def test_the_forget_key_is_asked_for_once_somebody_was_erased(world: World) -> None:
     assert target.forget_key(world.settings).level is GREEN
     key = "k" * 32
-    row = forgotten.tombstone(key.encode(), "c1", {"m1"})
+    row = erased.tombstone(key.encode(), "c1", {"m1"})
     world.query(
         "INSERT INTO controle.esquecimentos (chave, documentos, verificador, contagens)"
         " VALUES (%s, %s, %s, '{}')",

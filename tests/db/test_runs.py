@@ -12,13 +12,13 @@ from world import D1, D2, D3, World, at, document, rejected
 
 from ccb_luigi import tables
 from ccb_luigi.database import postgres
-from ccb_luigi.documents.transform import ROADS
+from ccb_luigi.documents.judge import ROADS
 from ccb_luigi.errors import CircuitBroken
 from ccb_luigi.load import pipeline
 from ccb_luigi.process.events import Event
 from ccb_luigi.proof import sweep
-from ccb_luigi.watch import metrics, runs, standing
-from ccb_luigi.watch.runs import History, Recorder, Run
+from ccb_luigi.telemetry import metrics, runs, standing
+from ccb_luigi.telemetry.runs import History, Recorder, Run
 
 
 def ask(world: World, work: Any) -> Any:

@@ -23,11 +23,11 @@ from world import D1, D2, EIGHT, STEPS, World, at, document, rejected, unfounded
 import ccb_luigi
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.errors import SchemaOutdated, TargetError
-from ccb_luigi.load import bulk, pipeline, plan
+from ccb_luigi.load import backfill, backfill_plan, pipeline
 from ccb_luigi.proof import sweep
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME, metadata
-from ccb_luigi.watch import runs
+from ccb_luigi.telemetry import runs
 
 Rows = Callable[..., list[dict[str, Any]]]
 LOADER = "ccb_loader"
@@ -337,12 +337,12 @@ def test_the_loader_needs_no_more_than_its_grants_for_a_plan(loader: World) -> N
         document("x", "C0", at(D2)),
         rejected(document("z", "Z", at(D2))),
     )
-    found = plan.ensure(loader.settings, D1, D2)
+    found = backfill_plan.ensure(loader.settings, D1, D2)
     assert found
-    shard = bulk.migrate_shard(loader.settings, found.id, 1)
+    shard = backfill.migrate_shard(loader.settings, found.id, 1)
     assert shard
     assert shard.lidos == 7
-    assert bulk.close(loader.settings, found.id) == [D1, D2]
+    assert backfill.close(loader.settings, found.id) == [D1, D2]
     assert loader.contracts() == {"C0": "x", "C1": "d1", "C2": "d2", "C3": "d3", "C4": "d4"}
     assert loader.quarantined().keys() == {"d0", "z"}
 

@@ -28,7 +28,7 @@ from ccb_luigi.proof import verify
 from ccb_luigi.report import page
 from ccb_luigi.report.facts import gather
 from ccb_luigi.settings import Settings
-from ccb_luigi.watch import display
+from ccb_luigi.telemetry import display
 
 CANARY = "Canário-39825979194"
 needs_pgbouncer = pytest.mark.skipif(not Path(PROGRAM).exists(), reason="not installed: pgbouncer")

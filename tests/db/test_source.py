@@ -21,7 +21,7 @@ from world import World, of_dump
 
 from ccb_luigi.codes import Strictness
 from ccb_luigi.database import postgres
-from ccb_luigi.documents.block import Task
+from ccb_luigi.documents.block import BatchSpec
 from ccb_luigi.errors import SourceError
 from ccb_luigi.load import closing, pipeline
 from ccb_luigi.load.staging import stage
@@ -427,7 +427,7 @@ def test_what_can_not_be_decoded_is_kept_to_the_byte_and_harms_no_neighbour(worl
     documents = [bson.encode(dated("first", moment))]
     for n, raw in enumerate(bad):
         documents += [raw, bson.encode(dated(f"neighbour {n}", moment))]
-    task = Task(DAY.toordinal(), DAY, ZONE, Strictness())
+    task = BatchSpec(DAY.toordinal(), DAY, ZONE, Strictness())
     counts = postgres.of_process(world.settings).run(lambda connection: stage(connection, task, documents))
     assert (counts.lidos, counts.quarentena) == (len(documents), len(bad))
     staged = world.column("SELECT mongo_id FROM staging.contratos ORDER BY doc")

@@ -13,7 +13,7 @@ import pytest
 from world import D1, World, at, document
 
 from ccb_luigi.database import postgres
-from ccb_luigi.documents import block, transform
+from ccb_luigi.documents import block, judge
 from ccb_luigi.errors import SourceError
 from ccb_luigi.load import parallel, staging
 
@@ -110,9 +110,9 @@ def test_processes_that_judge_find_ready_what_that_takes(
     """Once in their parent, not once in each."""
     monkeypatch.setattr(block, "DOCUMENTS", 2)
     made: list[int] = []
-    real = transform.Transform.prepare
-    monkeypatch.setattr(transform.Transform, "prepare", lambda self: (made.append(1), real(self))[1])
-    transform_of = block.transform_of
+    real = judge.Judge.prepare
+    monkeypatch.setattr(judge.Judge, "prepare", lambda self: (made.append(1), real(self))[1])
+    transform_of = block.judge_of
     transform_of.cache_clear()
     world.put(*(document(f"m{n}", f"A{n}", at(D1), client=f"c{n}", rows=1) for n in range(NUMBER)))
     World(replace(world.settings, processes=2)).migrate(D1)

@@ -22,7 +22,7 @@ from world import D1, D2, D3, D4, DAYS, Document, World, at, at_once, document, 
 
 from ccb_luigi.commands.sweep import summary
 from ccb_luigi.database import postgres
-from ccb_luigi.documents.transform import Transform
+from ccb_luigi.documents.judge import Judge
 from ccb_luigi.errors import (
     CircuitBroken,
     ConfigurationError,
@@ -31,7 +31,7 @@ from ccb_luigi.errors import (
     SweepRefused,
     TargetError,
 )
-from ccb_luigi.load import pipeline, seen
+from ccb_luigi.load import missing, pipeline
 from ccb_luigi.proof import sweep, verify
 from ccb_luigi.sources import mongo as mongo_source
 from ccb_luigi.sources import source
@@ -201,7 +201,7 @@ def test_what_was_loaded_while_the_sweep_ran_is_not_older_in_the_source(
 ) -> None:
     world.put(document("a", "A", at(D1)), document("b", "B", at(D1)))
     world.migrate(D1)
-    note = seen.note
+    note = missing.note
 
     def meanwhile(*args: Any, **named: Any) -> int:
         read = note(*args, **named)
@@ -211,7 +211,7 @@ def test_what_was_loaded_while_the_sweep_ran_is_not_older_in_the_source(
         )
         return read
 
-    monkeypatch.setattr(seen, "note", meanwhile)
+    monkeypatch.setattr(missing, "note", meanwhile)
     assert sweep.sweep(world.settings).mais_antigos == 0
     monkeypatch.undo()
     assert sweep.sweep(world.settings).mais_antigos == 1
@@ -572,15 +572,15 @@ def test_fewer_documents_than_mongodb_counts_are_no_reading(
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
     """Lets something happen when the source has been read, and before anything is done about it."""
-    read = seen.note
+    read = missing.note
 
     def note(*args: Any, **kwargs: Any) -> int:
         found = read(*args, **kwargs)
-        monkeypatch.setattr(seen, "note", read)
+        monkeypatch.setattr(missing, "note", read)
         happens()
         return found
 
-    monkeypatch.setattr(seen, "note", note)
+    monkeypatch.setattr(missing, "note", note)
 
 
 def test_documents_deleted_while_the_others_are_read_do_not_make_the_reading_incomplete(
@@ -729,12 +729,12 @@ def test_memory_is_flat_whatever_the_number_of_documents(
 
     def peak(number: int) -> int:
         stubs = (bson.encode({"_id": f"{n:060}", "updatedAt": at(D1)}) for n in range(number))
-        transform = Transform(ZoneInfo("America/Sao_Paulo"))
+        judge = Judge(ZoneInfo("America/Sao_Paulo"))
 
         def work(connection: Any) -> int:
-            read = seen.note(connection, transform, stubs, erased=None)
+            read = missing.note(connection, judge, stubs, erased=None)
             with source.live(world.settings) as origin:
-                return read + sum(map(len, seen.unsettled(connection, origin, transform)))
+                return read + sum(map(len, missing.unsettled(connection, origin, judge)))
 
         tracemalloc.start()
         try:
@@ -743,10 +743,10 @@ def test_memory_is_flat_whatever_the_number_of_documents(
         finally:
             tracemalloc.stop()
 
-    monkeypatch.setattr(seen, "BLOCK", 500)
-    monkeypatch.setattr(seen, "GROUP", 100)
+    monkeypatch.setattr(missing, "BLOCK", 500)
+    monkeypatch.setattr(missing, "GROUP", 100)
     peak(10)  # what is made once
-    assert peak(8 * seen.BLOCK) < 2 * peak(seen.BLOCK)
+    assert peak(8 * missing.BLOCK) < 2 * peak(missing.BLOCK)
 
 
 # --- the overlap --------------------------------------------------------------------------------------

@@ -621,7 +621,7 @@ def test_of_very_many_differences_the_first_are_told_and_all_are_counted(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ccb_luigi.proof.comparison.MOST_TOLD", 3)
-    monkeypatch.setattr("ccb_luigi.commands.proof.SHOWN", 2)
+    monkeypatch.setattr("ccb_luigi.commands.verify.SHOWN", 2)
     world.put(document("a", "A", at(D1), rows=9))
     world.migrate(D1)
     world.query("UPDATE parcelas SET valor_juros = 1, valor_seguro = 1 WHERE numero_parcela > 2")

@@ -13,7 +13,7 @@ from contracts import MISSING, SCHEDULE, Document, changed, contract, field_path
 
 from ccb_luigi.codes import REJECTIONS
 from ccb_luigi.documents.contract import Contract, Rejected, extras
-from ccb_luigi.documents.uniform import Uniform
+from ccb_luigi.documents.schedule import TextSchedule
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 CHECKER = Contract(SAO_PAULO)
@@ -102,7 +102,7 @@ def known(value: Any) -> Any:
     """What a normalised document says: a field that is null and one that isn't there say the same."""
     if isinstance(value, dict):
         return {name: known(inner) for name, inner in value.items() if inner is not None}
-    if isinstance(value, (list, Uniform)):
+    if isinstance(value, (list, TextSchedule)):
         return [known(item) for item in value]
     return (type(value), str(value)) if isinstance(value, Decimal) else value
 
@@ -115,7 +115,7 @@ def agree(fast: Any, judged: Any) -> bool:
     """Whether two normalised documents say the same of every field that the schema knows."""
     if isinstance(fast, dict) and isinstance(judged, dict):
         return all(agree(value, judged.get(name)) for name, value in fast.items())
-    if isinstance(fast, (list, Uniform)) and isinstance(judged, list):
+    if isinstance(fast, (list, TextSchedule)) and isinstance(judged, list):
         return len(fast) == len(judged) and all(map(agree, fast, judged))
     return known(fast) == known(judged)
 

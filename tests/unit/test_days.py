@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ccb_luigi.documents.contract import Document, Rejected
+from ccb_luigi.documents.judge import Judge, Refused
 from ccb_luigi.documents.rawbson import decode
-from ccb_luigi.documents.transform import Refused, Transform
 from ccb_luigi.proof.expected import expected
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 ZONES = ("America/Sao_Paulo", "America/Rio_Branco", "UTC", "Asia/Tokyo")
-TRANSFORMS = {zone: Transform(ZoneInfo(zone)) for zone in ZONES}
+JUDGES = {zone: Judge(ZoneInfo(zone)) for zone in ZONES}
 SMALLEST = 10**11
 """Of this magnitude on a bare number is epoch milliseconds and nothing else."""
 
@@ -133,16 +133,16 @@ def at(document: Any, path: str) -> Any:
 
 def meanings(documents: list[Document], path: str, zone: str) -> list[set[Any]]:
     """What the field at ``path`` of each is, on every road; on the fast ones only where they are sure."""
-    transform, raws = TRANSFORMS[zone], [*map(bson.encode, documents)]
+    judge, raws = JUDGES[zone], [*map(bson.encode, documents)]
     table, row, column = FIELDS[path]
     found = []
-    for raw, read in zip(raws, transform.read(raws), strict=True):
+    for raw, read in zip(raws, judge.read(raws), strict=True):
         means = {expected(raw, ZoneInfo(zone)).rows[table][row][column]}  # by Cerberus alone
-        if (passed := transform.contract.gate(decode(raw))) is not None:
+        if (passed := judge.contract.gate(decode(raw))) is not None:
             means.add(at(passed, path))
         if read is not None:
             means.add(at(read.document, path))
-            assert transform.day(read.moment) == transform.partition_of_raw(raw)
+            assert judge.day(read.moment) == judge.partition_of_raw(raw)
         found.append(means)
     return found
 
@@ -155,14 +155,14 @@ def meaning(value: Any, path: str, zone: str = "America/Sao_Paulo") -> Any:
 
 def reasons(document: Document, zone: str) -> dict[str, list[str]]:
     """Path → codes, by Cerberus; every other road rejects the document too, or isn't sure of it."""
-    transform, raw = TRANSFORMS[zone], bson.encode(document)
-    assert transform.contract.gate(document) is None
-    assert transform.read([raw]) == [None]
+    judge, raw = JUDGES[zone], bson.encode(document)
+    assert judge.contract.gate(document) is None
+    assert judge.read([raw]) == [None]
     assert not expected(raw, ZoneInfo(zone)).accepted
-    judged = transform.judge(raw)
+    judged = judge.judge(raw)
     assert isinstance(judged, Refused)
     with pytest.raises(Rejected) as raised:
-        transform.contract.judge(document)
+        judge.contract.judge(document)
     assert judged.codes == raised.value.codes
     assert judged.messages == raised.value.messages
     return raised.value.reasons
@@ -218,7 +218,7 @@ def test_the_partition_of_an_instant_is_its_day_in_the_zone_even_at_midnight(
     if value is not None:
         raw = bson.encode(contract(updatedAt=value))
         day = instant(ms).astimezone(ZoneInfo(zone)).date()
-        assert TRANSFORMS[zone].partition_of_raw(raw) == day == expected(raw, ZoneInfo(zone)).day
+        assert JUDGES[zone].partition_of_raw(raw) == day == expected(raw, ZoneInfo(zone)).day
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_nobody_guesses_what_a_small_number_means(number: int, form: str, path: 
     assert reasons(document, zone) == {path: ["data_ambigua"]}
     raw = bson.encode(document)
     # Without a readable time a document belongs to every date.
-    assert (TRANSFORMS[zone].partition_of_raw(raw) is None) == (path == "updatedAt")
+    assert (JUDGES[zone].partition_of_raw(raw) is None) == (path == "updatedAt")
     assert (expected(raw, ZoneInfo(zone)).moment is None) == (path == "updatedAt")
 
 
@@ -319,8 +319,8 @@ def test_what_is_no_whole_number_of_milliseconds_is_no_date(value: Any, code: st
 
 def test_a_newer_version_whose_time_came_in_seconds_is_not_one_of_1970() -> None:
     raw = bson.encode(contract(updatedAt=Int64(1_795_186_800)))
-    assert TRANSFORMS["America/Sao_Paulo"].partition_of_raw(raw) is None
-    judged = TRANSFORMS["America/Sao_Paulo"].judge(raw)
+    assert JUDGES["America/Sao_Paulo"].partition_of_raw(raw) is None
+    judged = JUDGES["America/Sao_Paulo"].judge(raw)
     assert isinstance(judged, Refused)
     assert judged.codes == ["data_ambigua"]
 

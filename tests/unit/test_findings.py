@@ -16,15 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccb_luigi.codes import FINDINGS, Strictness
+from ccb_luigi.documents.judge import Accepted, Judge
 from ccb_luigi.documents.sanity import instalment
-from ccb_luigi.documents.transform import Accepted, Transform
 
-TRANSFORM = Transform(ZoneInfo("America/Sao_Paulo"))
+JUDGE = Judge(ZoneInfo("America/Sao_Paulo"))
 PJ = {"type": "PJ", "taxId": "12ABC34501DE35"}
 
 
 def found_in(document: Document) -> list[tuple[str, str]]:
-    judged = TRANSFORM.judge(bson.encode(document))
+    judged = JUDGE.judge(bson.encode(document))
     assert isinstance(judged, Accepted), "a finding rejects nothing"
     return judged.findings
 
@@ -161,7 +161,7 @@ def test_a_cause_has_its_finding_and_no_other(code: str) -> None:
 @pytest.mark.parametrize("code", CAUSES)
 def test_a_finding_that_is_promoted_rejects(code: str) -> None:
     changes, paths = CAUSES[code]
-    strict = Transform(TRANSFORM.zone, Strictness(frozenset({code})))
+    strict = Judge(JUDGE.zone, Strictness(frozenset({code})))
     judged = strict.judge(bson.encode(contract(**changes)))
     assert not isinstance(judged, Accepted)
     assert judged.codes == [code]
@@ -469,11 +469,11 @@ def test_a_contract_that_speaks_of_no_schedule_needs_none() -> None:
 
 @pytest.mark.parametrize("days", [0, 30, 365])
 def test_how_late_an_emission_may_be_is_a_setting(days: int) -> None:
-    transform = Transform(TRANSFORM.zone, Strictness(emission_days=days))
+    judge = Judge(JUDGE.zone, Strictness(emission_days=days))
     for late in (days, days + 1):
         emitted = (date(2024, 3, 12) + timedelta(days=late)).isoformat()
         changes = {"operation.DataDeLiberacao": "2024-03-12", "emitedAt": emitted}
-        judged = transform.judge(bson.encode(contract(**changes)))
+        judged = judge.judge(bson.encode(contract(**changes)))
         assert isinstance(judged, Accepted)
         assert [code for code, _ in judged.findings] == ["emissao_depois_da_liberacao"] * (late > days)
 

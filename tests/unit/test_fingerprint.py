@@ -44,7 +44,7 @@ def test_all_code_that_makes_rows_is_part_of_the_key() -> None:
 
 def test_of_the_documents_room_only_what_makes_no_rows_is_left_out() -> None:
     room = {f"documents/{path.stem}" for path in PACKAGE.joinpath("documents").glob("*.py")}
-    assert room - set(fingerprint.RULES) == {"documents/__init__", "documents/forgotten"}
+    assert room - set(fingerprint.RULES) == {"documents/__init__", "documents/erased"}
 
 
 def test_the_settings_that_decide_are_part_of_the_key() -> None:
@@ -58,7 +58,7 @@ def test_the_settings_that_decide_are_part_of_the_key() -> None:
 
 
 def test_other_code_makes_other_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tmp_path.joinpath("documents").mkdir()
+    tmp_path.joinpath("documents", "fast").mkdir(parents=True)
     for module in fingerprint.RULES:
         (tmp_path / f"{module}.py").write_bytes((PACKAGE / f"{module}.py").read_bytes())
     monkeypatch.setattr(fingerprint, "files", lambda _: tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from multiprocessing.synchronize import Event
 
-from ccb_luigi.watch import footprint
+from ccb_luigi.telemetry import footprint
 
 MEGABYTE = 1 << 20
 

@@ -18,7 +18,7 @@ TESTS = PACKAGE.parent / "tests"
 
 ROOMS = (
     *("ground", "migrations", "process", "documents", "sources", "database", "load", "proof"),
-    *("orchestration", "report", "watch", "preflight", "demo", "commands", "top"),
+    *("orchestration", "report", "telemetry", "preflight", "demo", "commands", "top"),
 )
 """A module imports only from its own room and from those before it."""
 
@@ -28,7 +28,7 @@ AT_TOP_LEVEL = {
     "orchestration": {"tasks", "counters"},
     "top": {"cli", "__main__"},
 }
-PURE_SOURCES = {"sources.queries", "sources.quantiles"}
+PURE_SOURCES = {"sources.queries", "sources.split_points"}
 MOST = 25
 """Modules and folders in one folder: past this, think again."""
 
@@ -37,7 +37,7 @@ OWNERS = {
         *("counters", "tasks"),
         *(
             f"orchestration.{name}"
-            for name in ("visible", "plan_tasks", "targets", "worker", "luigid", "runner")
+            for name in ("visible", "backfill_tasks", "targets", "worker", "luigid", "runner")
         ),
     },
     "pymongo": {"sources.mongo", "sources.mongo_errors"},
@@ -47,7 +47,10 @@ OWNERS = {
     },
     "cerberus": {"documents.contract"},
     "distributed": {"load.cluster"},
-    "numpy": {f"documents.{name}" for name in ("sidebyside", "alike", "columns", "findings")},
+    "numpy": {
+        "documents.findings",
+        *(f"documents.fast.{name}" for name in ("raw_columns", "schedule_bytes", "vectorised")),
+    },
 }
 
 

@@ -16,9 +16,9 @@ import pytest
 
 from ccb_luigi.errors import SourceError
 from ccb_luigi.process.events import Event
-from ccb_luigi.watch import logs
-from ccb_luigi.watch.loglines import FIELDS
-from ccb_luigi.watch.runs import Recorder
+from ccb_luigi.telemetry import logs
+from ccb_luigi.telemetry.loglines import FIELDS
+from ccb_luigi.telemetry.runs import Recorder
 
 DAY = date(2026, 11, 22)
 QUIETED = ("", "ccb_luigi", "ccb_luigi.run", "luigi", "luigi-interface", "luigi.scheduler", "alembic",

@@ -17,8 +17,8 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from strangers import ANSWERS, HOST, answering, black_hole
 
 from ccb_luigi.errors import CcbError
-from ccb_luigi.watch import exposition, metrics
-from ccb_luigi.watch.runs import History, Run
+from ccb_luigi.telemetry import exposition, metrics
+from ccb_luigi.telemetry.runs import History, Run
 
 NOW = datetime(2026, 11, 23, 5, 2, tzinfo=UTC)
 DAY = date(2026, 11, 22)

@@ -18,7 +18,7 @@ from luigi.contrib import prometheus_metric
 
 from ccb_luigi import errors
 from ccb_luigi.cli import main
-from ccb_luigi.watch import loglines
+from ccb_luigi.telemetry import loglines
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "monitoring"

@@ -17,7 +17,7 @@ from strike import AT_THE_END, NEVER, counted, strike
 
 from ccb_luigi.errors import MEANINGS
 from ccb_luigi.process import early
-from ccb_luigi.watch.loglines import FIELDS
+from ccb_luigi.telemetry.loglines import FIELDS
 
 REPOSITORY = Path(__file__).parents[2]
 # Nothing listens there: the command imports most of the program, runs, and ends with 14.

@@ -24,7 +24,7 @@ from bson import ObjectId
 from ccb_luigi import codes
 from ccb_luigi.demo import synth
 from ccb_luigi.documents import identifiers
-from ccb_luigi.documents.transform import Accepted, Refused, Transform
+from ccb_luigi.documents.judge import Accepted, Judge, Refused
 
 Document = dict[str, Any]
 
@@ -142,8 +142,8 @@ def samples(documents: list[Document]) -> list[Document]:
 
 
 @pytest.fixture(scope="module")
-def transform() -> Transform:
-    return Transform(ZONE)
+def judge() -> Judge:
+    return Judge(ZONE)
 
 
 # The same contracts for everyone
@@ -292,15 +292,13 @@ def test_every_cpf_and_cnpj_is_valid_and_every_state_exists(documents: list[Docu
         assert document["state"] in identifiers.UFS
 
 
-def test_the_pipeline_loads_every_document_without_a_finding(
-    documents: list[Document], transform: Transform
-) -> None:
+def test_the_pipeline_loads_every_document_without_a_finding(documents: list[Document], judge: Judge) -> None:
     for document in documents:
-        judged = transform.judge(bson.encode(document))
+        judged = judge.judge(bson.encode(document))
         assert isinstance(judged, Accepted)
         assert judged.findings == []
     for document in documents[:40]:  # Cerberus takes its time
-        assert transform.contract.judge(document)
+        assert judge.contract.judge(document)
 
 
 # The mix
@@ -371,26 +369,26 @@ def test_a_contract_is_created_then_emitted_then_updated(documents: list[Documen
 
 @pytest.mark.parametrize("kind", synth.VARIANTS)
 def test_a_disguised_document_is_loaded_as_the_same_rows(
-    kind: str, samples: list[Document], transform: Transform
+    kind: str, samples: list[Document], judge: Judge
 ) -> None:
     differ = 0
     for document in samples:
         before = bson.encode(document)
         disguised = bson.encode(synth.disguise(document, kind))
         assert bson.encode(document) == before
-        assert transform.judge(disguised) == transform.judge(before)
+        assert judge.judge(disguised) == judge.judge(before)
         differ += disguised != before
     assert differ
 
 
 @pytest.mark.parametrize("kind", synth.SPOILED)
 def test_a_spoiled_document_is_rejected_for_what_was_spoiled(
-    kind: str, samples: list[Document], transform: Transform
+    kind: str, samples: list[Document], judge: Judge
 ) -> None:
     expected = synth.SPOILED[kind]
     for document in samples:
         before = bson.encode(document)
-        judged = transform.judge(bson.encode(synth.spoil(document, kind)))
+        judged = judge.judge(bson.encode(synth.spoil(document, kind)))
         assert bson.encode(document) == before
         assert isinstance(judged, Refused)
         assert [message.partition(":")[0] for message in judged.messages[expected.path]] == [expected.code]
@@ -398,14 +396,14 @@ def test_a_spoiled_document_is_rejected_for_what_was_spoiled(
 
 @pytest.mark.parametrize("kind", synth.FLAGGED)
 def test_a_flagged_document_is_loaded_with_the_finding(
-    kind: str, samples: list[Document], transform: Transform
+    kind: str, samples: list[Document], judge: Judge
 ) -> None:
     long_enough = 3 if kind in ("prestacao_price", "vencimentos_fora_de_ordem") else 1
     for document in samples:
         if document["operation"]["NumeroDeParcelas"] < long_enough:
             continue  # nothing in so few rows tells a Price table, or an order
         before = bson.encode(document)
-        judged = transform.judge(bson.encode(synth.flag(document, kind)))
+        judged = judge.judge(bson.encode(synth.flag(document, kind)))
         assert bson.encode(document) == before
         assert isinstance(judged, Accepted)
         assert kind in [code for code, _ in judged.findings]

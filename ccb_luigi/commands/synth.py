@@ -1,0 +1,48 @@
+"""Synthetic contracts."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from ccb_luigi.commands.frame import DAY, clean, with_settings
+from ccb_luigi.settings import Settings
+from ccb_luigi.sources.mongo import MongoSource
+from ccb_luigi.sources.mongo_errors import translated
+
+
+@click.command()
+@click.option("--contracts", type=click.IntRange(0), required=True, help="How many.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed, the same contracts.")
+@click.option("--days", type=click.IntRange(1), default=10, show_default=True, help="Spread over.")
+@click.option("--until", type=DAY, help="Last date (default: yesterday).")
+@click.option("--to-mongo", is_flag=True, help="Insert into the collection of the settings.")
+@click.option("--to-bson", type=click.Path(path_type=Path), help="Write a dump (.bson or .bson.gz).")
+@clean
+@with_settings
+def synth(
+    settings: Settings,
+    contracts: int,
+    seed: int,
+    days: int,
+    until: date | None,
+    to_mongo: bool,
+    to_bson: Path | None,
+) -> None:
+    """Make synthetic contracts whose arithmetic holds to the cent. No real person is among them."""
+    from ccb_luigi.demo import synth as generator  # needs the extra `demo`
+
+    if to_mongo == (to_bson is not None):
+        raise click.UsageError("give either --to-mongo or --to-bson FILE")
+    last = until or settings.yesterday()
+    documents = generator.contracts(contracts, seed, until=last, days=days, timezone=settings.timezone)
+    if to_bson is not None:
+        written = generator.write_bson(documents, to_bson)
+    else:
+        origin = MongoSource(settings)
+        with translated():
+            written = generator.write_mongo(documents, origin.collection)
+        origin.close()
+    click.echo(f"{written} contracts written")

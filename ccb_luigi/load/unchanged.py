@@ -1,0 +1,141 @@
+"""What was loaded from which bytes, so that a rerun passes over documents that can't have changed.
+
+``controle.versoes`` holds, per loaded document, the fingerprint of its bytes and the mark of its rows: how
+many there are in all tables, and the sum of the transactions (``xmin``) that wrote them. A document whose
+fingerprint is the same and whose rows bear the same mark is *intact*: nothing in it has changed, and
+nobody has touched what was made of it. It is neither judged nor rendered nor compared again. Whoever
+changes, adds or removes a row changes the mark, since a later transaction has a higher number; a restored
+database has other marks altogether. All that costs is the comparison that is done anyway without them.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import Connection, Table, text
+
+from ccb_luigi import tables
+from ccb_luigi.documents import fingerprint
+from ccb_luigi.documents.identity import quick_name
+from ccb_luigi.load import situacao
+from ccb_luigi.load.planner_settings import share_no_hash_tables
+
+COLUMNS = "mongo_id, particao, ccb_code, client_id, atualizado_em, valor_bruto, soma_prestacoes, impressao"
+
+
+def _marks_by(document: str) -> str:
+    """A query of the marks of the documents in ``alvo``; ``document`` names them there.
+
+    Over all tables at once, and ``alvo`` is never to be materialized: so several processes share the work.
+    """
+
+    def rows_of(table: Table) -> str:
+        owner = tables.owner(table)
+        return f"SELECT a.{document}, t.xmin FROM alvo a JOIN {table.fullname} t ON t.{owner} = a.{owner}"
+
+    return f"""
+        SELECT {document}, count(*) AS linhas, sum(xmin::text::bigint)::bigint AS escritas
+        FROM ({" UNION ALL ".join(map(rows_of, (*tables.LOADED, tables.qualidade)))}) linha
+        GROUP BY {document}
+    """
+
+
+_LOADED = f"k.lote = :lote AND k.{situacao.LOADED}"
+
+
+def remember(connection: Connection, batch: int) -> None:
+    """Notes what the batch loaded. To be called when its proof holds, in the same transaction.
+
+    The caller holds the lock of ``operacoes``: of two who note the same document one waits.
+    """
+    share_no_hash_tables(connection)
+    connection.execute(
+        text(f"""
+            CREATE TEMP TABLE marcas ON COMMIT DROP AS
+            WITH alvo AS NOT MATERIALIZED (
+                SELECT doc, ccb_code, client_id FROM staging.contratos k WHERE {_LOADED}
+            )
+            {_marks_by("doc")}
+        """),
+        {"lote": batch},
+    )
+    # Removed and written anew, in the order of the key: half of what ON CONFLICT takes, which looks first.
+    connection.execute(
+        text(f"""
+            DELETE FROM controle.versoes v USING staging.contratos k
+            WHERE v.mongo_id = k.mongo_id AND {_LOADED}
+        """),
+        {"lote": batch},
+    )
+    connection.execute(
+        text(f"""
+            INSERT INTO controle.versoes ({COLUMNS}, linhas, escritas)
+            SELECT {COLUMNS}, m.linhas, m.escritas
+            FROM staging.contratos k JOIN marcas m USING (doc) WHERE {_LOADED}
+            ORDER BY mongo_id
+        """),
+        {"lote": batch},
+    )
+    connection.execute(text("DROP TABLE marcas"))
+
+
+def forget(connection: Connection, day: date) -> None:
+    """Every document of the date counts as changed."""
+    connection.execute(text("DELETE FROM controle.versoes WHERE particao = :day"), {"day": day})
+
+
+class Unchanged:
+    """The documents of a date whose rows are as they were left."""
+
+    def __init__(self, connection: Connection, batch: int, day: date, rules: bytes) -> None:
+        self._connection = connection
+        self._batch = batch
+        self._rules = rules
+        self._any = self._gather(day)
+
+    def _gather(self, day: date) -> bool:
+        if not self._connection.execute(
+            text("SELECT EXISTS (SELECT FROM controle.versoes WHERE particao = :day)"), {"day": day}
+        ).scalar():
+            return False
+        share_no_hash_tables(self._connection)
+        self._connection.execute(
+            text(f"""
+                CREATE TEMP TABLE conhecidos ON COMMIT DROP AS
+                WITH alvo AS NOT MATERIALIZED (SELECT * FROM controle.versoes WHERE particao = :day),
+                     marcas AS ({_marks_by("mongo_id")})
+                SELECT alvo.* FROM alvo JOIN marcas USING (mongo_id, linhas, escritas)
+            """),
+            {"day": day},
+        )
+        self._connection.execute(text("CREATE INDEX ON conhecidos (mongo_id)"))
+        self._connection.execute(text("ANALYZE conhecidos"))
+        return True
+
+    def pass_over(self, first: int, documents: list[bytes]) -> int:
+        """Stages the intact documents as such and takes their bytes away; returns how many there were.
+
+        ``first`` is the number of the first of ``documents`` in the batch.
+        """
+        if not self._any:
+            return 0
+        found = self._connection.execute(
+            text(f"""
+                INSERT INTO staging.contratos (lote, doc, {COLUMNS}, situacao)
+                SELECT :lote, d.doc, {COLUMNS}, 'intacto'
+                FROM conhecidos
+                JOIN unnest(CAST(:docs AS integer[]), CAST(:names AS text[]), CAST(:prints AS text[]))
+                     AS d (doc, mongo_id, impressao) USING (mongo_id, impressao)
+                RETURNING doc
+            """),
+            {
+                "lote": self._batch,
+                "docs": [*range(first, first + len(documents))],
+                "names": [quick_name(raw) for raw in documents],
+                "prints": [fingerprint.of(raw, self._rules) for raw in documents],
+            },
+        )
+        intact = found.scalars().all()
+        for doc in intact:
+            documents[doc - first] = b""
+        return len(intact)

@@ -1,0 +1,146 @@
+"""The graph of a plan: its shards, and the end that marks the dates.
+
+``luigi --module ccb_luigi.tasks FullCCB --until 2026-11-22 --workers 4``, on as many hosts as one likes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+import luigi
+from luigi.parameter import OptionalParameterMixin
+from sqlalchemy import Connection
+
+from ccb_luigi import settings as settings_module
+from ccb_luigi.database import postgres
+from ccb_luigi.errors import CcbError
+from ccb_luigi.load import backfill, backfill_plan
+from ccb_luigi.load.backfill_plan import Plan, Progress
+from ccb_luigi.orchestration.targets import MarkerTarget
+from ccb_luigi.orchestration.visible import Shown, without_data
+from ccb_luigi.process import events
+from ccb_luigi.process.events import Event
+
+END = "plano"
+
+
+class OptionalDateParameter(OptionalParameterMixin[date], luigi.DateParameter):  # type: ignore[misc]
+    """A date, or nothing."""
+
+    expected_type = date
+
+
+class PlanStep(Shown):
+    """A step of a plan, marked by its own transaction."""
+
+    plan = luigi.IntParameter(description="the plan's number, in controle.planos")
+    step = ""
+    _told = ""
+
+    def run(self) -> None:
+        """Does the step and tells how it goes."""
+        number = getattr(self, "number", 0)
+        events.tell(Event("started", self.step, shard=number))
+        self._unheard = False
+        self.show("started", 0)
+        try:
+            with without_data(f"{self.step} {self.plan} {number or ''}".strip()):
+                rows = self.work(settings_module.load())
+        except CcbError as error:
+            self.show(f"failed: {error}")
+            raise
+        events.tell(Event("done", self.step, rows=rows, shard=number, told=self._told))
+
+    def work(self, settings: settings_module.Settings) -> int:
+        """The step itself; returns the number of documents to show."""
+        raise NotImplementedError
+
+
+class MigrateShard(PlanStep):
+    """One shard of a plan, in one transaction: read, judged, loaded into all tables, proven, marked."""
+
+    number = luigi.IntParameter(description="the shard's number in its plan")
+    step = backfill_plan.STEP
+    resources = {"mongo": 1, "postgres": 1}
+
+    def output(self) -> MarkerTarget:
+        """The shard's marker."""
+        return MarkerTarget(backfill_plan.shard_marker(self.plan, self.number))
+
+    def work(self, settings: settings_module.Settings) -> int:
+        """See ``bulk.migrate_shard``."""
+        self._planned, self._before = self._look(settings)
+        result = backfill.migrate_shard(settings, self.plan, self.number, self._progress, self._show)
+        if result is None:
+            self.show("already done by another run", 100)
+            return 0
+        self._told = result.told
+        self._show(f"done and proven: {result.told}", 100)
+        return result.lidos
+
+    def _look(self, settings: settings_module.Settings) -> tuple[Plan, Progress]:
+        def work(connection: Connection) -> tuple[Plan, Progress]:
+            return backfill_plan.get(connection, self.plan), backfill_plan.progress(connection, self.plan)
+
+        return postgres.of_process(settings).run(work)
+
+    def _progress(self, read: int) -> None:
+        events.tell(Event("progress", self.step, rows=read, shard=self.number))
+        share = 60 * read * self._planned.fatias / max(1, self._planned.documentos)
+        self.show_now_and_then(self._words(f"{read:,} documents read"), min(share, 59))
+
+    def _show(self, message: str, percentage: float) -> None:
+        self.show(self._words(message), percentage)
+
+    def _words(self, message: str) -> str:
+        done, planned = self._before, self._planned
+        return (
+            f"{message}; before it {done.shards:,} of {planned.fatias:,} shards were done,"
+            f" {done.read:,} of {planned.documentos:,} documents"
+        )
+
+
+class EndPlan(PlanStep):
+    """The end of a plan: every date that it covers gets its markers and its proof."""
+
+    step = END
+
+    def requires(self) -> list[MigrateShard]:
+        """The shards that aren't done."""
+        target = postgres.of_process(settings_module.load())
+        numbers = target.run(lambda connection: backfill_plan.missing(connection, self.plan))
+        return [MigrateShard(backfill_plan=self.plan, number=number) for number in numbers]
+
+    def output(self) -> MarkerTarget:
+        """The plan's marker."""
+        return MarkerTarget(backfill_plan.marker(self.plan))
+
+    def work(self, settings: settings_module.Settings) -> int:
+        """See ``bulk.close``."""
+        days = backfill.close(settings, self.plan, self.show)
+        if days is None:
+            self.show("already done by another run", 100)
+            return 0
+        self.show(f"{len(days):,} dates are marked and proven", 100)
+        return 0
+
+
+class FullCCB(Shown, luigi.WrapperTask):
+    """Every date from ``since`` (or the first document) to ``until`` in one plan, whatever its size."""
+
+    until = luigi.DateParameter(description="the last date")
+    since = OptionalDateParameter(default=None, description="the first date; empty: the first document's")
+    _found: tuple[Plan | None] | None = None
+
+    def requires(self) -> Iterable[EndPlan]:
+        """The end of the plan, which is made here if nobody has done so; nothing if all is complete."""
+        if self._found is None:
+            settings = settings_module.load()
+            ended = backfill_plan.ended(settings, self.since, self.until) is not None
+            self._found = (None if ended else backfill_plan.ensure(settings, self.since, self.until),)
+        return [EndPlan(backfill_plan=found.id) for found in self._found if found]
+
+    def run(self) -> None:
+        """All is done: says so."""
+        self.show(f"everything up to {self.until} is complete", 100)

@@ -1,0 +1,247 @@
+"""Telling somebody that a unit of ours failed: what the message says, and the two ways that it goes.
+
+It names the unit, its exit status in words and where to look: nothing of the data, no output of the run.
+"""
+
+from __future__ import annotations
+
+import os
+import smtplib
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from ccb_luigi.errors import MEANINGS, CcbError, ConfigurationError, NotTold
+from ccb_luigi.process import web
+from ccb_luigi.process.retry import retrying
+from ccb_luigi.settings import Settings
+from ccb_luigi.telemetry import webhook
+
+SECONDS_OF_A_REPLY = 15.0
+"""A server that is silent for so long is taken for dead."""
+
+RESULTS = {
+    "exit-code": "",
+    "success": "in fact it did not: this is a trial",
+    "timeout": "it took longer than its unit allows (TimeoutStartSec)",
+    "signal": "it was killed by a signal",
+    "core-dump": "it crashed",
+    "oom-kill": "the machine ran out of memory",
+    "watchdog": "it no longer answered the watchdog",
+    "start-limit-hit": "it failed again and again",
+    "resources": "systemd could not start it",
+}
+"""systemd's words for how a unit ended."""
+
+_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a unit ended, as systemd says. ``status``: the exit status, ``None`` if there was none."""
+
+    unit: str
+    result: str = ""
+    status: int | None = None
+
+    @property
+    def words(self) -> str:
+        """In a few words."""
+        how = RESULTS.get(self.result, self.result)
+        if self.status is None:
+            return how or "how is not known"
+        meaning = MEANINGS.get(self.status, "")
+        return ", ".join(filter(None, (how, f"exit status {self.status}{meaning and f': {meaning}'}")))
+
+
+def ending_of(unit: str, environ: Mapping[str, str]) -> Ending:
+    """How ``unit`` ended: told by systemd itself to the unit of OnFailure= (251 and newer), or asked for."""
+    found = {"Result": environ.get("MONITOR_SERVICE_RESULT", ""), "ExecMainCode": "", "ExecMainStatus": ""}
+    if environ.get("MONITOR_UNIT", unit) == unit and found["Result"]:
+        found["ExecMainCode"] = "1" if environ.get("MONITOR_EXIT_CODE") == "exited" else "2"
+        found["ExecMainStatus"] = environ.get("MONITOR_EXIT_STATUS", "")
+    else:
+        found |= _asked(unit, list(found))
+    number = found["ExecMainStatus"]
+    exited = found["ExecMainCode"] == "1" and number.isascii() and number.isdigit()  # 1: CLD_EXITED
+    return Ending(unit, found["Result"], int(number) if exited else None)
+
+
+def _asked(unit: str, names: list[str]) -> dict[str, str]:
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell, and no option can be made of the unit's name
+            ["systemctl", "show", f"--property={','.join(names)}", "--", unit],  # noqa: S607 - PATH of the unit
+            capture_output=True,
+            text=True,
+            timeout=SECONDS_OF_A_REPLY,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    pairs = (line.partition("=") for line in done.stdout.splitlines())
+    return {name: value for name, _, value in pairs if name in names}
+
+
+def message(settings: Settings, ending: Ending, host: str, moment: datetime) -> EmailMessage:
+    """The mail; its body is also what a webhook gets."""
+    mail = EmailMessage()
+    mail["Subject"] = f"{ending.unit} failed on {host}: {ending.words}"
+    mail["From"] = settings.alert_mail_from or f"ccb-luigi@{host}"
+    mail["To"] = " ".join(settings.alert_mail_to.split())  # luigi.cfg may have a line for each
+    mail["Date"] = format_datetime(moment)
+    mail["Message-ID"] = make_msgid("ccb-luigi", host)
+    lines = [
+        f"{ending.unit} failed on {host} at {moment:%Y-%m-%d %H:%M} ({settings.timezone}): {ending.words}.",
+        "",
+        f"What to do:  {settings.runbook(ending.status)}",
+        f"What it said:  journalctl -u {ending.unit} --since -1d",
+        "What is done:  ccb-luigi status",
+    ]
+    if settings.report_dir:
+        lines.append(f"The morning page:  {Path(settings.report_dir) / 'ultimo.html'}")
+    mail.set_content("\n".join(lines) + "\n")
+    return mail
+
+
+def send(settings: Settings, mail: EmailMessage) -> list[str]:
+    """Sends it on every way that is set; returns their names.
+
+    Raises:
+        ConfigurationError: none is set, or an address is none.
+        NotTold: a way failed; the others were tried all the same.
+    """
+    ways: dict[str, Callable[[], None]] = {}
+    if settings.alert_mail_to:
+        server = _smtp_address(settings.alert_smtp)
+        ways["mail"] = lambda: _mail(server, mail)
+    if settings.alert_webhook:
+        to = webhook.peer(settings.alert_webhook)
+        form = webhook.form_of(settings.alert_webhook, settings.alert_webhook_format)
+        body = webhook.payload(form, str(mail["Subject"]), mail.get_content())
+        ways["webhook"] = lambda: webhook.post(to, body, SECONDS_OF_A_REPLY)
+    if not ways:
+        raise ConfigurationError("nobody to tell: set CCB_ALERT_MAIL_TO or CCB_ALERT_WEBHOOK")
+    failed = []
+    for name, way in ways.items():
+        try:
+            retrying(way, settings.retry_seconds)
+        except CcbError as error:
+            failed.append(f"{name}: {error}")
+    if failed:
+        raise NotTold("; ".join(failed))
+    return list(ways)
+
+
+# --- mail --------------------------------------------------------------------------------------------
+
+
+def _smtp_address(text: str) -> SplitResult:
+    """A password only goes over TLS, or to this machine."""
+    parts = _parts(text, "CCB_ALERT_SMTP", _PORTS)
+    if parts.password and parts.scheme == "smtp" and not _is_here(parts.hostname or ""):
+        raise ConfigurationError("CCB_ALERT_SMTP: a password needs smtp+starttls:// or smtps://")
+    return parts
+
+
+def greet(settings: Settings) -> None:
+    """Talks to the mail server up to the login, and sends nothing.
+
+    Raises:
+        ConfigurationError, NotTold: as ``send``.
+    """
+    with _logged_in(_smtp_address(settings.alert_smtp)):
+        pass
+
+
+def _mail(server: SplitResult, mail: EmailMessage) -> None:
+    with _logged_in(server) as smtp:
+        refused = smtp.send_message(mail)
+    if refused:
+        raise NotTold(f"the mail server refused {len(refused)} of the recipients (CCB_ALERT_MAIL_TO)")
+
+
+@contextmanager
+def _logged_in(server: SplitResult) -> Iterator[smtplib.SMTP]:
+    host, port = server.hostname or "", server.port or _PORTS[server.scheme]
+    with _translated(f"the mail server at {host}:{port} (CCB_ALERT_SMTP)"):
+        context = ssl.create_default_context()
+        if server.scheme == "smtps":
+            smtp: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=SECONDS_OF_A_REPLY, context=context)
+        else:
+            smtp = smtplib.SMTP(host, port, timeout=SECONDS_OF_A_REPLY)
+        with smtp:
+            if server.scheme == "smtp+starttls":
+                smtp.starttls(context=context)
+            if server.username:
+                smtp.login(unquote(server.username), unquote(server.password or ""))
+            yield smtp
+
+
+# --- addresses -----------------------------------------------------------------------------------------
+
+
+def _parts(text: str, name: str, schemes: Mapping[str, int]) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        wrong = parts.scheme not in schemes or not parts.hostname or parts.port == 0
+    except ValueError:
+        wrong = True
+    if wrong:
+        raise ConfigurationError(f"{name} is not an address such as {next(iter(schemes))}://host")
+    return parts
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _translated(who: str) -> Iterator[None]:
+    """Errors without the server's own words: they may quote an address or a password."""
+    try:
+        yield
+    except smtplib.SMTPAuthenticationError as error:
+        raise NotTold(f"{who} refused user or password", transient=_passes(error.smtp_code)) from None
+    except smtplib.SMTPRecipientsRefused as error:  # for the moment, where a server greets strangers so
+        again = all(_passes(code) for code, _ in error.recipients.values())
+        raise NotTold(f"{who} refused every recipient (CCB_ALERT_MAIL_TO)", transient=again) from None
+    except smtplib.SMTPResponseException as error:
+        if error.smtp_code < SMTP_CODES:
+            raise NotTold(f"{who}: something answers that isn't a mail server") from None
+        again = _passes(error.smtp_code)
+        raise NotTold(f"{who} answered with status {error.smtp_code}", transient=again) from None
+    except smtplib.SMTPNotSupportedError:
+        raise NotTold(f"{who} offers no TLS, or no login") from None
+    except smtplib.SMTPServerDisconnected as error:  # so smtplib calls also a server that stays silent
+        silent = isinstance(error.__context__, TimeoutError)
+        words = "no answer in time" if silent else "it broke off in the middle"
+        raise NotTold(f"{who}: {words}", transient=True) from None
+    except ssl.SSLCertVerificationError as error:
+        raise NotTold(f"{who}: {web.broken(error)}") from None
+    except (OSError, smtplib.SMTPException, UnicodeError) as error:
+        raise NotTold(f"{who}: {web.broken(error)}", transient=True) from None
+
+
+SMTP_CODES = 200
+"""The smallest; smtplib has -1 for what isn't one."""
+
+
+def _passes(code: int) -> bool:
+    return 400 <= code < 500  # RFC 5321: the sender is to try again
+
+
+def host_name() -> str:
+    """This machine's name, as a mail may have it."""
+    return socket.gethostname() or os.uname().nodename

@@ -1,0 +1,336 @@
+"""What a person sees in the terminal: progress, tables, one-line errors. Plain text when piped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from types import TracebackType
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress import Progress as RichProgress
+from rich.table import Table
+
+from ccb_luigi.errors import NotCovered
+from ccb_luigi.load import markers
+from ccb_luigi.load.backfill_plan import Plan, Progress
+from ccb_luigi.load.quarantine import Entry
+from ccb_luigi.load.status import Day, Sums, Sweep
+from ccb_luigi.process.events import Event
+
+SHORT = {
+    "contratos": "read",
+    "clientes": "client",
+    "identidades": "ident",
+    "enderecos": "addr",
+    "contatos": "contact",
+    "dados_bancarios": "bank",
+    "operacoes": "oper",
+    "parcelas": "parcela",
+    "detalhamento_cet": "cet",
+}
+
+
+class RunDisplay:
+    """One bar over all steps of all dates, and a line per finished date."""
+
+    def __init__(self, console: Console, days: Sequence[date]) -> None:
+        self._console = console
+        self._left = {day: len(markers.STEPS) for day in days}
+        self._failed: set[Event] = set()
+        self._progress = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+            auto_refresh=False,  # its thread would print while workers are forked: see events
+        )
+        self._bar: TaskID | None = None
+
+    def __enter__(self) -> RunDisplay:
+        self._progress.start()
+        total = len(self._left) * len(markers.STEPS)
+        self._bar = self._progress.add_task("starting", total=total)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def handle(self, event: Event) -> None:
+        """Takes an event of a worker."""
+        self._progress.refresh()
+        if self._bar is None or event.day is None:
+            return
+        if event.kind == "failed":
+            if event in self._failed:  # tried again, and failed again in the same way
+                return
+            self._failed.add(event)
+            what = f"[red]{event.day}  {event.step}  failed[/]:"
+            if event.exit_code == NotCovered.exit_code:
+                what = f"[yellow]{event.day}  so far[/] "
+            self._console.print(f"{what} {printable(_without_date(event))}", soft_wrap=True)
+        elif event.kind == "progress":
+            self._progress.update(self._bar, description=f"{event.day}  {event.rows:,} contracts read")
+        elif event.kind == "started":
+            self._progress.update(self._bar, description=f"{event.day}  {event.step}")
+        elif event.kind == "done":
+            self._done(event, event.day)
+
+    def _done(self, event: Event, day: date) -> None:
+        if self._bar is not None:
+            self._progress.advance(self._bar)
+        self._left[day] = self._left.get(day, 0) - 1
+        if event.step == markers.RECONCILIATION:
+            self._console.print(f"[green]{day}  done[/]  {event.told or 'by another run'}; proven")
+
+
+def _without_date(event: Event) -> str:
+    return event.message.removeprefix(f"{event.day}: ")
+
+
+WIDTH_OF_STATUS = 76
+"""Columns of a terminal that the table of all tables needs."""
+
+_PROOF = {None: "[red]-[/]", True: "[green]ok[/]", False: "[red]DIFF[/]"}
+
+
+def _proof(day: Day) -> str:
+    if day.early:
+        return "[red]early[/]"
+    return "[yellow]so far[/]" if day.so_far else _PROOF[day.proven]
+
+
+def status_table(
+    days: Sequence[Day], totals: Mapping[str, int] | None = None, *, width: int = WIDTH_OF_STATUS
+) -> Table:
+    """Dates × tables: rows of the date, or what is missing; ``totals``: rows in the tables themselves.
+
+    In a terminal that is too narrow for that, the dates alone.
+    """
+    if width < WIDTH_OF_STATUS:
+        return _narrow_status_table(days)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("date", no_wrap=True)
+    for name in SHORT.values():
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("quar", justify="right")
+    table.add_column("proof")
+    for day in days:
+        table.add_row(str(day.day), *_cells(day), _short(day.quarantined), _proof(day))
+    if totals:
+        cells = [_short(totals[step]) if step in totals else "" for step in SHORT]
+        table.add_row("in tables", *cells, "", "", style="bold")
+    return table
+
+
+def unmarked_lines(days: Sequence[Day]) -> list[str]:
+    """What ``early`` and ``so far`` in the table mean, if they are there."""
+    lines = []
+    if any(day.early for day in days):
+        lines.append("[red]early[/]: marked before the date was over; `ccb-luigi nightly` does it again")
+    if any(day.so_far and not day.early for day in days):
+        lines.append("[yellow]so far[/]: contracts in the tables; the date has no marker and no proof")
+    return lines
+
+
+def password_line(ends: datetime, zone: ZoneInfo) -> str:
+    """That somebody has to renew it."""
+    return (
+        f"[yellow]PostgreSQL[/]: the password of this role ends on {ends.astimezone(zone):%Y-%m-%d %H:%M}"
+        " (ALTER ROLE ... VALID UNTIL)"
+    )
+
+
+def _cells(day: Day) -> list[str]:
+    """Rows of each step, or that it is missing; of what was loaded so far only the contracts are known."""
+    if day.so_far and not day.early:
+        return [f"[yellow]{_short(day.so_far)}[/]" if step == "operacoes" else "" for step in SHORT]
+    return ["[red]-[/]" if (rows := day.rows.get(step)) is None else _short(rows) for step in SHORT]
+
+
+def sweep_line(sweep: Sweep | None, zone: ZoneInfo) -> str:
+    """When the last sweep ended, and how."""
+    if sweep is None:
+        return "last sweep: never"
+    done = (
+        (sweep.carregados, "loaded"),
+        (sweep.marcados_excluidos, "marked as gone"),
+        (sweep.reaparecidos, "back again"),
+        (sweep.em_aberto, "still open"),
+    )
+    did = ", ".join(f"{number:,} {words}" for number, words in done if number) or "nothing to do"
+    failed = f"[red]FAILED[/] ({sweep.motivo}): `ccb-luigi sweep` says more"
+    ended = f"{sweep.terminada_em.astimezone(zone):%Y-%m-%d %H:%M}"
+    return f"last sweep: {ended}, " + (f"[green]ok[/], {did}" if sweep.ok else failed)
+
+
+def counted(number: int, word: str) -> str:
+    """``1 difference``, ``2 differences``."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def _narrow_status_table(days: Sequence[Day]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("date", no_wrap=True)
+    for name in ("read", "tables", "quar"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("proof", no_wrap=True)
+    for day in days:
+        read = day.rows.get(markers.EXTRACTION)
+        loaded = sum(step in day.rows for step in SHORT if step != markers.EXTRACTION)
+        of_all = f"{loaded} of {len(SHORT) - 1}"
+        table.add_row(
+            str(day.day),
+            "[red]-[/]" if read is None else _short(read),
+            of_all if loaded == len(SHORT) - 1 else f"[red]{of_all}[/]",
+            _short(day.quarantined),
+            _proof(day),
+        )
+    return table
+
+
+def _short(number: int) -> str:
+    """At most six characters: 12345, 1.2M."""
+    if number < 100_000:
+        return str(number)
+    return f"{number / 1e3:.0f}k" if number < 1_000_000 else f"{number / 1e6:.1f}M"
+
+
+WIDTHS_OF_QUARANTINE = (79, 67)
+"""Columns of a terminal below which the table has no ``since``, and no ``tries`` either."""
+
+
+def quarantine_table(entries: Sequence[Entry], *, width: int = 80) -> Table:
+    """Open rejections: which document, which date, why, how often. What is to be typed again is whole."""
+    wide, medium = WIDTHS_OF_QUARANTINE
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("_id", overflow="fold")
+    table.add_column("date", no_wrap=True)
+    longest = max((len(code) for entry in entries for code in entry.codigos), default=0)
+    table.add_column("codes", overflow="fold", min_width=longest if width > 2 * longest + 16 else None)
+    if width >= medium:
+        table.add_column("tries", justify="right", no_wrap=True)
+    if width >= wide:
+        table.add_column("since", no_wrap=True)
+    for entry in entries:
+        cells = [printable(entry.mongo_id), str(entry.particao), ", ".join(entry.codigos)]
+        cells += [str(entry.tentativas), entry.primeira_vez.strftime("%Y-%m-%d")]
+        table.add_row(*cells[: len(table.columns)])
+    return table
+
+
+def sums_table(sums: Sums) -> Table:
+    """The proof: counts, and the sums on both sides."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in (f"proof of {sums.datas} dates", "MongoDB", "PostgreSQL", ""):
+        table.add_column(name, justify="left" if name.startswith("proof") else "right")
+    accounted = sums.carregados + sums.sem_mudanca + sums.obsoletos + sums.quarentena
+    for name, ours, theirs in (
+        ("documents", f"{sums.lidos:,}", f"{accounted:,}"),
+        ("sum of valor_bruto", f"{sums.soma_valor_bruto_origem:,}", f"{sums.soma_valor_bruto_destino:,}"),
+        ("sum of valor_prestacao", f"{sums.soma_prestacoes_origem:,}", f"{sums.soma_prestacoes_destino:,}"),
+    ):
+        table.add_row(name, ours, theirs, "[green]equal[/]" if ours == theirs else "[red]DIFFERENT[/]")
+    return table
+
+
+def printable(text: str) -> str:
+    """Text from outside, harmless for a terminal and for rich's markup."""
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return shown.replace("[", "\\[")
+
+
+class PlanDisplay:
+    """One bar over the documents of a plan, whoever migrates them, and a line per shard that is done here."""
+
+    def __init__(
+        self, console: Console, plan: Plan, before: Progress, ask: Callable[[], Progress | None]
+    ) -> None:
+        self._console = console
+        self._plan = plan
+        self._before = self._now = before
+        self._ask = ask
+        self._began = time.monotonic()
+        self._under_way: dict[int, int] = {}
+        self._failed: set[Event] = set()
+        self._progress = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[pace]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+            auto_refresh=False,  # as in RunDisplay
+        )
+        self._bar: TaskID | None = None
+
+    def __enter__(self) -> PlanDisplay:
+        self._progress.start()
+        self._bar = self._progress.add_task("starting", total=self._plan.documentos, pace="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def handle(self, event: Event) -> None:
+        """Takes an event of a worker."""
+        if event.kind == "progress":
+            self._under_way[event.shard] = event.rows
+        elif event.kind == "failed":
+            if event not in self._failed:  # else it was tried again, and failed again in the same way
+                self._failed.add(event)
+                what = f"[red]{f'shard {event.shard}' if event.shard else 'plan'}  failed[/]:"
+                if event.exit_code == NotCovered.exit_code:
+                    what = "[yellow]so far[/] "
+                self._console.print(f"{what} {printable(event.message)}", soft_wrap=True)
+        elif event.kind == "done" and event.shard:
+            self._under_way.pop(event.shard, None)
+            self._now = self._ask() or self._now
+            if event.rows:  # else another run did it
+                which = f"[green]shard {event.shard} of {self._plan.fatias}  done[/]"
+                words = f"{which}  {event.told}; proven; {self.pace()}"
+                self._console.print(words, soft_wrap=True)
+        self._show()
+
+    def pace(self) -> str:
+        """Documents done and planned, the rate, the time that is left at it."""
+        done = self._now.planned + sum(self._under_way.values())
+        found = f"{min(done, self._plan.documentos):,} of {self._plan.documentos:,}"
+        took = time.monotonic() - self._began
+        if (new := done - self._before.planned) <= 0 or took <= 0:
+            return found
+        left = max(0, self._plan.documentos - done) * took / new
+        return f"{found}, {new / took:,.0f}/s, {lasting(left)} left"
+
+    def _show(self) -> None:
+        if self._bar is not None:
+            done = self._now.planned + sum(self._under_way.values())
+            shards = f"{self._now.shards} of {self._plan.fatias} shards"
+            self._progress.update(self._bar, description=shards, completed=done, pace=self.pace())
+            self._progress.refresh()
+
+
+def lasting(seconds: float) -> str:
+    """A stretch of time as one says it: ``40 s``, ``12 min``, ``3 h 05 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"

@@ -1,0 +1,169 @@
+"""Where things stand after a run, asked of the tables: what the metrics tell.
+
+Only dates, codes and counts. Which dates are missing is decided where the morning page decides it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from sqlalchemy import Connection, text
+
+from ccb_luigi import tables
+from ccb_luigi.documents.judge import ROADS
+from ccb_luigi.load import markers, status
+from ccb_luigi.report import verdict
+from ccb_luigi.report.facts import Facts, started
+from ccb_luigi.settings import Settings
+from ccb_luigi.telemetry.runs import Run
+
+DAYS = 30
+"""So many dates are looked at, as on the morning page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The last sweep: ``contracts`` by what became of them."""
+
+    ended: datetime
+    ok: bool
+    in_source: int
+    in_tables: int
+    contracts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the tables say.
+
+    ``dates``: state → how many of the last dates. ``differences``: what → on how many dates both sides
+    differ in it. ``open_codes``: code → open rejections with it (a document may have several).
+    """
+
+    dates: dict[str, int]
+    differences: dict[str, int]
+    open_documents: int
+    open_codes: dict[str, int]
+    newest_update: datetime | None = None
+    sweep: Sweep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did: documents by outcome and by road, rejections by code, rows by (table, change)."""
+
+    documents: dict[str, int] = field(default_factory=dict)
+    codes: dict[str, int] = field(default_factory=dict)
+    rows: dict[tuple[str, str], int] = field(default_factory=dict)
+    roads: dict[str, int] = field(default_factory=dict)
+
+
+def gather(connection: Connection, settings: Settings, day: date) -> Standing:
+    """Where things stand, ``day`` being the newest date that ought to be there."""
+    nightly_days = settings.nightly_days
+    days = status.last_days(connection, settings, day, max(DAYS, nightly_days))
+    states = verdict.states(
+        Facts(day=day, nightly_days=nightly_days, days=tuple(days), started=started(connection))
+    )
+    found = list(states.values())
+    dates = {state: found.count(state) for state in ("missing", "early", "breaker", "differs", "gap")}
+    dates["complete"] = sum(not each.missing for each in days)
+    differences = connection.execute(text(_DIFFERENCES)).one()
+    return Standing(
+        dates=dates,
+        differences=dict(differences._mapping),
+        open_documents=connection.execute(text(_OPEN)).scalar_one(),
+        open_codes=_codes(connection, "", {}),
+        newest_update=connection.execute(text(_NEWEST), {"zone": settings.timezone}).scalar(),
+        sweep=_last_sweep(connection),
+    )
+
+
+def outcome(connection: Connection, run: Run) -> Outcome:
+    """What the run did. Dates that it read but didn't prove count with what it read and what was rejected."""
+    proven, unproven = run.proven(), run.unproven()
+    documents = dict(connection.execute(text(_OUTCOMES), {"days": proven}).one()._mapping)
+    documents["read"] += sum(run.read[day] for day in unproven)
+    rejected = text(f"{_OPEN} AND particao = ANY(:days)")
+    documents["quarantined"] += connection.execute(rejected, {"days": unproven}).scalar_one()
+    return Outcome(
+        documents=documents,
+        codes=_codes(connection, "AND particao = ANY(:days)", {"days": [*proven, *unproven]}),
+        rows=_rows(connection, run),
+        roads=_roads(connection, [*proven, *unproven]),
+    )
+
+
+_DIFFERENCES = """
+    SELECT count(*) FILTER (WHERE lidos <> carregados + sem_mudanca + obsoletos + quarentena) AS documents,
+           count(*) FILTER (WHERE soma_valor_bruto_origem <> soma_valor_bruto_destino) AS valor_bruto,
+           count(*) FILTER (WHERE soma_prestacoes_origem <> soma_prestacoes_destino) AS valor_prestacao
+    FROM controle.reconciliacoes
+"""
+
+_OPEN = "SELECT count(*) FROM controle.quarentena WHERE resolvido_em IS NULL"
+
+# By the index of the dates. A document from the future says nothing about how far behind we are.
+_NEWEST = """
+    SELECT max(atualizado_em) FROM controle.versoes
+    WHERE atualizado_em <= now() AND particao = (
+        SELECT particao FROM controle.versoes
+        WHERE particao <= CAST(now() AT TIME ZONE :zone AS date) AND atualizado_em <= now()
+        ORDER BY particao DESC LIMIT 1)
+"""
+
+_OUTCOMES = """
+    SELECT coalesce(sum(lidos), 0) AS read, coalesce(sum(carregados), 0) AS loaded,
+           coalesce(sum(sem_mudanca), 0) AS unchanged, coalesce(sum(obsoletos), 0) AS stale,
+           coalesce(sum(quarentena), 0) AS quarantined
+    FROM controle.reconciliacoes WHERE particao = ANY(CAST(:days AS date[]))
+"""
+
+
+def _codes(connection: Connection, condition: str, values: dict[str, object]) -> dict[str, int]:
+    query = f"""
+        SELECT codigo, count(*) FROM controle.quarentena, unnest(codigos) AS codigo
+        WHERE resolvido_em IS NULL {condition} GROUP BY codigo
+    """
+    return dict(tuple(row) for row in connection.execute(text(query), values))
+
+
+def _rows(connection: Connection, run: Run) -> dict[tuple[str, str], int]:
+    loads = [markers.update_id(step, day) for day, step in run.done if day and step in tables.BY_NAME]
+    changes = ", ".join(f"coalesce(sum(CAST(contagens->>'{name}' AS bigint)), 0)" for name in CHANGES)
+    query = f"SELECT target_table, {changes} FROM table_updates WHERE update_id = ANY(:ids) GROUP BY 1"
+    found = {name: rest for name, *rest in connection.execute(text(query), {"ids": loads})}
+    return {
+        (name, change): int(number)
+        for name in tables.BY_NAME
+        for change, number in zip(CHANGES, found.get(name, (0, 0, 0)), strict=True)
+    }
+
+
+def _roads(connection: Connection, days: list[date]) -> dict[str, int]:
+    query = """
+        SELECT key, sum(CAST(value AS bigint)) FROM table_updates, jsonb_each_text(contagens->'roads')
+        WHERE update_id = ANY(:ids) GROUP BY key
+    """
+    ids = [markers.update_id(markers.EXTRACTION, day) for day in days]
+    found = dict(tuple(row) for row in connection.execute(text(query), {"ids": ids}))
+    return {road: int(found.get(road, 0)) for road in ROADS}
+
+
+CHANGES = ("inserted", "updated", "deleted")
+
+
+def _last_sweep(connection: Connection) -> Sweep | None:
+    row = connection.execute(
+        text("""
+            SELECT terminada_em, ok, lidos_origem, contratos_destino, carregados, sumidos, marcados_excluidos,
+                   reaparecidos, em_aberto
+            FROM controle.varreduras ORDER BY id DESC LIMIT 1
+        """)
+    ).one_or_none()
+    if row is None:
+        return None
+    ended, ok, in_source, in_tables, *numbers = row
+    names = ("loaded", "gone", "marked", "back", "open")
+    return Sweep(ended, ok, in_source, in_tables, dict(zip(names, numbers, strict=True)))

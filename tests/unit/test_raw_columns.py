@@ -1,0 +1,452 @@
+"""Documents that are read side by side are read as each is alone, or left to whoever reads them alone."""
+
+from __future__ import annotations
+
+import copy
+import random
+import tracemalloc
+from collections import Counter
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import bson
+import pytest
+from bson import Decimal128, Int64, ObjectId
+from contracts import MISSING, SCHEDULE, bson_values, changed, contract, field_paths, schedule
+from hostile import KINDS, Pairs, Raw, base, encode, string
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_compiled import every_field, exactly, known, rules_at
+
+from ccb_luigi.codes import Strictness
+from ccb_luigi.documents import block
+from ccb_luigi.documents import judge as transform_module
+from ccb_luigi.documents.contract import SCHEMA, Contract, Document
+from ccb_luigi.documents.fast.raw_columns import Order
+from ccb_luigi.documents.fast.vectorised import VectorisedReader
+from ccb_luigi.documents.findings import totals
+from ccb_luigi.documents.judge import (
+    ALONE,
+    CERBERUS,
+    ROWS_ALONE,
+    TOGETHER,
+    Accepted,
+    Judge,
+    Known,
+    Refused,
+)
+from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.rows import schedule as schedule_of
+from ccb_luigi.documents.schedule import TextSchedule
+
+ZONE = ZoneInfo("America/Sao_Paulo")
+JUDGE = Judge(ZONE)
+CONTRACT = Contract(ZONE)
+PATHS = sorted(field_paths(contract()))
+GOOD = encode(contract())
+
+
+def read(*raws: bytes) -> list[Known | None]:
+    """What is read; as ``judge`` says of each alone, to the last digit, or nothing."""
+    found = JUDGE.read(raws)
+    for raw, one in zip(raws, found, strict=True):
+        if one is not None:
+            same = told(JUDGE.judge(raw, one)) == told(JUDGE.judge(raw))
+            assert same  # not in one: its words would take minutes
+            assert JUDGE.day(one.moment) == JUDGE.partition_of_raw(raw)
+    return found
+
+
+def told(judged: Accepted | Refused) -> Any:
+    """With the types and digits of everything."""
+    return exactly(judged._asdict() if isinstance(judged, Accepted) else asdict(judged))
+
+
+def sure(document: Document) -> bool:
+    """Whether it is read, with values of the very types and digits that Cerberus gives them."""
+    raw = encode(document)
+    (one,) = read(raw)
+    if one is not None:
+        judged = CONTRACT.judge(decode(raw))
+        assert exactly(known(one.document, SCHEMA)) == exactly(known(judged, SCHEMA))
+    return one is not None
+
+
+# --- what it is sure of ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"_id": ObjectId("65f000000000000000000001")},
+        {"identity": None},
+        {"identity": MISSING},
+        {"identity": [{"number": "1"}, None, {"number": "2", "issuer": "SSP"}]},
+        {"address": []},
+        {"address": [contract()["address"], {**contract()["address"], "type": "comercial"}]},
+        {"contacts": {"email": ["a@example.com", "b@example.com"], "phone": None}},
+        {"contacts": {"email": "", "phone": [None, "(11) 90000-0000"]}},
+        {"bankData.accountNumber": Int64(8079)},
+        {"bankData": [contract()["bankData"]] * 2},
+        {"name": "Ângela Conceição da Exemplo"},
+        {"operation.ValorDoSeguro": Decimal128("0.00")},
+        {"operation.ValorDoSeguro": {"$numberDecimal": "0.00"}},
+        {"operation.ValorDoSeguro": 0.0},
+        {"operation.ValorDoSeguro": {"@i:nil": "true"}},
+        {"operation.detalhamentoDaCET": MISSING},
+        {"operation.parcelas": None},
+        {"operation.parcelas": {"@i:nil": "true"}},
+        {SCHEDULE: {"@i:nil": "true"}},
+        {SCHEDULE: {"@xsi:nil": "true"}},
+        {"operation.detalhamentoDaCET": {"@xsi:nil": "true"}},
+        {"identity": {"@i:nil": "true"}},
+        {"contacts": {"@i:nil": "true"}, "bankData": [{"@i:nil": "true"}]},
+        {"contacts.email": {"@i:nil": "true"}},
+        {"birthDate": "  ", "state": "", "pep": {"@i:nil": "true"}},
+        {"birthDate": MISSING, "motherName": None},
+        {"nova": {"a": [1, {"b": None}], "c": "ç"}},
+        {"operation.Nova": 1.5, "contacts.fax": "x", "identity.foto": b"x"},
+        {"guarantors": [{"name": "x"}]},
+        {"emitedAt": "2024-03-12T12:20:19Z"},
+        {"updatedAt": None},
+    ],
+    ids=str,
+)
+def test_the_usual_variants_are_read_side_by_side(changes: Document) -> None:
+    assert sure(contract(**changes))
+
+
+OPTIONAL = [
+    ".".join(step for step in path if step != "schema").replace(SCHEDULE + ".", f"{SCHEDULE}.3.")
+    for path in every_field(SCHEMA)
+    if not rules_at(SCHEMA, path).get("required")
+]
+
+
+def test_no_optional_field_that_is_null_or_missing_makes_a_document_slow() -> None:
+    for path in OPTIONAL:
+        for null in (None, "", {"@i:nil": "true"}, MISSING):
+            assert sure(changed(contract(**{path: None}), path, null)), (path, null)
+
+
+def test_what_has_no_column_goes_along() -> None:
+    document = contract(**{"nova": 1, "operation.a": {"b": "x"}, "identity.foto": b"x"})
+    document["operation"]["with.dot"] = "y"
+    (one,) = read(encode(document))
+    assert one is not None
+    assert one.others == {
+        "bank": None,
+        "guarantors": None,
+        "identity.0.foto": b"x",
+        "nova": 1,
+        "operation.a": {"b": "x"},
+        "operation.with\\.dot": "y",
+        "sendVortx": "True",
+    }
+
+
+def test_of_a_block_each_document_is_read_as_it_is_alone() -> None:
+    chosen = random.Random(20)
+    raws = []
+    for number in range(200):
+        document = contract(_id=f"d{number}", ccbCode=f"C{number}", name=f"{'Zoë '[: number % 5]}x{number}")
+        for name in chosen.sample(
+            ["identity", "birthDate", "motherName", "gender", "guarantors"], number % 4
+        ):
+            del document[name]
+        document["address"] = [document["address"]] * (number % 3)
+        raws.append(encode(document))
+    for raw, one in zip(raws, read(*raws), strict=True):
+        assert one is not None
+        assert one.document["_id"] == bson.decode(raw)["_id"]
+        assert one.document["ccbCode"] == bson.decode(raw)["ccbCode"]
+
+
+def test_what_was_learnt_first_may_have_been_the_exception() -> None:
+    judge = Judge(ZONE)
+    odd = encode(dict(reversed(contract().items())))
+    assert None not in judge.read([odd, odd])
+    ours = [encode(contract(_id=str(number))) for number in range(9)]
+    assert None not in judge.read(ours)
+    assert judge.read([odd, *ours])[1:] == [judge.read([raw])[0] for raw in ours]
+
+
+def test_where_most_can_not_be_read_side_by_side_it_is_not_tried_for_a_while() -> None:
+    judge = Judge(ZONE)
+    bad = [encode(contract(clientId=None, name=str(number))) for number in range(150)]
+    ours = [encode(contract(_id=str(number))) for number in range(150)]
+    assert {*judge.read(bad)} == {None}
+    pauses = 0
+    while None in judge.read(ours):
+        pauses += 1
+        assert pauses < 50
+    assert pauses
+    assert judge.read([*bad, *ours, *ours]).count(None) == len(bad)
+    assert None not in judge.read(ours)
+
+
+def test_rows_whose_keys_are_in_another_order_first_spoil_nothing() -> None:
+    usual = [encode(contract(_id=str(number))) for number in range(60)]
+    for rows in (
+        [dict(reversed(row.items())) for row in schedule()],
+        [{name: value for name, value in row.items() if name != "ValorDoJuros"} for row in schedule()],
+    ):
+        judge = Judge(ZONE)
+        assert None not in judge.read([encode(contract(rows, _id=str(number))) for number in range(60)])
+        judge.read(usual)
+        for one in judge.read(usual):
+            assert one is not None
+            assert type(schedule_of(one.document)) is TextSchedule
+
+
+@pytest.mark.parametrize(
+    ("documents", "order"),
+    [
+        (["ac", "abc"], "abc"),
+        (["ac", "acb"], "acb"),
+        (["ab", "cd", "bc"], "abcd"),
+        (["ad", "ab", "bd", "ac", "cb"], "acbd"),
+        (["abc", "ba"], "abc"),
+        (["ab", "b@"], "ab"),
+    ],
+)
+def test_an_order_is_learnt_from_parts_of_it(documents: list[str], order: str) -> None:
+    found = Order()
+    for document in documents:
+        found.learn([key.encode() for key in document])
+    assert b"".join(found.keys).decode() == order
+
+
+def test_keys_that_are_data_are_not_learnt_for_ever() -> None:
+    found = Order()
+    for number in range(2000):
+        found.learn([b"_id", b"key %d" % number])
+    assert len(found.keys) < 1000
+
+
+# --- what it leaves to others ------------------------------------------------------------------------
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
+def test_no_byte_of_a_document_can_change_unseen(place: int, byte: int) -> None:
+    raw = bytearray(GOOD)
+    raw[place] = byte
+    first, _, last = read(GOOD, bytes(raw), GOOD)
+    assert first is not None
+    assert last is not None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, len(GOOD)), st.binary(max_size=3), st.integers(0, 3))
+def test_no_bytes_too_many_or_too_few_are_passed_over(place: int, more: bytes, fewer: int) -> None:
+    changed_bytes = GOOD[:place] + more + GOOD[place + fewer :]
+    of_its_size = len(changed_bytes).to_bytes(4, "little") + changed_bytes[4:]
+    for raw in (changed_bytes, of_its_size):
+        first, _, last = read(GOOD, raw, GOOD)
+        assert first is not None
+        assert last is not None
+
+
+def test_no_length_can_be_another() -> None:
+    for path in PATHS:
+        name = path.rpartition(".")[2].encode()
+        place = GOOD.find(name + b"\0") + len(name) + 1
+        for change in (-1, 1, 2, 256, -(2**31)):
+            length = (int.from_bytes(GOOD[place : place + 4], "little", signed=True) + change) % 2**32
+            raw = GOOD[:place] + length.to_bytes(4, "little") + GOOD[place + 4 :]
+            assert None not in read(GOOD, raw, GOOD)[::2]
+
+
+@pytest.mark.parametrize(
+    "path", [("name",), ("operation",), ("operation", "CET"), ("contacts",), ("identity",)]
+)
+def test_a_key_twice_is_nothing_to_be_sure_of(path: tuple[str, ...]) -> None:
+    def twice(document: Document, first: str, *rest: str) -> Pairs:
+        pairs = [(k, twice(v, *rest) if rest and k == first else v) for k, v in document.items()]
+        return Pairs(pairs if rest else [*pairs, (first, document[first])])
+
+    assert read(GOOD, encode(twice(contract(), *path)))[1] is None
+
+
+def test_a_key_twice_in_what_has_no_column_is_nothing_to_be_sure_of() -> None:
+    for value in (
+        Pairs([("a", 1), ("a", 1)]),
+        [Pairs([("a", 1), ("a", 2)])],
+        {"x": Pairs([("a", 1), ("a", 1)])},
+    ):
+        first, one = read(GOOD, encode({**contract(), "nova": value}))
+        assert first is not None
+        assert one is None
+
+
+def test_what_is_large_is_not_remembered() -> None:
+    for number in range(3):
+        large = f"{number}" * 10_000
+        (one,) = read(encode(contract(nova=large)))
+        assert one is not None
+        assert one.others["nova"] == large
+    before = transform_module._short_document.cache_info().currsize
+    read(encode(contract(nova="2" * 10_000)))
+    assert transform_module._short_document.cache_info().currsize == before
+
+
+def test_lengths_that_go_past_their_document_take_no_memory() -> None:
+    huge = b"\xff\xff\xff\x7f"
+    for name in (b"name", b"sendVortx", b"ValorDoJuros"):
+        place = GOOD.index(name + b"\0") + len(name) + 1
+        bad = GOOD[:place] + huge + GOOD[place + 4 :]
+        tracemalloc.start()
+        assert [one is not None for one in Judge(ZONE).read([GOOD, *[bad] * 500])] == [True] + [False] * 500
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 30 * 501 * len(GOOD)
+
+
+def test_empty_and_broken_places_are_passed_over() -> None:
+    found = read(b"", GOOD, b"\0", GOOD[:-1], GOOD, b"\5\0\0\0\0", GOOD + b"\0")
+    assert [one is not None for one in found] == [False, True, False, False, True, False, False]
+    assert read() == []
+
+
+def test_every_kind_of_hostile_document_is_judged_the_same_and_harms_no_neighbour() -> None:
+    good = encode(base("good"))
+    for kind in KINDS:
+        raw = kind.raw("h")
+        if len(raw) < 1 << 20:
+            assert None not in read(good, raw, good)[::2]
+
+
+def test_values_of_every_type_are_judged_the_same() -> None:
+    wrong = [
+        Raw(2, string(b"a\xff")),
+        Raw(2, string(b"a", 3)),
+        Raw(2, string(b"a", end=b"x")),
+        Raw(2, string(b"", 0, b"")),
+        Raw(8, b"\2"),
+        Raw(9, b"\xff" * 7 + b"\x7f"),
+        Raw(77, b""),
+    ]
+    for path in PATHS:
+        for value in wrong:
+            document = contract()
+            changed(document, path, value)
+            assert None not in read(GOOD, encode(document), GOOD)[::2]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.sampled_from(PATHS), bson_values()), max_size=8))
+def test_whatever_stands_in_a_field_its_document_is_judged_the_same(changes: list[tuple[str, Any]]) -> None:
+    documents = [contract()]
+    for path, value in changes:
+        document = contract()
+        changed(document, path, value)
+        documents.append(document)
+    assert read(*map(encode, documents))[0] is not None
+
+
+# --- the schema's rules, as in the gate --------------------------------------------------------------
+
+
+def with_rules(path: tuple[str, ...], **rules: Any) -> VectorisedReader:
+    schema = copy.deepcopy(SCHEMA)
+    rules_at(schema, path).update(rules)
+    return VectorisedReader(schema, ZONE, totals)
+
+
+@pytest.mark.parametrize("path", every_field(SCHEMA), ids=".".join)
+def test_a_rule_that_nobody_knows_makes_every_document_unsure(path: tuple[str, ...]) -> None:
+    assert with_rules(path, forbidden=["x"]).read([GOOD]) == [None]
+    assert with_rules(path, type="set").read([GOOD]) == [None]
+
+
+@pytest.mark.parametrize("path", every_field(SCHEMA), ids=".".join)
+def test_a_field_that_becomes_required_is_required(path: tuple[str, ...]) -> None:
+    columns = with_rules(path, required=True, nullable=False)
+    document = contract()
+    place: Any = document
+    steps = [step for step in path if step != "schema"]
+    for step in steps[:-1]:
+        place = place[step]
+        place = place[0] if isinstance(place, list) else place
+    place.pop(steps[-1], None)
+    assert columns.read([encode(document)]) == [None]
+    place[steps[-1]] = None
+    assert columns.read([encode(document)]) == [None]
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        (("clientId",), {"maxlength": 3}),
+        (("_id",), {"maxlength": 3}),
+        (("operation", "schema", "NumeroDeParcelas"), {"min": 1000}),
+        (("contacts", "schema", "email", "schema"), {"maxlength": 3}),
+    ],
+    ids=str,
+)
+def test_a_stricter_rule_is_stricter(path: tuple[str, ...], rule: Document) -> None:
+    assert with_rules(path).read([GOOD]) != [None]
+    assert with_rules(path, **rule).read([GOOD]) == [None]
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_a_block_is_rendered_the_same_on_both_roads(many: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block, "SIDE_BY_SIDE", 1 if many else 10**9)
+    raws = [
+        encode(contract(_id=f"d{number}", ccbCode=f"C{number}", **changes))
+        for number, changes in enumerate(
+            [
+                {},
+                {"updatedAt": "0001-01-02T00:00:00+14:00"},  # .NET's null in UTC: createdAt counts
+                {"updatedAt": "2024-05-03T02:59:59Z"},
+                {"clientId": None},
+                {"nova": "x\ty\\"},
+                {"name": "a\\b\nc"},
+            ]
+        )
+    ]
+    raws[2:2] = [b"", b"\0"]
+    found = block.render(block.BatchSpec(7, None, ZONE, Strictness()), 3, raws)
+    usual = TOGETHER if many else ALONE
+    assert found.roads == {
+        (date(2024, 5, 3), usual): 3,
+        (date(2024, 5, 3), CERBERUS): 1,
+        (date(2024, 3, 12), usual): 1,
+        (date(2024, 5, 2), usual): 1,
+        (JUDGE.today(), CERBERUS): 1,
+    }
+    assert found.counts["operacoes"] == 5
+    assert [line.split(b"\t")[:3] for line in found.lines["contratos"].splitlines()] == [
+        [b"7", b"%d" % (3 * block.DOCUMENTS + place), b"d%d" % number]
+        for place, number in [(0, 0), (1, 1), (4, 2), (6, 4), (7, 5)]
+    ]
+    assert found.lines["clientes"].count(b"a\\\\b\\nc") == 1
+    assert len(found.lines["parcelas"].splitlines()) == 13 * 5
+
+
+def test_each_document_of_a_block_tells_which_road_it_took() -> None:
+    number = f"{SCHEDULE}.3.ValorDoJuros"
+    raws = [encode(contract(_id=f"d{n}")) for n in range(120)]
+    raws += [encode(contract(None)), encode(contract([])), encode(contract(**{number: None}))]
+    raws += [encode(contract(**{number: 391.98})), encode(contract(**{number: Decimal128("391.98")}))]
+    raws += [encode(contract(**{f"{SCHEDULE}.3.Nova": "x"})), encode(contract(name=7))]
+    raws += [encode(contract(averageMonthlyIncome=9800.0000001)), encode(contract(name=None)), b"\5\0\0\0x"]
+    task = block.BatchSpec(7, None, ZONE, Strictness())
+    roads: Counter[str] = Counter()
+    for (_, road), documents in block.render(task, 3, raws).roads.items():
+        roads[road] += documents
+    assert roads == {TOGETHER: 124, ROWS_ALONE: 2, ALONE: 1, CERBERUS: 3}
+
+
+def test_promoted_findings_and_left_out_parts_are_told_as_of_one_alone() -> None:
+    raw = encode(contract(**{"address.zipCode": "123", "bankData.accountNumber": None}))
+    for promoted in (frozenset[str](), frozenset({"conta_incompleta"})):
+        judge = Judge(ZONE, Strictness(promoted))
+        (one,) = judge.read([raw])
+        assert one is not None
+        assert judge.judge(raw, one) == judge.judge(raw)
+        assert isinstance(judge.judge(raw, one), Accepted) != bool(promoted)
