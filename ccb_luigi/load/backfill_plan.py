@@ -1,8 +1,8 @@
 """Plans: many dates cut into shards, written down once, so that all workers of all hosts do the same ones.
 
-A plan is open until its dates are marked (``close`` in ``bulk``). The same range asked for again goes on with
-the open plan, also on the next day, when "up to yesterday" means one date more: then what is left is asked
-for anew.
+A plan is open until its dates are marked (``close`` in ``backfill``). The same range asked for again goes on
+with the open plan, also on the next day, when "up to yesterday" means one date more: then what is left is
+asked for anew.
 """
 
 from __future__ import annotations

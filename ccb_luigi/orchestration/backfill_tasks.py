@@ -69,7 +69,7 @@ class MigrateShard(PlanStep):
         return MarkerTarget(backfill_plan.shard_marker(self.plan, self.number))
 
     def work(self, settings: settings_module.Settings) -> int:
-        """See ``bulk.migrate_shard``."""
+        """See ``backfill.migrate_shard``."""
         self._planned, self._before = self._look(settings)
         result = backfill.migrate_shard(settings, self.plan, self.number, self._progress, self._show)
         if result is None:
@@ -110,14 +110,14 @@ class EndPlan(PlanStep):
         """The shards that aren't done."""
         target = postgres.of_process(settings_module.load())
         numbers = target.run(lambda connection: backfill_plan.missing(connection, self.plan))
-        return [MigrateShard(backfill_plan=self.plan, number=number) for number in numbers]
+        return [MigrateShard(plan=self.plan, number=number) for number in numbers]
 
     def output(self) -> MarkerTarget:
         """The plan's marker."""
         return MarkerTarget(backfill_plan.marker(self.plan))
 
     def work(self, settings: settings_module.Settings) -> int:
-        """See ``bulk.close``."""
+        """See ``backfill.close``."""
         days = backfill.close(settings, self.plan, self.show)
         if days is None:
             self.show("already done by another run", 100)
@@ -139,7 +139,7 @@ class FullCCB(Shown, luigi.WrapperTask):
             settings = settings_module.load()
             ended = backfill_plan.ended(settings, self.since, self.until) is not None
             self._found = (None if ended else backfill_plan.ensure(settings, self.since, self.until),)
-        return [EndPlan(backfill_plan=found.id) for found in self._found if found]
+        return [EndPlan(plan=found.id) for found in self._found if found]
 
     def run(self) -> None:
         """All is done: says so."""
