@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help run secantus test unit lint docs torture mutations chances test-pooler hosts install-service bench bench-growth \
-	bench-locks bench-million bench-gates test-airflow clean
+	bench-locks bench-million bench-gates same test-airflow clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -83,6 +83,10 @@ bench-million: $(BIN)/.bench ## A million contracts by a plan, interrupted twice
 bench-gates: $(BIN)/.bench ## Candidates for the gate of the contract, and each stage, in microseconds
 	@$(BIN)/python -m benchmarks.gates --repeat $(REPEAT)
 	@$(BIN)/python -m benchmarks.stages --documents $(CONTRACTS) --repeat $(REPEAT)
+
+BASE ?= HEAD
+same: $(BIN)/.installed ## Does an earlier commit make the same rows? (BASE=HEAD CONTRACTS=20000)
+	@$(BIN)/python -m benchmarks.sameness --base $(BASE) --contracts $(CONTRACTS)
 
 N ?= 1000
 torture: $(BIN)/.installed ## Kills the migration N times (1000) and compares every table; SEED=, ONLY=
