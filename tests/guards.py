@@ -402,6 +402,13 @@ MUTATIONS = (
         ("unit/test_luigid.py::test_a_luigid_that_turns_into_something_else_ends_no_run",),
     ),
     Mutation(
+        "one who answers drop by drop is not waited for",
+        "ccb_luigi/process/drips.py",
+        "left = self.until - time.monotonic()",
+        "left = 60.0",
+        ("unit/test_web.py::test_one_who_answers_drop_by_drop_is_waited_for_as_a_silent_one_is",),
+    ),
+    Mutation(
         "no redirection is followed",
         "ccb_luigi/process/web.py",
         "        _NoRedirect(),\n",

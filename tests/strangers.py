@@ -1,6 +1,6 @@
 """Whatever may answer at an address: servers that are nobody's, and what a user is told of each.
 
-One listener of one thread each, gone with its block; nothing sleeps.
+One listener of one thread each, gone with its block.
 """
 
 from __future__ import annotations
@@ -61,6 +61,23 @@ def greeting(words: bytes) -> Behaviour:
 def hanging_up(client: socket.socket) -> None:
     """Ends the connection after the first byte."""
     client.recv(1)
+
+
+DRIPS = 500
+"""So many bytes, and no more: who waits for the last of them is told of it, not waited for."""
+
+
+def dripping(words: bytes) -> Behaviour:
+    """Begins so, and goes on with a byte now and then, for about ten seconds."""
+
+    def behave(client: socket.socket) -> None:
+        client.sendall(words)
+        gone = threading.Event()
+        for _ in range(DRIPS):
+            client.sendall(b"7")
+            gone.wait(0.02)
+
+    return behave
 
 
 ANSWERS: dict[str, tuple[Behaviour, str]] = {

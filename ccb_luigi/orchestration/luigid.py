@@ -21,7 +21,7 @@ from ccb_luigi.process.web import NoAnswer
 log = logging.getLogger(__name__)
 
 SECONDS_TO_FIND = 3.0
-"""For each step of the first call: an address where nobody answers may not hold a run up."""
+"""For the first call: an address where nobody answers, or slowly, may not hold a run up."""
 
 SECONDS_OF_A_REPLY = 10.0
 SECONDS_BETWEEN_TRIES = 3.0

@@ -1,4 +1,4 @@
-"""HTTP with what others run: each call has a time limit, no redirection is followed, an answer is whole.
+"""HTTP with what others run: an answer has a time limit, no redirection is followed, an answer is whole.
 
 What came instead of an answer is told in a few words, and by whom: scheme, host and port, never a path, a
 user or a password, and nothing of what was said. (A POST that is redirected would become a GET, which does
@@ -8,16 +8,30 @@ nothing and is answered with 200.)
 from __future__ import annotations
 
 import base64
+import io
 import re
 import socket
 import ssl
+import time
 import urllib.error
 import urllib.request
 from contextlib import closing
 from dataclasses import dataclass, field
-from http.client import BadStatusLine, HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
+from functools import partial
+from http.client import (
+    BadStatusLine,
+    HTTPConnection,
+    HTTPException,
+    HTTPResponse,
+    HTTPSConnection,
+    IncompleteRead,
+    RemoteDisconnected,
+)
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from ccb_luigi.process.drips import Drips
 
 MOST_BYTES = 64 << 20
 """Of an answer; luigid's are a few thousand."""
@@ -42,6 +56,36 @@ class NoAnswer(Exception):
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: object) -> None:
         """Leaves the redirection as what it is here: no answer."""
+
+
+class _InTime(HTTPResponse):
+    """An answer, also a proxy's, that is over at a moment, however slowly it comes."""
+
+    def __init__(self, until: float, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp.close()
+        self.fp = io.BufferedReader(Drips(sock, until))
+
+
+def _timed(kind: type[HTTPConnection], host: str, timeout: float, **options: Any) -> HTTPConnection:
+    """A connection whose steps, and whose answers as a whole, take no longer than ``timeout``."""
+    made = kind(host, timeout=timeout, **options)
+    made.response_class = partial(_InTime, time.monotonic() + timeout)  # type: ignore[assignment]
+    return made
+
+
+class _Plain(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(partial(_timed, HTTPConnection), req)
+
+
+class _OverTls(urllib.request.HTTPSHandler):
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._tls = context
+
+    def https_open(self, req: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(partial(_timed, HTTPSConnection), req, context=self._tls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +143,11 @@ def peer(url: str) -> Peer:
     proxy = _proxy(parts)
     handlers: list[urllib.request.BaseHandler] = [
         _NoRedirect(),
+        _Plain(),
         urllib.request.ProxyHandler({parts.scheme: proxy} if proxy else {}),
     ]
     if parts.scheme == "https":
-        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context()))
+        handlers.append(_OverTls(ssl.create_default_context()))
     name = _name(parts) + (f" (through the proxy {_name(urlsplit(proxy))})" if proxy else "")
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
     return Peer(bare, name, _basic(parts), urllib.request.build_opener(*handlers))

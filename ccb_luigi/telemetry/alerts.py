@@ -5,11 +5,13 @@ It names the unit, its exit status in words and where to look: nothing of the da
 
 from __future__ import annotations
 
+import io
 import os
 import smtplib
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from ccb_luigi.errors import MEANINGS, CcbError, ConfigurationError, NotTold
 from ccb_luigi.process import web
+from ccb_luigi.process.drips import Drips
 from ccb_luigi.process.retry import retrying
 from ccb_luigi.settings import Settings
 from ccb_luigi.telemetry import webhook
@@ -169,15 +172,37 @@ def _mail(server: SplitResult, mail: EmailMessage) -> None:
         raise NotTold(f"the mail server refused {len(refused)} of the recipients (CCB_ALERT_MAIL_TO)")
 
 
+class _Smtp(smtplib.SMTP):
+    """Waits no longer than ``SECONDS_OF_A_REPLY`` for a whole reply, however slowly it comes."""
+
+    _heard: Drips
+
+    def getreply(self) -> tuple[int, bytes]:
+        """See ``smtplib``: it waits so long for each byte."""
+        if self.file is None and self.sock is not None:
+            self._heard = Drips(self.sock, 0)
+            self.file = io.BufferedReader(self._heard)
+        self._heard.until = time.monotonic() + SECONDS_OF_A_REPLY
+        try:
+            return super().getreply()
+        finally:
+            if self.sock is not None:  # TLS may begin now
+                self.sock.settimeout(SECONDS_OF_A_REPLY)
+
+
+class _Smtps(_Smtp, smtplib.SMTP_SSL):
+    pass
+
+
 @contextmanager
 def _logged_in(server: SplitResult) -> Iterator[smtplib.SMTP]:
     host, port = server.hostname or "", server.port or _PORTS[server.scheme]
     with _translated(f"the mail server at {host}:{port} (CCB_ALERT_SMTP)"):
         context = ssl.create_default_context()
         if server.scheme == "smtps":
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=SECONDS_OF_A_REPLY, context=context)
+            smtp: smtplib.SMTP = _Smtps(host, port, timeout=SECONDS_OF_A_REPLY, context=context)
         else:
-            smtp = smtplib.SMTP(host, port, timeout=SECONDS_OF_A_REPLY)
+            smtp = _Smtp(host, port, timeout=SECONDS_OF_A_REPLY)
         with smtp:
             if server.scheme == "smtp+starttls":
                 smtp.starttls(context=context)

@@ -23,7 +23,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from click.testing import CliRunner, Result
 from program import TRIES, free_port
-from strangers import ANSWERS, HOST, NOT_HTTP, answering, greeting
+from strangers import ANSWERS, HOST, NOT_HTTP, answering, dripping, greeting
 
 from ccb_luigi import errors
 from ccb_luigi.cli import main
@@ -412,6 +412,17 @@ def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
             *("--status", 13), status=22, CCB_ALERT_MAIL_TO=TO, CCB_RETRY_SECONDS="0.05", **ways
         ).output
     assert said.count("no answer in time") >= 2
+
+
+@pytest.mark.parametrize("said", [b"220 ", b"220 m\r\n250-m\r\n250-", b"220 m\r\n250 m\r\n25"])
+def test_a_mail_server_that_answers_drop_by_drop_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr("ccb_luigi.telemetry.alerts.SECONDS_OF_A_REPLY", 0.2)
+    with answering(dripping(said)) as port:
+        where = {"CCB_ALERT_SMTP": f"smtp://{HOST}:{port}", "CCB_RETRY_SECONDS": "0"}
+        told = alert("--status", 13, status=22, CCB_ALERT_MAIL_TO=TO, **where).output
+    assert f"ccb-luigi: mail: the mail server at {HOST}:{port} (CCB_ALERT_SMTP): no answer in time" in told
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])

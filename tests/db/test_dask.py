@@ -20,7 +20,7 @@ from arena import read
 from dasks import Cluster
 from distributed import Client
 from oracle import Source, Version, belongs
-from strangers import HOST, NOT_HTTP, answering, black_hole, closed_port
+from strangers import HOST, NOT_HTTP, answering, black_hole, closed_port, dripping
 from world import D1, World
 
 from ccb_luigi.database import postgres
@@ -135,7 +135,7 @@ def test_a_cluster_that_goes_away_costs_time_alone(
     assert_right(world, versions)
 
 
-STRANGERS = [*NOT_HTTP, "nobody", "silent", "unknown name", "another's certificate"]
+STRANGERS = [*NOT_HTTP, "nobody", "silent", "drips", "unknown name", "another's certificate"]
 
 
 @pytest.mark.parametrize(("stranger", "processes"), [*((name, 1) for name in STRANGERS), ("SSH", 2)])
@@ -156,6 +156,8 @@ def test_whatever_answers_at_the_clusters_address_this_machine_judges_and_says_s
             port, words = stack.enter_context(closed_port()), "nothing listens there (connection refused)"
         elif stranger == "silent":
             port, words = stack.enter_context(black_hole()), "no answer in time"
+        elif stranger == "drips":  # of a message of a thousand bytes
+            port, words = stack.enter_context(answering(dripping(b"\xe8\3" + 6 * b"\0"))), "no answer in time"
         elif stranger == "unknown name":
             port, host, words = 8786, "nobody.invalid", "its name can't be resolved"
         elif stranger == "another's certificate":

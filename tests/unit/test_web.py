@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import strangers
 import trustme
-from strangers import ANSWERS, HOST, answering, black_hole, closed_port, http, saying
+from strangers import ANSWERS, HOST, answering, black_hole, closed_port, dripping, http, saying
 
 from ccb_luigi.process import web
 from ccb_luigi.process.web import NoAnswer
@@ -62,6 +62,22 @@ def test_nobody_and_a_silent_one_are_told_apart() -> None:
     assert str(told("http://nobody.invalid")) == "its name can't be resolved"
 
 
+HEAD = b"HTTP/1.1 200 OK\r\n"
+DRIPPING = {
+    "its first line": b"HTTP/1.1 20",
+    "its head": HEAD + b"X: ",
+    "its body": HEAD + b"Content-Length: 100000\r\n\r\n",
+    "a chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n10000\r\n",
+    "a body of no length": HEAD + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("begun", DRIPPING)
+def test_one_who_answers_drop_by_drop_is_waited_for_as_a_silent_one_is(begun: str) -> None:
+    with answering(dripping(DRIPPING[begun])) as port:
+        assert str(told(f"http://{HOST}:{port}", 0.2)) == "no answer in time"
+
+
 def test_a_whole_answer_comes_back_as_it_is() -> None:
     for answer in (http("200 OK", b"taken"), http("202 Accepted"), http("204 No Content")):
         with answering(saying(answer)) as port:
@@ -109,6 +125,17 @@ def test_the_right_certificate_is_trusted_and_no_other(authority: trustme.CA) ->
             assert not found.transient
 
 
+@pytest.mark.usefixtures("trusted")
+def test_one_who_answers_drop_by_drop_over_tls_is_waited_for_no_longer(authority: trustme.CA) -> None:
+    with answering(dripping(DRIPPING["its body"]), context(authority, HOST)) as port:
+        assert str(told(f"https://{HOST}:{port}", 0.5)) == "no answer in time"
+    with answering(dripping(b"")) as port:
+        assert str(told(f"https://{HOST}:{port}", 0.5)) in (
+            "no answer in time",
+            "TLS fails: does it speak TLS?",
+        )
+
+
 def test_a_server_without_tls_is_told() -> None:
     with answering(ANSWERS["SSH"][0]) as port:
         assert str(told(f"https://{HOST}:{port}")) == "TLS fails: does it speak TLS?"
@@ -154,6 +181,12 @@ def test_a_proxy_that_does_not_let_us_through_is_told(monkeypatch: pytest.Monkey
         monkeypatch.setenv("https_proxy", f"{HOST}:{port}")
         assert "a proxy wants a user and a password (407)" in str(told("http://192.0.2.1:8082"))
         assert str(told("https://192.0.2.1")) == "the proxy doesn't let us through (407)"
+
+
+def test_a_proxy_that_answers_drop_by_drop_is_waited_for_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(dripping(DRIPPING["its head"])) as port:
+        monkeypatch.setenv("https_proxy", f"{HOST}:{port}")
+        assert str(told("https://192.0.2.1", 0.2)) == "no answer in time"
 
 
 @pytest.mark.parametrize(
