@@ -5,6 +5,7 @@ they end in logs, in Luigi's visualizer and in mails.
 """
 
 import re
+import traceback
 
 
 class CcbError(Exception):
@@ -137,6 +138,14 @@ def unreachable(who: str, said: str) -> str:
     """That a server can't be reached, and why, as far as the driver's words tell: they aren't repeated."""
     why = next((words for pattern, words in _WHY_NOT if re.search(pattern, said, re.IGNORECASE)), "")
     return f"{who} can't be reached: {why}" if why else f"{who} can't be reached, or the connection broke"
+
+
+def words_of(error: Exception) -> str:
+    """One line without data: ours as it is; of any other its kind and its place, since its text may quote."""
+    if isinstance(error, CcbError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"unexpected {type(error).__name__} in {place.name}, line {place.lineno}"
 
 
 MEANINGS = {

@@ -20,7 +20,7 @@ from click.shell_completion import CompletionItem
 from rich.console import Console
 
 from ccb_luigi import settings as settings_module
-from ccb_luigi.errors import CcbError
+from ccb_luigi.errors import CcbError, words_of
 from ccb_luigi.process import early, streams
 from ccb_luigi.process.stopping import Stopped, stoppable
 from ccb_luigi.settings import Settings
@@ -104,14 +104,6 @@ def complain(words: str, level: int = logging.WARNING, **fields: Any) -> None:
         log.log(level, words, extra=fields)
     else:
         click.echo(f"ccb-luigi: {words}", err=True)
-
-
-def words_of(error: Exception) -> str:
-    """One line without data: ours as it is, of any other its kind and place."""
-    if isinstance(error, CcbError):
-        return str(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"unexpected {type(error).__name__} in {place.name}, line {place.lineno}"
 
 
 def failed(words: str, exit_code: int) -> NoReturn:

@@ -263,7 +263,7 @@ def _migrate(
         first = ", ".join(str(day) for day in outcome.incomplete[:5])
         screen.print(f"[red]{done}[/]; missing: {first}{' ...' if len(outcome.incomplete) > 5 else ''}")
     elif outcome.before == len(days) and not just_planned:
-        where = f" from {display.printable(settings.source)}" if settings.source else ""
+        where = f" from {display.harmless(settings.source)}" if settings.source else ""
         screen.print(f"{done}; all were before: nothing was read{where}", soft_wrap=True)
     else:
         screen.print(f"{done}; {others} loaded so far, without a marker" if others else done)

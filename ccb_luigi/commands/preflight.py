@@ -12,6 +12,7 @@ from ccb_luigi.commands.frame import clean, console, json_option, say_json, with
 from ccb_luigi.errors import PreflightFailed
 from ccb_luigi.preflight import checks
 from ccb_luigi.preflight.lines import Level, Line, grey, worst
+from ccb_luigi.process.streams import printable
 from ccb_luigi.settings import Settings
 
 _STYLES = {Level.GREEN: "green", Level.GREY: "dim", Level.YELLOW: "yellow", Level.RED: "bold red"}
@@ -46,7 +47,7 @@ def preflight_command(settings: Settings, as_json: bool) -> int:
     code = PreflightFailed.exit_code if level is Level.RED else 0
     if as_json:
         lines = [
-            {"check": name, "level": each.level, "found": _printable(each.said), "do": _printable(each.do)}
+            {"check": name, "level": each.level, "found": printable(each.said), "do": printable(each.do)}
             for name, each in found.items()
         ]
         say_json({"level": level, "exit_code": code, "checks": lines})
@@ -59,11 +60,4 @@ def preflight_command(settings: Settings, as_json: bool) -> int:
 
 def _shown(name: str, line: Line) -> Text:
     words = f"{line.said} -> {line.do}" if line.do else line.said
-    return Text.assemble(
-        (f"{line.level:<6}", _STYLES[line.level]), f"  {name:<{_WIDTH}}  ", _printable(words)
-    )
-
-
-def _printable(words: str) -> str:
-    """Names of other people's collections and indexes may hold anything."""
-    return "".join(c if c.isprintable() else "?" for c in words)
+    return Text.assemble((f"{line.level:<6}", _STYLES[line.level]), f"  {name:<{_WIDTH}}  ", printable(words))

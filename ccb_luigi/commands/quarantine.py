@@ -14,6 +14,7 @@ from ccb_luigi.commands.frame import DAY, NAME, clean, console, json_option, say
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.errors import CcbError
 from ccb_luigi.load import pipeline, quarantine
+from ccb_luigi.process.streams import printable
 from ccb_luigi.settings import Settings
 from ccb_luigi.telemetry import display
 
@@ -53,7 +54,7 @@ def quarantine_list(settings: Settings, day: date | None, code: str | None, as_j
     for seen in sorted({code for entry in entries for code in entry.codigos}):
         screen.print(f"  {seen}: {codes.meaning(seen)}", soft_wrap=True, highlight=False)
         for path, count in [(path, count) for code, path, count in places if code == seen][:MOST_PLACES]:
-            where = display.printable(path or "(document)")
+            where = display.harmless(path or "(document)")
             screen.print(
                 f"    {display.counted(count, 'document')}: {where}", soft_wrap=True, highlight=False
             )
@@ -71,9 +72,9 @@ def quarantine_show(settings: Settings, mongo_id: str, out: Path | None, as_json
     def work(connection: Any) -> tuple[quarantine.Entry, bytes | None]:
         found = quarantine.open_entries(connection, mongo_id=mongo_id)
         if not found:
-            shown = display.printable(mongo_id)
             raise CcbError(
-                f"no open rejection of _id {shown}: `ccb-luigi quarantine list` shows those there are"
+                f"no open rejection of _id {printable(mongo_id)}:"
+                " `ccb-luigi quarantine list` shows those there are"
             )
         return found[0], quarantine.raw_document(connection, mongo_id)
 
@@ -91,13 +92,13 @@ def quarantine_show(settings: Settings, mongo_id: str, out: Path | None, as_json
     moments = (entry.primeira_vez, entry.ultima_vez)
     since, last = (f"{moment.astimezone(settings.zone):%Y-%m-%d %H:%M}" for moment in moments)
     tried = "once" if entry.tentativas == 1 else f"{entry.tentativas} times, last {last}"
-    screen.print(f"_id    {display.printable(entry.mongo_id)}", soft_wrap=True)
+    screen.print(f"_id    {display.harmless(entry.mongo_id)}", soft_wrap=True)
     screen.print(f"date   {entry.particao}")
     screen.print(f"since  {since}, tried {tried}", soft_wrap=True)
     for path, messages in entry.erros.items():
         for message in messages:
             screen.print(
-                f"  {display.printable(path or '(document)')}: {message}",
+                f"  {display.harmless(path or '(document)')}: {message}",
                 soft_wrap=True,
                 highlight=False,
             )

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import click
 from sqlalchemy import Connection
 
-from ccb_luigi.commands.frame import complain, words_of
+from ccb_luigi.commands.frame import complain
 from ccb_luigi.database import postgres
-from ccb_luigi.errors import CcbError
+from ccb_luigi.errors import CcbError, words_of
 from ccb_luigi.process.stopping import Stopped
 from ccb_luigi.settings import Settings
 from ccb_luigi.telemetry import runs

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ccb_luigi.commands.frame import DAY, clean, json_option, say_json, with_settings
-from ccb_luigi.process import streams
+from ccb_luigi.process import files, streams
 from ccb_luigi.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def report(
         click.echo(html if streams.speaks_utf8() else html.encode("ascii", "xmlcharrefreplace").decode())
         return
     path = out or Path(settings.report_dir or ".") / morning.name_of(day)
-    morning.write(path, html)
+    files.write_whole(path, html.encode())
     headline = verdict.judge(facts).headline
     click.echo(f"{headline.said('en')} {path}")
 

@@ -13,7 +13,7 @@ from ccb_luigi.errors import CcbError
 from ccb_luigi.process.events import Event
 from ccb_luigi.proof import sweep
 from ccb_luigi.settings import Settings
-from ccb_luigi.telemetry.display import printable
+from ccb_luigi.telemetry.display import harmless
 from ccb_luigi.telemetry.runs import SWEEP, Recorder
 
 
@@ -80,7 +80,7 @@ def summary(swept: sweep.Swept) -> str:
     older = ""
     if swept.mais_antigos:
         more = " ..." if swept.mais_antigos > len(swept.primeiros_mais_antigos) else ""
-        named = printable(", ".join(swept.primeiros_mais_antigos)) + more
+        named = harmless(", ".join(swept.primeiros_mais_antigos)) + more
         older = f"; {swept.mais_antigos:,} are older in MongoDB than here, and stay as they are here: {named}"
     return (
         f"sweep: {swept.lidos_origem:,} documents compared with {swept.contratos_destino:,} contracts and"

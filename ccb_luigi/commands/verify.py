@@ -28,7 +28,7 @@ from ccb_luigi.proof import verify
 from ccb_luigi.proof.comparison import Difference, Proof
 from ccb_luigi.proof.verify import Scope
 from ccb_luigi.settings import Settings
-from ccb_luigi.telemetry.display import counted, printable
+from ccb_luigi.telemetry.display import counted, harmless
 
 SHOWN = 50
 """Differences that a person wants to see one by one; --json has more."""
@@ -123,8 +123,8 @@ def _table(differences: list[Difference]) -> Table:
     table.add_column("what", no_wrap=True)
     table.add_column("date", no_wrap=True)
     for each in differences:
-        row = f" ({printable(each.row)})" if each.row else ""
-        table.add_row(printable(each.subject), each.place + row, each.what, str(each.day or ""))
+        row = f" ({harmless(each.row)})" if each.row else ""
+        table.add_row(harmless(each.subject), each.place + row, each.what, str(each.day or ""))
     return table
 
 

@@ -197,7 +197,7 @@ def _summary(settings: Settings, console: Console) -> None:
 
 def where_next(directory: Path, day: date) -> str:
     """What can be done with the data that the demo leaves in ``directory``."""
-    there = display.printable(str(directory))
+    there = display.harmless(str(directory))
     link = "" if directory == DEFAULT else f"  ln -s {there} {DEFAULT}    # where they look for it\n"
     return (
         f"The data stay in {there}/; without CCB_POSTGRES_URL these start its servers again:\n{link}"

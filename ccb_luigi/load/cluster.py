@@ -14,7 +14,6 @@ import logging
 import pickle
 import socket
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, wait
 from concurrent.futures import TimeoutError as Late
@@ -28,7 +27,7 @@ from zoneinfo import ZoneInfo
 
 from ccb_luigi.codes import Strictness
 from ccb_luigi.documents import fingerprint
-from ccb_luigi.errors import CcbError, ConfigurationError, PartitionFailed
+from ccb_luigi.errors import CcbError, ConfigurationError, PartitionFailed, words_of
 from ccb_luigi.load import parallel
 from ccb_luigi.process import web
 from ccb_luigi.settings import LOCAL, Settings
@@ -298,5 +297,4 @@ def carry_out(order: Order) -> Delivery:
             work, item = pickle.loads(order.work)  # noqa: S301 - who may send orders may run anything there
             return Delivery(work(*item))
     except Exception as error:  # noqa: BLE001 - its text may quote a document
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        return Delivery(failure=f"unexpected {type(error).__name__} in {place.name}, line {place.lineno}")
+        return Delivery(failure=words_of(error))

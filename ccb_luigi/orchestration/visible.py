@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import luigi
 from luigi.rpc import RPCError
 
-from ccb_luigi.errors import CcbError, PartitionFailed
+from ccb_luigi.errors import CcbError, PartitionFailed, words_of
 from ccb_luigi.process import events, stopping
 from ccb_luigi.process.events import Event
 
@@ -65,17 +65,13 @@ def without_data(what: str) -> Iterator[None]:
     except CcbError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, its text must not get out
-        place = traceback.extract_tb(error.__traceback__)[-1]
         log.error(
             "%s: %s at:\n%s",
             what,
             type(error).__name__,
             "".join(traceback.format_tb(error.__traceback__)),
         )
-        raise PartitionFailed(
-            f"{what}: unexpected {type(error).__name__} in {place.name}, line {place.lineno}"
-            " (`ccb-luigi -v` shows the way there)"
-        ) from None
+        raise PartitionFailed(f"{what}: {words_of(error)} (`ccb-luigi -v` shows the way there)") from None
 
 
 class _OneLine(logging.Filter):

@@ -93,6 +93,11 @@ def speaks_utf8() -> bool:
     return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
+def printable(text: str) -> str:
+    """Text from outside, its unprintable characters spelled out: none moves a cursor or turns the writing."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
 def refused() -> OSError | None:
     """Why words were lost, if some were. All that was written is out now."""
     for stream in (sys.stdout, sys.stderr):

@@ -6,10 +6,8 @@ and a night that ends before its end leaves a page that says so, not the last go
 
 from __future__ import annotations
 
-import os
-import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -17,7 +15,8 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from ccb_luigi.database import postgres
-from ccb_luigi.errors import CcbError
+from ccb_luigi.errors import CcbError, words_of
+from ccb_luigi.process import files
 from ccb_luigi.process.events import Event
 from ccb_luigi.report import page
 from ccb_luigi.report.facts import Facts, Failure, gather
@@ -43,26 +42,6 @@ def name_of(day: date) -> str:
     return f"ccb-{day}.html"
 
 
-def write(path: Path, html: str) -> None:
-    """The file, whole or not at all: a reader never meets half a page.
-
-    Raises:
-        CcbError: it can't be written there.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(html)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise CcbError(f"{path} can't be written: {error.strerror}") from None
-
-
 @contextmanager
 def around(settings: Settings, day: date, complain: Callable[[str], None]) -> Iterator[list[Event]]:
     """Writes the page of a night's run into ``report_dir``, if that is set; never raises by itself.
@@ -78,14 +57,14 @@ def around(settings: Settings, day: date, complain: Callable[[str], None]) -> It
 
     def publish(html: str, *names: str) -> None:
         for name in names:
-            write(directory / name, html)
+            files.write_whole(directory / name, html.encode())
 
     def bare(key: str, error: Exception | None = None) -> str:
         now = datetime.now(settings.zone)
         if error is None:
             return page.render_without_facts(key, day, now)
         code = error.exit_code if isinstance(error, CcbError) else 1
-        failure = Failure("", None, _words(error), code, settings.runbook(code))
+        failure = Failure("", None, words_of(error), code, settings.runbook(code))
         return page.render_without_facts(key, day, now, failure=failure)
 
     _try(lambda: publish(bare("running"), LATEST), complain)
@@ -118,12 +97,4 @@ def _try(work: Callable[[], None], complain: Callable[[str], None]) -> None:
     try:
         work()
     except Exception as error:  # noqa: BLE001 - whatever it is, the night's own result stands
-        complain(f"the morning page was not written: {_words(error)}")
-
-
-def _words(error: Exception) -> str:
-    """One line without data: ours as it is, of any other its kind and place."""
-    if isinstance(error, CcbError):
-        return str(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"unexpected {type(error).__name__} in {place.name}, line {place.lineno}"
+        complain(f"the morning page was not written: {words_of(error)}")

@@ -23,6 +23,7 @@ from ccb_luigi import __version__, codes
 from ccb_luigi.load import markers, quarantine
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.status import Day
+from ccb_luigi.process.streams import printable
 from ccb_luigi.report import charts, trouble, verdict, words
 from ccb_luigi.report.facts import Facts, Failure, window_start
 from ccb_luigi.report.verdict import Level, Point, Verdict
@@ -165,11 +166,6 @@ def _capital(sentence: str) -> str:
     """With a capital first letter, but for a field's name, which is written as it is."""
     first = sentence.partition(" ")[0]
     return sentence if not first.islower() else f"{sentence[0].upper()}{sentence[1:]}"
-
-
-def printable(text: str) -> str:
-    """An id from outside, every unprintable character as its code."""
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 # --- what the sections show ---------------------------------------------------------------------------

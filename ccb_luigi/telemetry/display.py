@@ -25,6 +25,7 @@ from ccb_luigi.load.backfill_plan import Plan, Progress
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.status import Day, Sums, Sweep
 from ccb_luigi.process.events import Event
+from ccb_luigi.process.streams import printable
 
 SHORT = {
     "contratos": "read",
@@ -85,7 +86,7 @@ class RunDisplay:
             what = f"[red]{event.day}  {event.step}  failed[/]:"
             if event.exit_code == NotCovered.exit_code:
                 what = f"[yellow]{event.day}  so far[/] "
-            self._console.print(f"{what} {printable(_without_date(event))}", soft_wrap=True)
+            self._console.print(f"{what} {harmless(_without_date(event))}", soft_wrap=True)
         elif event.kind == "progress":
             self._progress.update(self._bar, description=f"{event.day}  {event.rows:,} contracts read")
         elif event.kind == "started":
@@ -230,7 +231,7 @@ def quarantine_table(entries: Sequence[Entry], *, width: int = 80) -> Table:
     if width >= wide:
         table.add_column("since", no_wrap=True)
     for entry in entries:
-        cells = [printable(entry.mongo_id), str(entry.particao), ", ".join(entry.codigos)]
+        cells = [harmless(entry.mongo_id), str(entry.particao), ", ".join(entry.codigos)]
         cells += [str(entry.tentativas), entry.primeira_vez.strftime("%Y-%m-%d")]
         table.add_row(*cells[: len(table.columns)])
     return table
@@ -251,10 +252,9 @@ def sums_table(sums: Sums) -> Table:
     return table
 
 
-def printable(text: str) -> str:
-    """Text from outside, harmless for a terminal and for rich's markup."""
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-    return shown.replace("[", "\\[")
+def harmless(text: str) -> str:
+    """Text from outside, as it may go into what rich prints: printable, and without markup."""
+    return printable(text).replace("[", "\\[")
 
 
 class PlanDisplay:
@@ -300,7 +300,7 @@ class PlanDisplay:
                 what = f"[red]{f'shard {event.shard}' if event.shard else 'plan'}  failed[/]:"
                 if event.exit_code == NotCovered.exit_code:
                     what = "[yellow]so far[/] "
-                self._console.print(f"{what} {printable(event.message)}", soft_wrap=True)
+                self._console.print(f"{what} {harmless(event.message)}", soft_wrap=True)
         elif event.kind == "done" and event.shard:
             self._under_way.pop(event.shard, None)
             self._now = self._ask() or self._now

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest, pushadd_to_gateway
 
 from ccb_luigi.errors import CcbError
-from ccb_luigi.process import web
+from ccb_luigi.process import files, web
 from ccb_luigi.process.web import NoAnswer
 
 JOB = "ccb_luigi"
@@ -19,9 +17,9 @@ SECONDS = 10
 
 
 def write(path: Path, registry: CollectorRegistry, keep: str = "") -> None:
-    """The file, whole or not at all; the metric ``keep`` stays as it was, if the registry has none.
+    """Writes the file; the metric ``keep`` stays as it was, if the registry has none.
 
-    Everybody may read it, whatever the umask: node_exporter is another user.
+    Everybody may read the file: node_exporter is another user.
 
     Raises:
         CcbError: it can't be written there.
@@ -29,17 +27,7 @@ def write(path: Path, registry: CollectorRegistry, keep: str = "") -> None:
     words = generate_latest(registry)
     if keep and f"\n{keep}{{".encode() not in words:
         words += _kept(path, keep)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")  # not *.prom: nobody reads it
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            os.fchmod(file.fileno(), 0o644)
-            file.write(words)
-        draft.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise CcbError(f"{path} can't be written: {error.strerror}") from None
+    files.write_whole(path, words, mode=0o644)
 
 
 def _kept(path: Path, name: str) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from ccb_luigi.errors import unreachable
+from ccb_luigi.errors import SourceError, unreachable, words_of
 from ccb_luigi.settings import Settings
 
 
@@ -45,3 +46,15 @@ def test_the_runbook_is_a_whole_path_where_it_is_a_file(
     wiki = Settings(runbook_url="https://wiki.example.com/runbook")
     assert wiki.runbook(13) == "https://wiki.example.com/runbook#exit-code-13"
     assert wiki.runbook(99) == wiki.runbook(None) == "https://wiki.example.com/runbook"
+
+
+def test_an_error_in_one_line_is_ours_as_it_is_and_of_any_other_only_kind_and_place() -> None:
+    found = []
+    for error in (SourceError("the dump ends in the middle"), ValueError("TOPSECRET")):
+        try:
+            raise error
+        except (SourceError, ValueError) as caught:
+            found.append(words_of(caught))
+    ours, other = found
+    assert ours == "the dump ends in the middle"
+    assert re.fullmatch(r"unexpected ValueError in test_\w+, line \d+", other)

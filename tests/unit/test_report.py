@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from ccb_luigi.errors import MEANINGS, CcbError, TargetError
+from ccb_luigi.errors import MEANINGS, TargetError
 from ccb_luigi.load import markers, quarantine
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.status import Day
 from ccb_luigi.process.events import Event
+from ccb_luigi.process.streams import printable
 from ccb_luigi.report import charts, morning, page, verdict, words
 from ccb_luigi.report.charts import Bar
 from ccb_luigi.report.facts import CodeCount, Facts, Failure
@@ -553,12 +554,8 @@ def test_what_comes_from_a_document_stays_text(text: str) -> None:
     found, harmless = Tags(html), Tags(page.render(replace(known, open_rejections=(entry("id"),))))
     assert not {tag for tag, _ in found.seen} & {"script", "img"}
     assert [tag for tag, _ in found.seen] == [tag for tag, _ in harmless.seen]
-    shown = [line for line in found.text[""] if line == page.printable(text)]
+    shown = [line for line in found.text[""] if line == printable(text)]
     assert shown, "the id itself is readable"
-
-
-def test_an_ids_unprintable_characters_are_spelled_out() -> None:
-    assert page.printable("a\u202eb\n\x00é") == "a\\u202eb\\u000a\\u0000é"
 
 
 @pytest.mark.parametrize("key", ["running", "stopped", "unread"])
@@ -573,29 +570,6 @@ def test_a_page_without_facts_says_why(key: str) -> None:
 
 
 # --- writing it, around a night -------------------------------------------------------------------------
-
-
-def test_a_page_is_replaced_as_a_whole_and_leaves_no_draft(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "page.html"
-    morning.write(path, "one")
-    with path.open(encoding="utf-8") as reader:
-        morning.write(path, "two é")
-        assert reader.read() == "one", "who reads it goes on reading it whole"
-    assert path.read_text(encoding="utf-8") == "two é"
-    assert [file.name for file in path.parent.iterdir()] == ["page.html"]
-
-
-def test_a_page_that_can_not_be_written_is_one_line_and_the_old_one_stays(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(CcbError, match="can't be written") as raised:
-        morning.write(tmp_path / "file" / "page.html", "")
-    assert "\n" not in str(raised.value)
-    path = tmp_path / "page.html"
-    path.mkdir()
-    (path / "kept").write_text("")
-    with pytest.raises(CcbError, match="can't be written"):
-        morning.write(path, "")
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "page.html"]
 
 
 class Night:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ccb_luigi.process.streams import printable
+
 BEGIN = "import sys; from ccb_luigi.process import streams; streams.endure();"
 
 
@@ -64,3 +66,7 @@ def test_a_descriptor_that_was_closed_is_not_given_to_the_next_connection() -> N
 def test_lines_come_at_once_where_they_did_before() -> None:
     done = said("print(sys.stdout.write_through, sys.stderr.write_through)", PYTHONUNBUFFERED="1")
     assert done.stdout == b"True True\n"
+
+
+def test_an_ids_unprintable_characters_are_spelled_out() -> None:
+    assert printable("a\u202eb\n\x00é") == "a\\u202eb\\u000a\\u0000é"
