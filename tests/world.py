@@ -196,22 +196,26 @@ class World:
 
     def tables(self) -> dict[str, list[str]]:
         """Every column of every row, but when it was written: what two ways must agree on."""
-        found = {
-            name: self.column(f"SELECT (to_jsonb(t) - 'carregado_em')::text FROM {name} t ORDER BY 1")
-            for name in EIGHT
-        }
+        asked = dict.fromkeys(EIGHT, ("to_jsonb(t) - 'carregado_em'", ""))
         for name, clocks in _CLOCKS.items():
             gone = " - ".join(["to_jsonb(t)", *(f"'{clock}'" for clock in clocks)])
-            still = "WHERE resolvido_em IS NULL" if name == "controle.quarentena" else ""
-            found[name] = self.column(f"SELECT ({gone})::text FROM {name} t {still} ORDER BY 1")
+            asked[name] = (gone, "WHERE resolvido_em IS NULL" if name == "controle.quarentena" else "")
+        found: dict[str, list[str]] = {name: [] for name in asked}
+        selects = [
+            f"SELECT '{name}', ({row})::text FROM {name} t {which}" for name, (row, which) in asked.items()
+        ]
+        for name, row in self.query(f"{' UNION ALL '.join(selects)} ORDER BY 1, 2"):
+            found[name].append(row)
         return found
 
     def row_versions(self) -> dict[str, list[tuple[str, str, str]]]:
         """Place, writing transaction and content of every row."""
-        return {
-            name: self.query(f"SELECT ctid::text, xmin::text, t::text FROM {name} t ORDER BY 1")
-            for name in (*EIGHT, "controle.qualidade")
-        }
+        names = (*EIGHT, "controle.qualidade")
+        found: dict[str, list[tuple[str, str, str]]] = {name: [] for name in names}
+        selects = [f"SELECT '{name}', ctid::text, xmin::text, t::text FROM {name} t" for name in names]
+        for name, *version in self.query(f"{' UNION ALL '.join(selects)} ORDER BY 1, 2"):
+            found[name].append((version[0], version[1], version[2]))
+        return found
 
     def markers(self, day: date) -> dict[str, datetime]:
         """Step → when it was marked."""

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import io
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import places
 import pytest
 from rich.console import Console
 
 from ccb_luigi.demo import show, store
 from ccb_luigi.demo.servers import delete
 
-CONTRACTS = 300
+CONTRACTS = 100
 
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """Not pytest's own: PostgreSQL as `nobody` can't enter it."""
-    found = Path(tempfile.mkdtemp(prefix="ccb-luigi-demo-"))
-    found.chmod(0o711)
+    found = places.for_servers()
     yield found
     delete(found)
 
