@@ -109,7 +109,7 @@ def asking(url: str, statement: str, of: Callable[[int], Any]) -> Iterator[Asked
 def changes(settings: Settings) -> dict[str, Callable[[], object]]:
     """What an operator does, in turn."""
     return {
-        "db upgrade, from the first revision": lambda: schema.upgrade(settings),
+        "db upgrade, with all views to make": lambda: schema.upgrade(settings),
         "db upgrade with an index to build and a check to validate": lambda: schema.upgrade(settings),
         f"db partition --parts {PARTS}": lambda: partitioning.partition(settings, PARTS, lambda _: None),
         "the same index and check, in parts": lambda: schema.upgrade(settings),
@@ -158,7 +158,7 @@ def measured(url: str, contracts: int, say: Callable[[str], None]) -> list[dict[
 
 def first_revision(url: str) -> None:
     """The tables in their first shape, without the views and functions that come after the last."""
-    postgres.of_process(Settings(postgres_url=url)).run(lambda c: schema.migrate(c, "0001"))
+    postgres.of_process(Settings(postgres_url=url)).run(lambda c: schema.migrate(c, schema.FIRST))
 
 
 def sizes(url: str) -> dict[str, dict[str, int]]:

@@ -350,6 +350,15 @@ MUTATIONS = (
         ("db/test_upgrade.py::test_new_code_refuses_old_tables",),
     ),
     Mutation(
+        "tables of before the first revision are refused",
+        "ccb_luigi/database/schema.py",
+        "if found < FIRST:",
+        "if False:",
+        (
+            "db/test_upgrade.py::test_tables_that_no_revision_leads_on_from_stay_as_they_are_and_the_way_is_told",
+        ),
+    ),
+    Mutation(
         "newer tables are refused",
         "ccb_luigi/database/schema.py",
         "if found > REVISION:",

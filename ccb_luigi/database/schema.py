@@ -17,8 +17,14 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-REVISION = max(file.name[:4] for file in MIGRATIONS.glob("versions/[0-9]*.py"))
-"""What this version of the code was written for: the newest file of ``migrations/versions``."""
+_REVISIONS = sorted(file.name[:4] for file in MIGRATIONS.glob("versions/[0-9]*.py"))
+FIRST = _REVISIONS[0]
+"""Makes all tables in an empty database; what is older can't be brought up to date from here."""
+REVISION = _REVISIONS[-1]
+"""What this version of the code was written for."""
+
+_BEFORE_FIRST = "ce074aa"
+"""The last commit that had the revisions before ``FIRST``, and ``FIRST`` as well."""
 
 LOCK = "schema"
 
@@ -33,12 +39,14 @@ def upgrade(settings: Settings, waiting: Callable[[str], None] = lambda _: None)
     Raises:
         Busy: a step did not end within ``lock_seconds``, or a session kept a table for ``retry_seconds``;
             nothing was changed.
+        SchemaOutdated: the tables are newer than this program, or older than ``FIRST``.
     """
 
     def work(connection: Connection) -> tuple[str | None, str]:
         alone(connection, waiting)
         before = current(connection)
-        _refuse_newer(before or "")
+        if before is not None:
+            _refuse_unknown(before)
         postgres.wait_briefly(connection)
         try:
             migrate(connection, REVISION)
@@ -115,15 +123,21 @@ def check(connection: Connection) -> None:
     postgres.lock(connection, LOCK, shared=True)
     found = current(connection)
     if found is None:
-        raise SchemaOutdated("the tables have not been created: run `ccb-luigi db upgrade`")
+        raise SchemaOutdated("the tables have not been created: run `ccb-luigi db upgrade` as their owner")
+    _refuse_unknown(found)
     if found < REVISION:
         raise SchemaOutdated(
-            f"the tables are at revision {found}, not {REVISION}: run `ccb-luigi db upgrade`"
+            f"the tables are at revision {found}, not {REVISION}: run `ccb-luigi db upgrade` as their owner"
         )
-    _refuse_newer(found)
 
 
-def _refuse_newer(found: str) -> None:
+def _refuse_unknown(found: str) -> None:
+    """What no upgrade of this program leads on from."""
+    if found < FIRST:
+        raise SchemaOutdated(
+            f"the tables are at revision {found}, older than this program's first ({FIRST}): run"
+            f" `ccb-luigi db upgrade` of commit {_BEFORE_FIRST} as their owner, then this program's"
+        )
     if found > REVISION:
         raise SchemaOutdated(
             f"the tables are at revision {found}, newer than this program ({REVISION}): install the newer one"

@@ -2,13 +2,5 @@
 
 from alembic import context
 
-from ccb_luigi.tables import metadata
-
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    include_schemas=True,
-    version_table_schema="controle",
-    compare_server_default=True,
-)
+context.configure(connection=context.config.attributes["connection"], version_table_schema="controle")
 context.run_migrations()

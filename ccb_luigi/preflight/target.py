@@ -126,8 +126,7 @@ def _revision(connection: Connection, _: Settings) -> Line:
     try:
         schema.check(connection)
     except SchemaOutdated as error:
-        newer = (schema.current(connection) or "") > schema.REVISION
-        return red(str(error).partition(": ")[0], "install the newer program" if newer else UPGRADE)
+        return red(*str(error).split(": ", 1))
     return green(f"revision {schema.REVISION}")
 
 

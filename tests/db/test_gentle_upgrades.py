@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import later
 import psycopg2
 import pytest
+from later import NEXT
 from sqlalchemy import Connection, text
 from world import D1, World, at, document
 
@@ -31,13 +34,16 @@ HELD = """
 
 
 @pytest.fixture
-def old(postgres_server: Any, empty_name: str) -> Iterator[World]:
-    """The tables of the first version, with 50,000 parcelas."""
+def old(
+    postgres_server: Any, empty_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
+    """The tables of the first revision, no view, 50,000 parcelas, and a program that is a revision ahead."""
     world = World(
         Settings(postgres_url=postgres_server.url_of(empty_name), retry_seconds=0.1, lock_seconds=30)
     )
     locks.first_revision(world.settings.postgres_url)
     locks.fill(world.settings.postgres_url, 50_000 // locks.ROWS)
+    later.install(monkeypatch, tmp_path)
     yield world
     postgres.of_process(world.settings).engine.dispose()
 
@@ -49,9 +55,7 @@ def empty_name(postgres_server: Any) -> Iterator[str]:
     locks.execute(postgres_server.url, "DROP DATABASE gentle WITH (FORCE)")
 
 
-def test_from_the_first_version_on_no_table_is_rewritten_or_kept_from_its_users(
-    old: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_table_is_rewritten_or_kept_from_its_users(old: World, monkeypatch: pytest.MonkeyPatch) -> None:
     before = set(old.query(FILES))
     apply, held = words.apply, []
 
@@ -60,7 +64,7 @@ def test_from_the_first_version_on_no_table_is_rewritten_or_kept_from_its_users(
         held.extend(connection.execute(text(HELD)).all())
 
     monkeypatch.setattr(words, "apply", watched)
-    assert schema.upgrade(old.settings) == ("0001", schema.REVISION)
+    assert schema.upgrade(old.settings) == (schema.FIRST, NEXT)
     assert before <= set(old.query(FILES)), "no table and no index was written anew"
     known = {name for name, _, _ in before} | {"staging.contratos"}
     assert {name for name, _ in held if name in known} == {"staging.contratos"}, "which is the pipeline's own"
@@ -78,8 +82,8 @@ def test_a_migration_gives_up_rather_than_queue_for_a_table_in_use(old: World) -
             schema.upgrade(patient)
     reader.close()
     assert "\n" not in str(caught.value)
-    assert old.one("SELECT version_num FROM controle.alembic_version") == "0001"
-    assert schema.upgrade(old.settings) == ("0001", schema.REVISION)
+    assert old.one("SELECT version_num FROM controle.alembic_version") == schema.FIRST
+    assert schema.upgrade(old.settings) == (schema.FIRST, NEXT)
 
 
 QUEUED = """
@@ -101,7 +105,7 @@ def test_others_read_while_a_migration_tries_to_get_a_table(old: World) -> None:
     finally:
         reader.close()
         upgrade.join(60)
-    assert old.one("SELECT version_num FROM controle.alembic_version") == schema.REVISION
+    assert old.one("SELECT version_num FROM controle.alembic_version") == NEXT
 
 
 # --- what is done after the migrations ----------------------------------------------------------------

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
-import earlier
+import later
 import psycopg2
 import pytest
+from later import BEFORE, NEXT
 from world import D1, World, at, at_once, document
 
-from ccb_luigi.database import postgres, schema
+from ccb_luigi.database import schema
 from ccb_luigi.errors import Busy, SchemaOutdated, TargetError
 from ccb_luigi.load import pipeline
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME
 
-FIRST = "0001"
 TABLES = """
     SELECT array_agg(n.nspname || '.' || relname ORDER BY 1) FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -32,35 +29,19 @@ HOLD = "SELECT pg_advisory_xact_lock_shared(hashtextextended('ccb_luigi:schema',
 
 
 @pytest.fixture
-def old(postgres_server: Any, mongo: Any) -> Iterator[World]:
-    """A database as the first version of this program made it, with a row."""
-    name = f"old_{uuid4().hex}"
-    connection = psycopg2.connect(postgres_server.url)
-    connection.autocommit = True
-    connection.cursor().execute(f"CREATE DATABASE {name}")
-    world = World(
-        Settings(
-            postgres_url=postgres_server.url_of(name),
-            mongo_uri=mongo.uri,
-            mongo_database=mongo.name,
-            retry_seconds=0.1,
-            lock_seconds=30,
-        )
-    )
-    earlier.make(world.settings.postgres_url, FIRST)
+def old(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A database with a row, and a program that is a revision ahead of it."""
     world.query(
         "INSERT INTO clientes (client_id, nome, tipo_pessoa, cpf_cnpj, mongo_id, atualizado_em)"
         " VALUES ('c1', 'n', 'PF', '52998224725', 'm', now())"
     )
-    yield world
-    postgres.of_process(world.settings).engine.dispose()
-    connection.cursor().execute(f"DROP DATABASE {name} WITH (FORCE)")
-    connection.close()
+    later.install(monkeypatch, tmp_path)
+    return World(replace(world.settings, retry_seconds=0.1, lock_seconds=30))
 
 
 def test_an_upgrade_keeps_what_is_in_the_tables(old: World) -> None:
     before = old.query("SELECT ctid, xmin, t::text FROM clientes t")
-    assert schema.upgrade(old.settings) == (FIRST, schema.REVISION)
+    assert schema.upgrade(old.settings) == (BEFORE, NEXT)
     assert old.query("SELECT ctid, xmin, t::text FROM clientes t") == before
 
 
@@ -71,10 +52,10 @@ def test_an_upgrade_waits_for_a_run_and_tells_for_whom(old: World) -> None:
 
     def waiting(line: str) -> None:
         said.append(line)
-        assert old.one(REVISION) == FIRST
+        assert old.one(REVISION) == BEFORE
         run.rollback()  # the run ends
 
-    assert schema.upgrade(old.settings, waiting) == (FIRST, schema.REVISION)
+    assert schema.upgrade(old.settings, waiting) == (BEFORE, NEXT)
     run.close()
     (line,) = said
     assert line.startswith("waiting for a night run of postgres (pid ")
@@ -91,8 +72,8 @@ def test_an_upgrade_gives_up_in_one_line_and_has_changed_nothing(old: World) -> 
     run.close()
     assert not caught.value.transient, "it would wait again for as long"
     assert "\n" not in str(caught.value)
-    assert (old.one(REVISION), old.one(TABLES)) == (FIRST, tables)
-    assert schema.upgrade(old.settings) == (FIRST, schema.REVISION)
+    assert (old.one(REVISION), old.one(TABLES)) == (BEFORE, tables)
+    assert schema.upgrade(old.settings) == (BEFORE, NEXT)
 
 
 def test_an_upgrade_does_not_begin_while_an_extraction_runs(world: World) -> None:
@@ -133,50 +114,60 @@ STEP: dict[str, Callable[[Settings], object]] = {
 def test_new_code_refuses_old_tables(old: World) -> None:
     old.put(document("a", "A", at(D1)))
     for step in STEP.values():
-        with pytest.raises(SchemaOutdated, match=f"at revision {FIRST}, not {schema.REVISION}: run"):
+        with pytest.raises(SchemaOutdated, match=f"at revision {BEFORE}, not {NEXT}: run"):
             step(old.settings)
     assert old.one("SELECT count(*) FROM operacoes") == 0
 
 
-def test_old_code_refuses_new_tables(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_code_refuses_new_tables(world: World) -> None:
     world.put(document("a", "A", at(D1)))
-    newest = schema.REVISION
-    monkeypatch.setattr(schema, "REVISION", FIRST)
+    world.query("UPDATE controle.alembic_version SET version_num = %s", NEXT)
     for step in STEP.values():
-        with pytest.raises(SchemaOutdated, match=rf"at revision {newest}, newer than .*\({FIRST}\)"):
+        with pytest.raises(SchemaOutdated, match=rf"at revision {NEXT}, newer than .*\({BEFORE}\)"):
             step(world.settings)
     with pytest.raises(SchemaOutdated, match="newer"):
         schema.upgrade(world.settings)
-    assert world.one(REVISION) == newest
+    assert world.one(REVISION) == NEXT
     assert world.one("SELECT count(*) FROM operacoes") == 0
 
 
-BROKEN = '''
-"""Breaks off after it has begun."""
-from alembic import op
-revision = "9000"
-down_revision = "{before}"
+@pytest.mark.parametrize("revision", ["0001", "0007"])
+def test_tables_that_no_revision_leads_on_from_stay_as_they_are_and_the_way_is_told(
+    world: World, revision: str
+) -> None:
+    """Before the first release there were eight revisions; only the last of them is gone on from."""
+    world.put(document("a", "A", at(D1)))
+    world.migrate(D1)
+    world.query("UPDATE controle.alembic_version SET version_num = %s", revision)
+    before = (world.one(TABLES), world.row_versions())
+    for step in (*STEP.values(), schema.upgrade):
+        way = rf"{revision}, older than .*\(0008\): run .* of commit"
+        with pytest.raises(SchemaOutdated, match=way) as told:
+            step(world.settings)
+        assert "\n" not in str(told.value)
+    assert world.one(REVISION) == revision
+    assert (world.one(TABLES), world.row_versions()) == before
 
-def upgrade() -> None:
-    op.execute("CREATE TABLE public.half_done (x int)")
-    op.execute("UPDATE clientes SET nome = 'half done'")
-    op.execute("SELECT 'not a number of client 52998224725'::int")
-'''
+
+def test_the_revision_that_makes_all_tables_has_the_number_of_the_last_that_it_stands_for() -> None:
+    """Databases made by those eight stand at it, and have what it makes."""
+    assert schema.FIRST == "0008"
 
 
 def test_a_migration_that_breaks_off_leaves_the_tables_as_they_were(
     old: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (old.one(REVISION), old.one(TABLES), old.query("SELECT xmin, t::text FROM clientes t"))
-    newest = schema.REVISION
-    migrations = tmp_path / "migrations"
-    shutil.copytree(schema.MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    (migrations / "versions" / "9000_broken.py").write_text(BROKEN.format(before=newest))
     with monkeypatch.context() as patched:
-        patched.setattr(schema, "MIGRATIONS", migrations)
-        patched.setattr(schema, "REVISION", "9000")
+        later.install(
+            patched,
+            tmp_path / "broken",
+            "CREATE TABLE public.half_done (x int)",
+            "UPDATE clientes SET nome = 'half done'",
+            "SELECT 'not a number of client 52998224725'::int",
+        )
         with pytest.raises(TargetError, match="22P02") as caught:
             schema.upgrade(old.settings)
     assert "52998224725" not in str(caught.value)
     assert (old.one(REVISION), old.one(TABLES), old.query("SELECT xmin, t::text FROM clientes t")) == before
-    assert schema.upgrade(old.settings) == (FIRST, newest)
+    assert schema.upgrade(old.settings) == (BEFORE, NEXT)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import earlier
 import psycopg2
 import pytest
 from sqlalchemy import Connection, text
@@ -20,7 +19,7 @@ from ccb_luigi.errors import Busy, TargetError
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import metadata
 
-# --- databases of earlier states ----------------------------------------------------------------------
+# --- databases of another state ----------------------------------------------------------------------
 
 OURS = "CAST(c.relnamespace AS regnamespace)::text IN ('public', 'controle', 'staging', 'analise')"
 CATALOGUE = {
@@ -68,12 +67,30 @@ def empty(postgres_server: Any) -> Iterator[World]:
     connection.close()
 
 
-@pytest.mark.parametrize("revision", earlier.REVISIONS)
-def test_a_database_of_any_earlier_state_becomes_what_a_new_one_is(
-    empty: World, world: World, revision: str
+OTHER_WORDS = """
+    COMMENT ON TABLE parcelas IS NULL;
+    COMMENT ON COLUMN vw_codigos.tipo IS 'x';
+    UPDATE controle.codigos SET significado = 'x' WHERE codigo = 'ausente';
+    DROP VIEW vw_fluxo_mensal, analise.parcelas;
+    DROP FUNCTION staging.limpar(integer);
+    DROP VIEW vw_agenda_vencimentos;
+    CREATE VIEW vw_agenda_vencimentos AS SELECT ccb_code AS contrato FROM parcelas;
+    CREATE OR REPLACE VIEW analise.identidades AS
+        SELECT client_id, tipo, orgao_emissor, uf_emissor FROM identidades WHERE false;
+    DELETE FROM controle.textos
+"""
+
+
+@pytest.mark.parametrize("made", ["by the first revision alone", "with other words"])
+def test_a_database_with_other_words_or_none_becomes_what_a_new_one_is(
+    empty: World, world: World, made: str
 ) -> None:
-    earlier.make(empty.settings.postgres_url, revision)
-    assert schema.upgrade(empty.settings) == (revision, schema.REVISION)
+    if made == "with other words":
+        schema.upgrade(empty.settings)
+        empty.query(OTHER_WORDS)
+    else:
+        postgres.of_process(empty.settings).run(lambda c: schema.migrate(c, schema.FIRST))
+    assert schema.upgrade(empty.settings) == (schema.REVISION, schema.REVISION)
     for what, statement in CATALOGUE.items():
         new = world.query(f"{statement} ORDER BY 1, 2")
         assert new, what
