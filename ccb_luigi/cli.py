@@ -13,23 +13,11 @@ from ccb_luigi.errors import CcbError
 from ccb_luigi.process import garbage
 from ccb_luigi.telemetry import logs
 
-COMMANDS = {
-    "alert": "alert.alert",
-    "db": "db.db",
-    "demo": "demo.demo",
-    "forget": "forget.forget",
-    "nightly": "migrate.nightly",
-    "preflight": "preflight.preflight_command",
-    "quarantine": "quarantine.quarantine_group",
-    "report": "report.report",
-    "rerun": "migrate.rerun",
-    "run": "migrate.run",
-    "status": "status.status_command",
-    "sweep": "sweep.sweep_command",
-    "synth": "synth.synth",
-    "verify": "verify.verify_command",
-}
-"""Command → its module in ``commands``, and its name there."""
+COMMANDS = (
+    *("alert", "db", "demo", "forget", "nightly", "preflight", "quarantine"),
+    *("report", "rerun", "run", "status", "sweep", "synth", "verify"),
+)
+"""Each is a module of its name in ``commands``, and the command of its name in that."""
 
 
 class _Commands(click.Group):
@@ -41,11 +29,10 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, name = COMMANDS[cmd_name].split(".")
         with garbage.no_collection():
-            command: click.Command = getattr(import_module(f"ccb_luigi.commands.{module}"), name)
+            found = vars(import_module(f"ccb_luigi.commands.{cmd_name}")).values()
         garbage.keep_all()
-        return command
+        return next(each for each in found if isinstance(each, click.Command) and each.name == cmd_name)
 
 
 @click.group(

@@ -141,15 +141,18 @@ def clean(command: Callable[..., Any]) -> Callable[..., None]:
     return wrapped
 
 
-def _from_dump(context: click.Context, param: click.Parameter, path: Path | None) -> None:
-    """Puts the option where the settings, also those of the workers, find it."""
-    if path is not None:
-        os.environ["CCB_SOURCE"] = str(path.absolute())
+def _as_setting(name: str) -> Callable[[click.Context, click.Parameter, str | Path | None], None]:
+    """Puts an option where all settings are read, in the environment.
 
+    Luigi's tasks read theirs by themselves, in processes of their own. As a parameter of theirs it would be
+    a part of each task's name, and be seen in the visualizer.
+    """
 
-def _covers(context: click.Context, param: click.Parameter, moment: str | None) -> None:
-    if moment is not None:
-        os.environ["CCB_SOURCE_COVERS_UNTIL"] = moment
+    def put(context: click.Context, param: click.Parameter, given: str | Path | None) -> None:
+        if given is not None:
+            os.environ[name] = str(given.absolute() if isinstance(given, Path) else given)
+
+    return put
 
 
 covers_option = click.option(
@@ -157,7 +160,7 @@ covers_option = click.option(
     metavar="MOMENT",
     expose_value=False,
     is_eager=True,
-    callback=_covers,
+    callback=_as_setting("CCB_SOURCE_COVERS_UNTIL"),
     help="The dump holds all that there was until then, such as 2026-11-20T00:00.",
 )
 
@@ -166,7 +169,7 @@ source_option = click.option(
     type=click.Path(path_type=Path),
     expose_value=False,
     is_eager=True,
-    callback=_from_dump,
+    callback=_as_setting("CCB_SOURCE"),
     help="Read a mongodump file (.bson, .bson.gz) instead of the server.",
 )
 

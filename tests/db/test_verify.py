@@ -20,7 +20,7 @@ from sqlalchemy import Boolean, Column, Date, DateTime, Integer, Numeric, Text
 from world import D1, D2, D3, D4, EIGHT, World, at, at_once, document, operation, rejected, unfounded
 
 from ccb_luigi.cli import main
-from ccb_luigi.commands.migrate import all_days
+from ccb_luigi.commands.run import all_days
 from ccb_luigi.demo import synth
 from ccb_luigi.proof import verify
 from ccb_luigi.proof.comparison import Proof, same
