@@ -18,7 +18,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from benchmarks.documents import DAY
 from ccb_luigi import settings, tables
-from ccb_luigi.documents.contract import Contract, Document, extras
+from ccb_luigi.documents.contract import Contract, Document
+from ccb_luigi.documents.extras import extras
 from ccb_luigi.documents.rawbson import CODEC
 
 BATCH = 1000

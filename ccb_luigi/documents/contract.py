@@ -6,12 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
-from itertools import filterfalse
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -313,76 +311,3 @@ class _Validator(Validator):  # type: ignore[misc]  # Cerberus ships no types
         whole = [number for number in numbers if isinstance(number, int)]
         if len(whole) != len(set(whole)):
             self._error(field, "parcela_repetida")
-
-
-Walk = Callable[[Any, str, dict[str, Any]], None]
-
-
-def _unknown(schema: Rules) -> Walk:
-    """A function that adds path → value of every field that ``schema`` doesn't know to a dictionary.
-
-    A dot or backslash inside a key is escaped with a backslash, so that no two paths are alike.
-    """
-    known = frozenset(schema)
-    nested = [
-        (name, _leaf(rules), step)
-        for name, rules in schema.items()
-        if "schema" in rules and (step := _unknown_inside(rules))
-    ]
-
-    def walk(document: Document, prefix: str, found: dict[str, Any]) -> None:
-        if not known.issuperset(document):
-            if values.is_null(document):
-                return
-            for key in filterfalse(known.__contains__, document):
-                found[prefix + key.replace("\\", "\\\\").replace(".", "\\.")] = document[key]
-        for name, leaf, step in nested:
-            if (value := document.get(name)) and not (type(value) is dict and leaf.issuperset(value)):
-                step(value, prefix + name, found)
-
-    return walk
-
-
-def _leaf(rules: Rules) -> frozenset[str]:
-    """The keys of a sub-document, or of a list's item, in which there is nothing further to look into."""
-    fields = rules["schema"] if rules["type"] == "dict" else rules["schema"].get("schema", {})
-    return frozenset(n for n, field in fields.items() if "schema" not in field or not _unknown_inside(field))
-
-
-def _unknown_inside(rules: Rules) -> Walk | None:
-    """The same for the value of one field: a sub-document, or the sub-documents of a list."""
-    inner = rules["schema"]
-    if rules["type"] == "dict":
-        walk = _unknown(inner)
-
-        def walk_document(value: Any, path: str, found: dict[str, Any]) -> None:
-            if isinstance(value, dict):
-                walk(value, path + ".", found)
-
-        return walk_document
-    if "schema" not in inner:
-        return None
-    walk_item, leaf = _unknown(inner["schema"]), _leaf(rules)
-
-    def walk_items(value: Any, path: str, found: dict[str, Any]) -> None:
-        if not isinstance(value, (list, dict)):  # a TextSchedule has known fields only
-            return
-        items = value if isinstance(value, list) else [value]
-        with suppress(TypeError):  # some item can't be looked into
-            if all(map(leaf.issuperset, items)):
-                return
-        for index, item in enumerate(items):
-            if isinstance(item, dict):
-                walk_item(item, f"{path}.{index}.", found)
-
-    return walk_items
-
-
-_extras = _unknown(SCHEMA)
-
-
-def extras(document: Document) -> dict[str, Any]:
-    """Dotted path → value of every field of a raw, valid document that has no place in the schema; sorted."""
-    found: dict[str, Any] = {}
-    _extras(document, "", found)
-    return dict(sorted(found.items()))

@@ -19,6 +19,7 @@ RULES = (
     "documents/block",
     "documents/fast/vectorised",
     "documents/contract",
+    "documents/extras",
     "documents/copytext",
     "documents/findings",
     "documents/fingerprint",

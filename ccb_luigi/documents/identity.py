@@ -1,4 +1,5 @@
-"""What a document is called: ``mongo_id`` of the tables and of the quarantine, made of its ``_id``.
+"""What a document is called: ``mongo_id`` of the tables and of the quarantine, made of its ``_id``; and when
+it may have been written.
 
 An ObjectId is called by its 24 digits, a text is called what it is, any other value by its canonical
 extended JSON. What has no such name, or a longer one than ``MAX_ID``, is called by a hash (``BY_BYTES``).
@@ -12,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import suppress
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import bson
@@ -22,6 +23,10 @@ from bson.json_util import JSONMode, JSONOptions
 
 from ccb_luigi.documents import rawbson
 from ccb_luigi.documents.rawbson import decode
+
+FIRST = datetime(1, 1, 2, tzinfo=UTC)
+LAST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
+"""Between these every zone has a day for a date; the day before the first is .NET's null."""
 
 MAX_ID = 255
 BY_BYTES = "sha256:"

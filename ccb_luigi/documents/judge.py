@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,7 +17,8 @@ from bson.errors import InvalidBSON
 
 from ccb_luigi.codes import USUAL, Strictness
 from ccb_luigi.documents import rawbson
-from ccb_luigi.documents.contract import SCHEMA, Contract, Document, Rejected, extras
+from ccb_luigi.documents.contract import SCHEMA, Contract, Document, Rejected
+from ccb_luigi.documents.extras import extras
 from ccb_luigi.documents.findings import as_amount, findings, rounded, totals
 from ccb_luigi.documents.identity import name_of
 from ccb_luigi.documents.rawbson import decode
@@ -30,9 +31,6 @@ from ccb_luigi.documents.values import Unreadable
 if TYPE_CHECKING:
     from ccb_luigi.documents.fast.vectorised import Read, VectorisedReader
 
-# Between these every zone has a day for a date; the day before the first is .NET's null.
-FIRST = datetime(1, 1, 2, tzinfo=UTC)
-LAST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*\\u0000").search
 ZERO = as_amount(0)
 

@@ -19,8 +19,7 @@ from pymongo.errors import InvalidURI, OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 
-from ccb_luigi.documents.identity import id_text, ids_of
-from ccb_luigi.documents.judge import FIRST
+from ccb_luigi.documents.identity import FIRST, id_text, ids_of
 from ccb_luigi.documents.rawbson import CODEC
 from ccb_luigi.documents.shard import Shard
 from ccb_luigi.errors import ConfigurationError, SourceError

@@ -12,7 +12,7 @@ from typing import Any
 
 from bson import Decimal128, Int64, ObjectId
 
-from ccb_luigi.documents.judge import FIRST, LAST
+from ccb_luigi.documents.identity import FIRST, LAST
 from ccb_luigi.documents.shard import Shard
 
 Query = dict[str, Any]

@@ -17,7 +17,8 @@ from contracts import contract
 import ccb_luigi
 from ccb_luigi import tables
 from ccb_luigi.documents import rows
-from ccb_luigi.documents.contract import Contract, extras
+from ccb_luigi.documents.contract import Contract
+from ccb_luigi.documents.extras import extras
 from ccb_luigi.proof import expected
 
 ZONE = ZoneInfo("America/Sao_Paulo")

@@ -92,6 +92,17 @@ def own(module: str, at_top: bool = False) -> set[str]:
     return {name if name in MODULES else name.rpartition(".")[0] for name in names} - {module}
 
 
+def reached(module: str) -> set[str]:
+    """The modules of the package that importing ``module`` imports, one through another."""
+    found: set[str] = set()
+    todo = [*own(module, at_top=True)]
+    while todo:
+        if (name := todo.pop()) not in found:
+            found.add(name)
+            todo += own(name, at_top=True)
+    return found
+
+
 def is_ours(name: str) -> bool:
     return name.split(".")[0] == "ccb_luigi"
 
@@ -131,6 +142,15 @@ def test_a_module_imports_only_from_its_room_and_from_those_before_it(module: st
 def test_no_two_modules_import_each_other() -> None:
     graph = {name: own(name, at_top=True) for name in MODULES}
     assert list(TopologicalSorter(graph).static_order())
+
+
+def test_to_name_a_document_takes_nothing_of_judging_it() -> None:
+    assert reached("documents.identity") - {"documents"} == {"documents.rawbson"}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if room(name) == "sources"])
+def test_a_source_finds_and_names_documents_and_judges_none(module: str) -> None:
+    assert not {"documents.judge", "documents.rows", "documents.findings"} & reached(module)
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if room(name) != "demo"])

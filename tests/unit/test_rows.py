@@ -12,7 +12,8 @@ import pytest
 from bson import Decimal128, Int64, ObjectId
 from contracts import MISSING, SCHEDULE, Document, contract, parcela, schedule
 
-from ccb_luigi.documents.contract import Contract, extras
+from ccb_luigi.documents.contract import Contract
+from ccb_luigi.documents.extras import extras
 from ccb_luigi.documents.rows import Rows, rows_of
 
 CHECKER = Contract(ZoneInfo("America/Sao_Paulo"))
