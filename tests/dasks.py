@@ -15,6 +15,9 @@ import trustme
 HERE = "127.0.0.1"
 SECONDS_TO_START = 60
 
+OF_DOCUMENTS = ("Nome ", "Cidade ", "Conta ", "Status ", "@example.com", "39825979194", "Xq")
+"""What the tests' documents say of somebody (``world.document``), and canaries: no log of a cluster does."""
+
 
 class Cluster:
     """Processes of this machine; ``directory`` holds what they say."""
@@ -85,6 +88,7 @@ def certificates(directory: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def cluster(directory: Path, workers: int, *, secured: bool = False) -> Iterator[Cluster]:
+    """A cluster, whatever befalls it; at its end its logs have told nothing of any document."""
     directory.mkdir()
     found = Cluster(directory, secured)
     try:
@@ -93,3 +97,5 @@ def cluster(directory: Path, workers: int, *, secured: bool = False) -> Iterator
         yield found
     finally:
         found.stop()
+    said = found.words()
+    assert [word for word in OF_DOCUMENTS if word in said] == []

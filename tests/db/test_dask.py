@@ -21,7 +21,7 @@ from dasks import Cluster
 from distributed import Client
 from oracle import Source, Version, belongs
 from strangers import HOST, NOT_HTTP, answering, black_hole, closed_port, dripping
-from world import D1, World
+from world import D1, World, at, document
 
 from ccb_luigi.database import postgres
 from ccb_luigi.documents import block
@@ -29,7 +29,7 @@ from ccb_luigi.errors import ConfigurationError, PartitionFailed
 from ccb_luigi.load import cluster, parallel, staging
 
 BLOCK = 6
-JUDGED = "__import__('ccb_luigi.documents.block').documents.block.transform_of.cache_info().currsize"
+JUDGED = "__import__('ccb_luigi.documents.block').documents.block.judge_of.cache_info().currsize"
 
 
 @pytest.fixture(scope="module")
@@ -217,8 +217,9 @@ def test_workers_with_other_rules_judge_nothing_and_that_is_told(
 
 def test_what_fails_on_a_worker_quotes_no_document(two: Cluster, world: World) -> None:
     """Dask's own way is to log the arguments of what failed."""
-    canary = "Xq Canário de Souza"
-    todo = [(canary, number) for number in range(5)]
+    canary = document("Xq", "XQ", at(D1), motherName="Xq Canário de Souza")
+    assert [word for word in dasks.OF_DOCUMENTS if word not in str(canary)] == [], "they are searched for"
+    todo = [(str(canary), number) for number in range(5)]
     with pytest.raises(PartitionFailed, match=r"CCB_EXECUTOR.*unexpected ValueError") as caught:
         list(parallel.ordered_map(int, todo, cluster.workers(on(two, world).settings)))
     said = str(caught.value) + repr(caught.value.__cause__) + two.words()
