@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import documents
-from ccb_luigi.codes import Strictness
+from ccb_luigi.codes import USUAL
 from ccb_luigi.documents import fingerprint, rawbson
 from ccb_luigi.documents.block import BatchSpec, blocks, judge_of, render
 from ccb_luigi.documents.findings import findings
@@ -47,8 +47,8 @@ class _Clock:
 def one_pass(raw: list[bytes]) -> dict[str, float]:
     """Stage → seconds for all documents, which the gate must be sure of; memories begin empty."""
     zone = Settings().zone
-    task = BatchSpec(1, documents.DAY, zone, frozenset())
-    rules = fingerprint.key(zone, frozenset())
+    task = BatchSpec(1, documents.DAY, zone, USUAL)
+    rules = fingerprint.key(zone, USUAL)
     clock = _Clock()
     judge_of.cache_clear()
     with no_collection():
@@ -59,11 +59,11 @@ def one_pass(raw: list[bytes]) -> dict[str, float]:
 
 
 def _stages(clock: _Clock, block: list[bytes], rules: bytes) -> None:
-    judge = judge_of(Settings().zone, Strictness())
+    judge = judge_of(Settings().zone, USUAL)
     (known,) = clock.each("read side by side, by the gate", judge.read, [block])
     passed = [one.document for one in known]
     clock.each("rows", rows_of, passed, [one.others for one in known], repeat(dict))
-    clock.each("findings", findings, passed)
+    clock.each("findings", lambda one: findings(one, judge.zone, USUAL), passed)
     clock.each("fingerprint", lambda one: fingerprint.of(one, rules), block)
     decoded = clock.each("  one by one: decoded", rawbson.decode, block)
     clock.each("  keys that occur twice", rawbson.repeated_key, block, decoded)

@@ -290,6 +290,20 @@ MUTATIONS = (
         ("db/test_unchanged.py::test_other_rules_read_every_document_anew",),
     ),
     Mutation(
+        "rules: a kept hash of other code",
+        "ccb_luigi/documents/fingerprint.py",
+        " and found.startswith(exact.digest())",
+        "",
+        ("unit/test_fingerprint.py::test_the_same_code_is_compiled_once_and_other_code_anew",),
+    ),
+    Mutation(
+        "rules: half a kept hash",
+        "ccb_luigi/documents/fingerprint.py",
+        "len(found) == 2 * exact.digest_size and ",
+        "",
+        ("unit/test_fingerprint.py::test_a_kept_hash_that_is_not_whole_or_of_other_code_counts_for_nothing",),
+    ),
+    Mutation(
         "sweep: an empty source",
         "ccb_luigi/proof/sweep.py",
         "if not swept.lidos_origem and (why := this.origin.why_empty()):",
