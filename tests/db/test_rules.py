@@ -23,6 +23,7 @@ from world import (
     D4,
     DAYS,
     EIGHT,
+    ORDERS,
     STEPS,
     Document,
     World,
@@ -116,7 +117,7 @@ def test_dates_end_in_the_same_tables_in_whatever_order_they_run(world: World) -
         "b2": ["ccb_duplicado"],
         "b3": ["ausente"],
     }
-    for order in permutations(DAYS):
+    for order in ORDERS:
         world.clear()
         world.migrate(*order)
         assert world.tables() == expected, order
@@ -166,17 +167,16 @@ def test_a_contract_freed_by_a_moved_code_is_loaded_in_whatever_order_the_dates_
 
 def client_data(world: World, client: str) -> dict[str, list[Any]]:
     """Everything that is kept of a client's borrower data."""
-    return {
-        "clientes": world.column("SELECT nome FROM clientes WHERE client_id = %s", client),
-        "identidades": world.column(
-            "SELECT numero FROM identidades WHERE client_id = %s ORDER BY tipo", client
-        ),
-        "enderecos": world.column("SELECT cidade FROM enderecos WHERE client_id = %s", client),
-        "contatos": world.column(
-            'SELECT valor FROM contatos WHERE client_id = %s ORDER BY valor COLLATE "C"', client
-        ),
-        "dados_bancarios": world.column("SELECT conta FROM dados_bancarios WHERE client_id = %s", client),
+    asked = {
+        "clientes": "SELECT nome FROM clientes WHERE client_id = %s",
+        "identidades": "SELECT numero FROM identidades WHERE client_id = %s ORDER BY tipo",
+        "enderecos": "SELECT cidade FROM enderecos WHERE client_id = %s",
+        "contatos": 'SELECT valor FROM contatos WHERE client_id = %s ORDER BY valor COLLATE "C"',
+        "dados_bancarios": "SELECT conta FROM dados_bancarios WHERE client_id = %s",
     }
+    arrays = ", ".join(f"ARRAY({statement})" for statement in asked.values())
+    ((*found,),) = world.query(f"SELECT {arrays}", *[client] * len(asked))
+    return dict(zip(asked, found, strict=True))
 
 
 def data_of(tag: str) -> dict[str, list[str]]:
@@ -192,7 +192,7 @@ def data_of(tag: str) -> dict[str, list[str]]:
 
 def test_a_client_of_many_contracts_is_the_newest_documents_in_every_part(world: World) -> None:
     world.put(*(document(f"k{n}", f"C{n}", at(day)) for n, day in enumerate((D1, D2, D3))))
-    for order in permutations((D1, D2, D3)):
+    for order in ((D1, D2, D3), (D2, D3, D1), (D3, D2, D1)):  # the newest last, between, first
         world.clear()
         world.migrate(*order)
         assert client_data(world, "c1") == data_of("k2 04-12-00"), order
@@ -427,26 +427,23 @@ def test_a_document_that_loads_again_is_not_gone(world: World) -> None:
 # --- 6: rows and marker, or neither ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("staged", "step"),
-    [
-        ("contratos", "clientes"),
-        *((name, name) for name in EIGHT),
-        ("qualidade", "operacoes"),
-    ],
-)
-def test_a_step_whose_staging_lost_rows_loads_nothing(world: World, staged: str, step: str) -> None:
+def test_a_step_whose_staging_lost_rows_loads_nothing(world: World) -> None:
     world.put(unfounded(document("a", "A", at(D1))), document("b", "B", at(D1), client="c2"))
     pipeline.extract(world.settings, D1)
-    for earlier in EIGHT[: EIGHT.index(step)]:
-        world.load(D1, earlier)
-    gone = f"DELETE FROM staging.{staged} WHERE ctid = (SELECT min(ctid) FROM staging.{staged}) RETURNING 1"
-    assert world.query(gone) == [(1,)]
-    with pytest.raises(StagingIncomplete):
+    also = {"clientes": ["contratos"], "operacoes": ["qualidade"]}
+    for step in EIGHT:
+        for staged in (step, *also.get(step, ())):
+            first = f"ctid = (SELECT min(ctid) FROM staging.{staged})"
+            world.query(f"CREATE TABLE lost AS SELECT * FROM staging.{staged} WHERE {first}")
+            assert world.query(f"DELETE FROM staging.{staged} WHERE {first} RETURNING 1") == [(1,)], staged
+            with pytest.raises(StagingIncomplete):
+                world.load(D1, step)
+            assert world.one(f"SELECT count(*) FROM {step}") == 0, staged
+            assert step not in world.markers(D1), staged
+            world.query(f"INSERT INTO staging.{staged} SELECT * FROM lost")
+            world.query("DROP TABLE lost")
         world.load(D1, step)
-    assert world.one(f"SELECT count(*) FROM {step}") == 0
-    assert step not in world.markers(D1)
-    world.again(D1)
+    pipeline.reconcile_day(world.settings, D1)
     assert set(world.markers(D1)) == set(STEPS)
     assert world.contracts() == {"A": "a", "B": "b"}
 
@@ -474,51 +471,51 @@ class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_step_killed_between_rows_and_marker_leaves_neither(
-    world: World, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.put(unfounded(document("a", "A", at(D1))), rejected(document("b", "B", at(D1))))
+@contextmanager
+def ending_at(step: str, end: Callable[[], object]) -> Iterator[None]:
+    """Before the marker of ``step`` is put, ``end`` happens."""
     put = markers.put
 
     def put_all_but(connection: Any, this: str, *rest: Any) -> None:
         if this == step:
-            raise Killed
+            end()
         put(connection, this, *rest)
 
-    monkeypatch.setattr(markers, "put", put_all_but)
-    with pytest.raises(Killed):
-        world.migrate(D1)
-    _assert_neither(world, step)
-    monkeypatch.undo()
-    world.migrate(D1)
-    _assert_whole(world)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(markers, "put", put_all_but)
+        yield
 
 
-@pytest.mark.parametrize("step", ["contratos", "operacoes", "parcelas"])
-def test_a_process_that_ends_between_rows_and_marker_leaves_neither(
-    world: World, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def die() -> None:
+    raise Killed
+
+
+def test_a_step_killed_between_rows_and_marker_leaves_neither(world: World) -> None:
+    """Each in its turn: what is run again goes on behind the steps that are marked."""
     world.put(unfounded(document("a", "A", at(D1))), rejected(document("b", "B", at(D1))))
-    put = markers.put
-
-    def end_at(connection: Any, this: str, *rest: Any) -> None:
-        if this == step:
-            os._exit(9)
-        put(connection, this, *rest)
-
-    monkeypatch.setattr(markers, "put", end_at)
-    assert at_once(lambda: world.migrate(D1)) == ["exit status 9"]
-    monkeypatch.undo()
-    _assert_neither(world, step)
+    for done, step in enumerate(STEPS):
+        with ending_at(step, die), pytest.raises(Killed):
+            world.migrate(D1)
+        assert set(world.markers(D1)) == set(STEPS[:done])
+        _assert_no_rows(world, step)
     world.migrate(D1)
     _assert_whole(world)
 
 
-def _assert_neither(world: World, step: str) -> None:
-    assert step not in world.markers(D1)
+def test_a_process_that_ends_between_rows_and_marker_leaves_neither(world: World) -> None:
+    world.put(unfounded(document("a", "A", at(D1))), rejected(document("b", "B", at(D1))))
+    for step in ("contratos", "operacoes", "parcelas"):
+        with ending_at(step, lambda: os._exit(9)):
+            assert at_once(lambda: world.migrate(D1)) == ["exit status 9"], step
+        assert step not in world.markers(D1)
+        _assert_no_rows(world, step)
+    world.migrate(D1)
+    _assert_whole(world)
+
+
+def _assert_no_rows(world: World, step: str) -> None:
     if step in EIGHT:
-        assert world.one(f"SELECT count(*) FROM {step}") == 0
+        assert world.one(f"SELECT count(*) FROM {step}") == 0, step
     elif step == "contratos":
         assert world.one("SELECT count(*) FROM staging.contratos") == 0
         assert world.quarantined() == {}
@@ -571,7 +568,7 @@ def test_two_runs_of_one_date_at_once_do_it_once(world: World) -> None:
     world.put(*static_source())
     world.migrate(D2)
     expected = world.tables()
-    for _ in range(6):
+    for _ in range(3):
         world.clear()
         assert at_once(*[lambda: world.migrate(D2)] * 3) == []
         assert world.tables() == expected
@@ -611,7 +608,7 @@ def test_neighbouring_dates_at_once_end_as_one_after_the_other(world: World) -> 
     prepare()
     world.migrate(D2, D3)
     expected = world.tables()
-    for _ in range(4):
+    for _ in range(2):
         prepare()
         assert at_once(lambda: world.migrate(D2), lambda: world.migrate(D3)) == []
         assert world.tables() == expected
@@ -869,7 +866,7 @@ def _rows(version: Document) -> int:
     return len(version["operation"]["parcelas"]["PrevisaoDeParcela"])
 
 
-@pytest.fixture(params=range(5))
+@pytest.fixture(params=range(3))
 def seed(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
@@ -889,7 +886,7 @@ def test_any_history_of_changes_and_runs_ends_in_the_newest_versions(
     for _ in range(7):
         world.put(*[history.change() for _ in range(history.random.randint(1, 5))])
         run(history.random.choice(DAYS))
-    for _ in range(2):
+    for _ in range(1 if fixed else 2):
         for day in history.random.sample(DAYS, 4):
             run(day)
 
