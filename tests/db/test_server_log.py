@@ -173,16 +173,21 @@ def test_mongodb_is_asked_for_ids_and_times_alone(
 WAYS = {
     "the session is ended": "PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(5);",
     "the statement is cancelled": "PERFORM pg_cancel_backend(pg_backend_pid()); PERFORM pg_sleep(5);",
-    "the statement takes too long": "SET LOCAL statement_timeout = '1ms'; PERFORM pg_sleep(5);",
+    # A time-out that a function sets counts from the next statement on: only its error is to be had here.
+    "the statement takes too long": "RAISE query_canceled USING MESSAGE = 'statement timeout';",
     "a trigger refuses": "RAISE EXCEPTION 'no' USING ERRCODE = '23514';",
     "the disk is full": "RAISE EXCEPTION 'no' USING ERRCODE = '53100';",
 }
 PLACES = (
     *(table.fullname for table in STAGING),
-    *EIGHT,
-    *("controle.quarentena", "controle.qualidade", "controle.versoes", "controle.reconciliacoes"),
+    "controle.quarentena",
+    *EIGHT[: EIGHT.index("operacoes") + 1],
+    "controle.qualidade",
+    *EIGHT[EIGHT.index("operacoes") + 1 :],
+    *("controle.reconciliacoes", "controle.versoes"),
     "table_updates",
 )
+"""As a date comes to them, but for the last one."""
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -192,9 +197,8 @@ def test_no_failure_at_any_table_quotes_a_row(
     failing = logging(world, DEFAULTS)
     source(failing, log)
     world.query(f"CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {WAYS[way]} END $$")
-    for table in PLACES:
+    for table in PLACES:  # what has been marked before the failure isn't done again
         world.query(f"CREATE TRIGGER fail BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION fail()")
-        failing.forget(D1)
         with pytest.raises(CcbError):
             failing.migrate(D1)
         world.query(f"DROP TRIGGER fail ON {table}")
@@ -209,8 +213,7 @@ def test_no_wait_for_a_lock_tells_what_a_document_says(world: World, log: Log) -
     waiting = logging(world, DEFAULTS)
     waiting = World(replace(waiting.settings, lock_seconds=0.2))
     source(waiting, log)
-    for table in (*PLACES, "controle.esquecimentos"):
-        waiting.forget(D1)
+    for table in ("controle.esquecimentos", *PLACES):
         other = psycopg2.connect(world.settings.postgres_url)
         with other, other.cursor() as cursor:
             cursor.execute(f"LOCK {table} IN ACCESS EXCLUSIVE MODE")
