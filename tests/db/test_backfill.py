@@ -89,10 +89,11 @@ def dumped(state: oracle.State, path: Path, settings: Settings) -> Iterator[Sett
     yield replace(settings, **of_dump(path, DAYS[-1]))
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("kind", ["server", "dump", "dump.gz"])
+@pytest.mark.parametrize(
+    ("kind", "seed"), [("server", 0), ("server", 1), ("server", 2), ("dump", 0), ("dump.gz", 1)]
+)
 def test_a_plan_ends_in_the_tables_that_the_oracle_expects(
-    world: World, small: Settings, seed: int, kind: str, tmp_path: Path
+    world: World, small: Settings, kind: str, seed: int, tmp_path: Path
 ) -> None:
     state = state_of(seed)
     settings = small

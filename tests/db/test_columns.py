@@ -11,7 +11,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from bson import Decimal128, Int64, ObjectId
 from contracts import MISSING, Document, changed, contract, parcela
 from world import EIGHT, World
@@ -317,9 +316,9 @@ def test_text_is_trimmed_and_a_number_is_written_as_its_digits(world: World, row
     check(world, rows, TEXTS, forms)
 
 
-@pytest.mark.parametrize("kind", [MONEY, RATES, DATES, MOMENTS, INTEGERS, BOOLEANS, TEXTS])
-def test_each_way_to_say_nothing_is_null(world: World, rows: Rows, kind: dict[str, str]) -> None:
-    optional = {column: path for column, path in kind.items() if column not in REQUIRED}
+def test_each_way_to_say_nothing_is_null(world: World, rows: Rows) -> None:
+    every = MONEY | RATES | DATES | MOMENTS | INTEGERS | BOOLEANS | TEXTS
+    optional = {column: path for column, path in every.items() if column not in REQUIRED}
     # One value of the CET stays, so that its row does.
     optional.pop("detalhamento_cet.porcentagem_juros", None)
     check(world, rows, optional, [(null, None) for null in NULLS])
@@ -412,24 +411,26 @@ def test_an_object_stands_for_a_list_of_one_and_null_items_are_skipped(world: Wo
     assert [row["ccb_code"] for row in rows("parcelas")] == ["k0", "k1", "k2", "k3", "k4"]
 
 
-@pytest.mark.parametrize("null", [*NULLS, [], [None], [{"@i:nil": "true"}, ""]])
-def test_lists_and_objects_that_say_nothing_have_no_rows(world: World, rows: Rows, null: Any) -> None:
+def test_lists_and_objects_that_say_nothing_have_no_rows(world: World, rows: Rows) -> None:
     paths = ["identity", "address", "bankData", "contacts.email", "contacts.phone"]
-    paths += ["operation.parcelas.PrevisaoDeParcela", "operation.detalhamentoDaCET"]
-    if isinstance(null, list):
-        paths.pop()
-    put_and_migrate(world, nth(0, **dict.fromkeys(paths, null)))
-    assert [row["tipo"] for row in rows("identidades")] == ["CPF"]
+    paths.append("operation.parcelas.PrevisaoDeParcela")
+    lists: list[Any] = [[], [None], [{"@i:nil": "true"}, ""]]  # the parts of the CET are no list
+    objects = {"operation.detalhamentoDaCET"}
+    documents = [nth(n, **dict.fromkeys([*paths, *objects], null)) for n, null in enumerate(NULLS)]
+    documents += [nth(n, **dict.fromkeys(paths, null)) for n, null in enumerate(lists, len(NULLS))]
+    put_and_migrate(world, *documents)
+    assert [row["tipo"] for row in rows("identidades")] == ["CPF"] * len(documents)
     for table in ("enderecos", "contatos", "dados_bancarios", "parcelas"):
         assert rows(table) == [], table
-    assert len(rows("detalhamento_cet")) == isinstance(null, list)
+    with_parts = {row["ccb_code"] for row in rows("detalhamento_cet")}
+    assert with_parts == {f"k{n}" for n in range(len(NULLS), len(documents))}
 
 
-@pytest.mark.parametrize("null", NULLS)
-def test_objects_around_lists_may_say_nothing_as_well(world: World, rows: Rows, null: Any) -> None:
-    put_and_migrate(world, nth(0, contacts=null, **{"operation.parcelas": null}))
+def test_objects_around_lists_may_say_nothing_as_well(world: World, rows: Rows) -> None:
+    empty = [nth(n, contacts=null, **{"operation.parcelas": null}) for n, null in enumerate(NULLS)]
+    put_and_migrate(world, *empty)
     assert (rows("contatos"), rows("parcelas")) == ([], [])
-    assert len(rows("operacoes")) == 1
+    assert len(rows("operacoes")) == len(NULLS)
 
 
 def test_an_address_is_of_the_kind_that_it_says_or_that_goes_with_the_person(

@@ -127,7 +127,7 @@ def test_rejections_of_documents_that_are_gone_close_whatever_their_ids_are(
 def test_a_plan_is_cut_at_ids_of_any_kind(odd: tuple[World, list[Any]]) -> None:
     """One moment for all of them: the cuts are ids."""
     world, ids = odd
-    small = replace(world.settings, shard_documents=3)
+    small = replace(world.settings, shard_documents=6)
     made = backfill_plan.ensure(small, D1, D1)
     assert made is not None
     assert made.fatias > 10

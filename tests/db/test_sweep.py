@@ -822,7 +822,7 @@ def test_a_date_before_the_next_one_is_done_is_not_read_twice(
 # --- all of it at random ------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=range(4))
+@pytest.fixture(params=range(2))
 def chance(request: pytest.FixtureRequest) -> random.Random:
     return random.Random(f"sweep {request.param}")
 

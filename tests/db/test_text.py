@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -253,24 +254,26 @@ def test_keys_of_the_greatest_length_load_all_together(world: World, rows: Rows)
     assert {row["codigo"] for row in rows("controle.qualidade")} == {"numero_parcelas", "uf_desconhecida"}
 
 
-@pytest.mark.parametrize("path", LIMITS)
-def test_a_key_one_character_longer_is_rejected_and_its_neighbour_loads(
-    world: World, rows: Rows, path: str
-) -> None:
-    too_long = contract(**{"_id": "long", "ccbCode": "2", path: noise(LIMITS[path] + 1, 0)})
-    world.put(too_long, contract())
-    world.migrate(DAY)
-    assert [row["mongo_id"] for row in rows("operacoes")] == ["Zt4mQx81Lr0VbnCyA2pe"]
-    (entry,) = rows("controle.quarentena")
-    assert entry["codigos"] == ["texto_longo"]
-    ((place, _),) = entry["erros"].items()
-    assert place in (path, f"{path}.0", path.replace(".", ".0."))
+def assert_rejected_beside_neighbours(world: World, rows: Rows, bad: dict[str, str], code: str) -> None:
+    """Path → the text that is wrong there, each in a document of its own between two good ones."""
+    good = [contract(_id=f"good {n}", ccbCode=f"good {n}") for n in range(len(bad) + 1)]
+    documents = good[:1]
+    for (path, text), neighbour in zip(bad.items(), good[1:], strict=True):
+        documents += [contract(**{"_id": f"at {path}", "ccbCode": f"at {path}", path: text}), neighbour]
+    world.put(*documents)
+    World(replace(world.settings, max_rejected_share=1)).migrate(DAY)
+    assert {row["mongo_id"] for row in rows("operacoes")} == {each["_id"] for each in good}
+    entries = rows("controle.quarentena")
+    assert {tuple(entry["codigos"]) for entry in entries} == {(code,)}
+    places = [place for entry in entries for place in entry["erros"]]
+    assert sorted(place.replace(".0", "") for place in places) == sorted(bad)
 
 
-@pytest.mark.parametrize("path", sorted({*KEYS.values(), *SHORT.values(), *FREE.values()}))
-def test_a_nul_in_any_text_that_has_a_column_is_rejected(world: World, rows: Rows, path: str) -> None:
-    world.put(contract(**{"_id": "nul", "ccbCode": "2", path: "a\0b"}), contract(ccbCode="3"))
-    world.migrate(DAY)
-    assert [row["ccb_code"] for row in rows("operacoes")] == ["3"]
-    (entry,) = rows("controle.quarentena")
-    assert entry["codigos"] == ["nul"]
+def test_a_key_one_character_longer_is_rejected_and_its_neighbour_loads(world: World, rows: Rows) -> None:
+    longer = {path: noise(limit + 1, 0) for path, limit in LIMITS.items()}
+    assert_rejected_beside_neighbours(world, rows, longer, "texto_longo")
+
+
+def test_a_nul_in_any_text_that_has_a_column_is_rejected(world: World, rows: Rows) -> None:
+    paths = {*KEYS.values(), *SHORT.values(), *FREE.values()}
+    assert_rejected_beside_neighbours(world, rows, dict.fromkeys(sorted(paths), "a\0b"), "nul")

@@ -113,13 +113,15 @@ def test_a_change_of_any_byte_counts_also_without_a_newer_time(loaded: World) ->
     assert loaded.one("SELECT status FROM operacoes WHERE ccb_code = 'B'") == "other"
 
 
-@pytest.mark.parametrize("way", TAMPERED)
-def test_a_hand_at_the_tables_is_noticed_and_undone(loaded: World, way: str) -> None:
+def test_a_hand_at_the_tables_is_noticed_and_undone(loaded: World) -> None:
     before = loaded.tables()
-    loaded.query(TAMPERED[way])
-    loaded.again(D1)
-    assert intact(loaded) == 2
-    assert loaded.tables() == before
+    for way, statement in TAMPERED.items():
+        loaded.query(statement)
+        loaded.again(D1)
+        assert intact(loaded) == 2, way
+        assert loaded.tables() == before, way
+        loaded.again(D1)
+        assert intact(loaded) == 3, way
 
 
 def test_other_rules_read_every_document_anew(loaded: World) -> None:
