@@ -94,8 +94,8 @@ class LoadTable(Step):
         return [ExtractContratos(date=self.date), *(LOADS[owner.name](date=self.date) for owner in owners)]
 
     def work(self, settings: settings_module.Settings) -> int:
-        """See ``pipeline.load``."""
-        written = pipeline.load(settings, tables.BY_NAME[self.step], self.date, self.show)
+        """See ``pipeline.load_table``."""
+        written = pipeline.load_table(settings, tables.BY_NAME[self.step], self.date, self.show)
         if written is None:
             return self.found_done()
         self.show(

@@ -106,7 +106,7 @@ MUTATIONS = (
         "ccb_luigi/load/pipeline.py",
         "markers.put(connection, table.name, day, rows, counts)",
         "postgres.Postgres(settings).run(lambda c: markers.put(c, table.name, day, rows, counts))\n"
-        "            connection.execute(text('SELECT pg_sleep(0)'))",
+        "        batch.run('SELECT pg_sleep(0)')",
         ("db/test_faults.py::test_a_database_that_crashes_before_the_marker_of_any_step_is_awaited",),
     ),
     Mutation(
@@ -122,8 +122,8 @@ MUTATIONS = (
     Mutation(
         "what is marked is left alone",
         "ccb_luigi/load/pipeline.py",
-        "yield markers.find(connection, step, day) is None",
-        "yield True",
+        "return markers.find(connection, step, day) is None",
+        "return True",
         rules("a_date_that_is_marked_is_left_alone"),
     ),
     Mutation(
@@ -577,21 +577,21 @@ MUTATIONS = (
     Mutation(
         "loads of one table come one by one",
         "ccb_luigi/load/pipeline.py",
-        "postgres.lock(connection, table_lock(table))",
+        "postgres.lock(connection, whole.table_lock(table))",
         "pass",
         rules("a_load_waits_for_another_dates_load_of_the_same_table"),
     ),
     Mutation(
         "nothing moves beneath a proof",
         "ccb_luigi/load/pipeline.py",
-        "postgres.lock(connection, table_lock(tables.operacoes), table_lock(tables.parcelas))",
+        "postgres.lock(connection, *map(whole.table_lock, (tables.operacoes, tables.parcelas)))",
         "pass",
         rules("a_date_is_proven_although_the_next_one_overtakes_it_at_that_moment"),
     ),
     Mutation(
         "a document that is read twice",
         "ccb_luigi/load/staging.py",
-        "    _drop_repeated(connection, task.batch, counts)\n",
+        "        self._drop_repeated()\n",
         "",
         ("db/test_source.py::test_of_a_document_that_moves_while_it_is_read_the_later_reading_counts",),
     ),
@@ -671,23 +671,25 @@ MUTATIONS = (
     Mutation(
         "a shard stages for itself alone",
         "ccb_luigi/load/backfill.py",
-        "        temporary.own_staging(connection, [table.name for table in tables.STAGING])\n",
-        "",
+        "batch = Batch.own(connection, shard)",
+        "batch = Batch(connection, shard)",
         plan("no_shard_leaves_anything_in_the_staging_that_all_share"),
     ),
     Mutation(
         "a shard's marker is in its transaction",
         "ccb_luigi/load/backfill.py",
-        "backfill_plan.put_marker(connection, name, backfill_plan.STEP, counts.lidos, kept)",
-        "postgres.Postgres(settings).run(lambda c: plan.put_marker(c, name, plan.STEP, counts.lidos, kept))",
+        "markers.put(connection, backfill_plan.STEP, None, counts.lidos, kept, name=name)",
+        "postgres.Postgres(settings).run(\n"
+        "            lambda c: markers.put(c, backfill_plan.STEP, None, counts.lidos, kept, name=name)\n"
+        "        )",
         plan("a_shard_that_ends_before_its_commit_leaves_neither_rows_nor_marker"),
     ),
     Mutation(
         "a date's markers of a plan are in one transaction",
         "ccb_luigi/load/backfill.py",
-        "connection.execute(\n            text(_MARK),",
-        "connection.engine.connect().execution_options(isolation_level='AUTOCOMMIT').execute(\n"
-        "            text(_MARK),",
+        "markers.put(connection, step, day, of_step, counts, timed=False)",
+        "alone = connection.engine.connect().execution_options(isolation_level='AUTOCOMMIT')\n"
+        "            markers.put(alone, step, day, of_step, counts, timed=False)",
         plan("dates_of_a_plan_are_marked_with_their_proofs_or_not_at_all"),
     ),
     Mutation(
@@ -721,15 +723,15 @@ MUTATIONS = (
     Mutation(
         "too many rejections in a shard",
         "ccb_luigi/load/backfill.py",
-        "if _tripped(settings, counts.por_data, in_part):  # what is staged",
+        "if _flooded_in_part(settings, counts):  # what is staged",
         "if False:  # what is staged",
         plan("too_many_rejected_documents_of_a_date_stop_its_shard_and_stay_in_quarantine"),
     ),
     Mutation(
         "a shard that isn't proven isn't kept",
-        "ccb_luigi/load/backfill.py",
-        "        if not result.ok:\n            raise",
-        "        if False:\n            raise",
+        "ccb_luigi/load/whole.py",
+        "        if not result.ok:\n            of =",
+        "        if False:\n            of =",
         plan("a_shard_whose_target_differs_by_a_cent_keeps_nothing"),
     ),
     Mutation(

@@ -164,13 +164,13 @@ class World:
         for day in days:
             pipeline.extract(self.settings, day)
             for table in LOADED:
-                pipeline.load(self.settings, table, day)
+                pipeline.load_table(self.settings, table, day)
             pipeline.reconcile_day(self.settings, day)
 
     def load(self, day: date, *names: str) -> None:
         """The loads of a date that has been extracted: all, or the named ones."""
         for name in names or EIGHT:
-            pipeline.load(self.settings, BY_NAME[name], day)
+            pipeline.load_table(self.settings, BY_NAME[name], day)
 
     def forget(self, day: date, table: str | None = None) -> None:
         postgres.of_process(self.settings).run(lambda connection: markers.forget(connection, day, table))

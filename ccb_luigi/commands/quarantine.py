@@ -13,7 +13,7 @@ from ccb_luigi import codes
 from ccb_luigi.commands.frame import DAY, NAME, clean, console, json_option, say_json, with_settings
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.errors import CcbError
-from ccb_luigi.load import pipeline, quarantine
+from ccb_luigi.load import by_id, quarantine
 from ccb_luigi.process.streams import printable
 from ccb_luigi.settings import Settings
 from ccb_luigi.telemetry import display
@@ -118,7 +118,7 @@ def quarantine_retry(settings: Settings, mongo_ids: tuple[str, ...], day: date |
     if not wanted:
         click.echo("the quarantine is empty")
         return 0
-    counts, gone = pipeline.migrate_ids(settings, wanted)
+    counts, gone = by_id.migrate_ids(settings, wanted)
     click.echo(
         f"{counts.lidos} read again: {counts.lidos - counts.quarentena} loaded,"
         f" {counts.quarentena} still rejected" + (f"; {gone} closed: no longer in the source" if gone else "")

@@ -145,5 +145,5 @@ def _load_so_far(settings: Settings, day: date, recorder: Recorder) -> None:
         tell("started", 0)
         found = pipeline.load_so_far(settings, day, lambda read, _: tell("progress", read))
         recorder.handle(Event("done", markers.EXTRACTION, day, found.counts.lidos if found else 0))
-    told = found.result.told if found and found.result else "it is marked by now"
+    told = found.result.told if found else "it is marked by now"
     screen.print(f"[yellow]{day}  so far[/]  {told}; no marker: the date is not over", soft_wrap=True)

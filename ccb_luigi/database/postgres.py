@@ -13,11 +13,11 @@ from typing import TypeVar
 
 import psycopg2
 import psycopg2.extensions
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from ccb_luigi.database import connecting, copying, session, temporary, waiting
+from ccb_luigi.database import connecting, copying, session, waiting
 from ccb_luigi.database.refusals import translated
 from ccb_luigi.errors import Busy, ConfigurationError, TargetError
 from ccb_luigi.process.heartbeat import watched
@@ -50,7 +50,6 @@ class Postgres:
             pool_pre_ping=True,
             hide_parameters=True,
         )
-        event.listen(self.engine, "before_cursor_execute", temporary.redirect, retval=True)
 
     def begin_in_child(self) -> None:
         """After a fork: the parent's connections stay open, and are the parent's alone."""
@@ -245,11 +244,8 @@ def driver_connection(connection: Connection) -> psycopg2.extensions.connection:
     return found
 
 
-def copy_lines(
-    connection: Connection, table: Table, lines: bytes, names: Sequence[str] | None = None
-) -> None:
-    """COPYs lines of text into ``table`` (its columns ``names``, or all), in large blocks."""
-    columns = ", ".join(names or [column.name for column in table.columns])
-    where = temporary.meant(connection, table.fullname)
+def copy_lines(connection: Connection, table: str, columns: Sequence[str], lines: bytes) -> None:
+    """COPYs lines of text into columns of the table of this name, in large blocks."""
+    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
     with driver_connection(connection).cursor() as cursor, copying.unheard():
-        cursor.copy_expert(f"COPY {where} ({columns}) FROM STDIN", io.BytesIO(lines), COPY_BLOCK)
+        cursor.copy_expert(statement, io.BytesIO(lines), COPY_BLOCK)

@@ -158,7 +158,7 @@ def _change(settings: Settings, kept: Store, console: Console) -> int:
     kept.replace(chosen)
     today = now.date()
     found = pipeline.load_so_far(settings, today)
-    if found is None or found.result is None:
+    if found is None:
         return 1
     console.print(f"run --date {today} --so-far: {found.result.told}; no marker, the date is not over")
     target = postgres.of_process(settings)

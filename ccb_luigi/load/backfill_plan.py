@@ -7,7 +7,6 @@ asked for anew.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -212,17 +211,6 @@ def dates(connection: Connection, settings: Settings, ours: Plan) -> list[date]:
         return [date.fromisoformat(day) for day in found]
     finished = closing.complete(connection, settings, ours.desde, ours.ate)
     return [day for day in finished if day in ours.covered]
-
-
-def put_marker(connection: Connection, update_id: str, step: str, rows: int, counts: dict[str, Any]) -> None:
-    """Sets the marker of a shard or a plan in the caller's transaction, as ``markers.put`` does a date's."""
-    connection.execute(
-        text("""
-            INSERT INTO table_updates (update_id, target_table, linhas, contagens, segundos)
-            VALUES (:id, :step, :rows, CAST(:counts AS jsonb), extract(epoch FROM clock_timestamp() - now()))
-        """),
-        {"id": update_id, "step": step, "rows": rows, "counts": json.dumps(counts)},
-    )
 
 
 _PLANS = "SELECT id, origem, fuso, desde, ate, feitas, documentos, fatias FROM controle.planos"

@@ -10,7 +10,7 @@ from ccb_luigi.settings import Settings
 from ccb_luigi.tables import esquecimentos
 
 
-def load(connection: Connection, settings: Settings) -> erased.Erased | None:
+def known(connection: Connection, settings: Settings) -> erased.Erased | None:
     """The erased clients; ``None`` if there are none.
 
     Raises:

@@ -10,14 +10,15 @@ isn't touched: no dead row, no new ``xmin``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Table
 
 from ccb_luigi import tables
-from ccb_luigi.database import temporary
 from ccb_luigi.database.postgres import lock
 from ccb_luigi.load import situacao
+from ccb_luigi.load.batch import Batch
 
 REMOVAL_LOCK = "remocao de operacoes"
 """Held shared while children of contracts are written, alone while contracts are removed."""
@@ -37,59 +38,51 @@ class Written:
         return self.inserted + self.updated + self.deleted
 
 
-def load(connection: Connection, table: Table, batch: int) -> Written:
+def write(batch: Batch, table: Table) -> Written:
     """Brings the batch's rows of ``table`` from staging into it."""
     if table is tables.clientes:
-        return _load_clients(connection, batch)
+        return _write_clients(batch)
     if table is tables.operacoes:
-        return _load_contracts(connection, batch)
+        return _write_contracts(batch)
     if tables.operacoes in tables.parents(table):
-        lock(connection, REMOVAL_LOCK, shared=True)
-    return _replace(connection, table, tables.owner(table), batch)
+        lock(batch.connection, REMOVAL_LOCK, shared=True)
+    return _replace(batch, table, tables.owner(table))
 
 
-def intact_rows(connection: Connection, table: Table, batch: int) -> int:
+def intact_rows(batch: Batch, table: Table) -> int:
     """How many rows of ``table`` are of the batch's intact documents, of which nothing is staged.
 
     A client's rows are of the newest document that names the client, and of no other.
     """
     owner = tables.owner(table)
-    found = connection.execute(
-        text(f"""
-            SELECT count(*) FROM ({_OWNERS[owner]} AND k.situacao = 'intacto') d
-            JOIN {table.fullname} t USING ({owner})
-        """),
-        {"lote": batch},
-    )
+    found = batch.run(f"""
+        SELECT count(*) FROM ({_OWNERS[owner]} AND k.situacao = 'intacto') d
+        JOIN {table.fullname} t USING ({owner})
+    """)
     return int(found.scalar_one())
 
 
-def duplicates(connection: Connection, batch: int) -> list[str]:
-    """``mongo_id`` of the batch's documents whose ``ccbCode`` a newer document has."""
-    found = connection.execute(
-        text("SELECT mongo_id FROM staging.contratos WHERE lote = :lote AND situacao = 'duplicado'"),
-        {"lote": batch},
-    )
-    return list(found.scalars())
+def losers(batch: Batch, zone: ZoneInfo) -> list[tuple[str, date]]:
+    """(``mongo_id``, date) of each document that loses its ``ccbCode``: of the batch, or to one of the batch.
 
-
-def displaced(connection: Connection, batch: int) -> list[str]:
-    """``mongo_id`` of the documents that have a row now and lose it to one of the batch.
-
-    To be called after ``classify`` and before ``load``.
+    To be called after ``classify`` and before ``write``.
     """
-    found = connection.execute(
-        text("""
-            SELECT o.mongo_id
-            FROM staging.contratos k JOIN operacoes o ON o.ccb_code = k.ccb_code
-            WHERE k.lote = :lote AND k.situacao IS NULL AND o.mongo_id <> k.mongo_id
-        """),
-        {"lote": batch},
-    )
-    return list(found.scalars())
+    return [(row.mongo_id, row.particao) for row in batch.run(_LOSERS, zone=zone.key)]
 
 
-def classify(connection: Connection, batch: int) -> list[str]:
+# A document can be met twice: in the batch, and with the row that it loses.
+_LOSERS = """
+    SELECT DISTINCT ON (mongo_id) mongo_id, particao FROM (
+        SELECT mongo_id, particao FROM {contratos} WHERE lote = :lote AND situacao = 'duplicado'
+        UNION ALL
+        SELECT o.mongo_id, CAST(o.atualizado_em AT TIME ZONE :zone AS date)
+        FROM {contratos} k JOIN operacoes o ON o.ccb_code = k.ccb_code
+        WHERE k.lote = :lote AND k.situacao IS NULL AND o.mongo_id <> k.mongo_id
+    ) losers
+"""
+
+
+def classify(batch: Batch) -> list[str]:
     """Marks what will not be loaded, and takes away the rows of contracts whose code changed.
 
     Returns the codes that were vacated so.
@@ -97,25 +90,24 @@ def classify(connection: Connection, batch: int) -> list[str]:
     ``obsoleto``: a newer version of the same document is in the table. ``duplicado``: another, newer
     document has the ``ccbCode``, and isn't gone from the source.
     """
-    values = {"lote": batch}
-    connection.execute(text(_MARK_STALE), values)
+    batch.run(_MARK_STALE)
     vacated: list[str] = []
-    if connection.execute(text(_COUNT_OLD_CODES), values).scalar():
-        lock(connection, REMOVAL_LOCK)
-        vacated = list(connection.execute(text(_FORGET_OLD_CODES), values).scalars())
-    connection.execute(text(_MARK_DUPLICATES_HERE), values)
-    connection.execute(text(_MARK_DUPLICATES_THERE), values)
+    if batch.run(_COUNT_OLD_CODES).scalar():
+        lock(batch.connection, REMOVAL_LOCK)
+        vacated = list(batch.run(_FORGET_OLD_CODES).scalars())
+    batch.run(_MARK_DUPLICATES_HERE)
+    batch.run(_MARK_DUPLICATES_THERE)
     return vacated
 
 
 _MARK_STALE = """
-    UPDATE staging.contratos k SET situacao = 'obsoleto'
+    UPDATE {contratos} k SET situacao = 'obsoleto'
     FROM operacoes o
     WHERE k.lote = :lote AND o.mongo_id = k.mongo_id AND o.atualizado_em > k.atualizado_em
 """
 
 _OLD_CODES = """
-    FROM staging.contratos k
+    FROM {contratos} k
     WHERE k.lote = :lote AND k.situacao IS NULL
       AND o.mongo_id = k.mongo_id AND o.ccb_code <> k.ccb_code
 """
@@ -127,15 +119,15 @@ _FORGET_OLD_CODES = f"DELETE FROM operacoes o WHERE EXISTS (SELECT {_OLD_CODES})
 
 # Two statements, since an OR of two EXISTS can't be a join.
 _MARK_DUPLICATES_HERE = """
-    UPDATE staging.contratos k SET situacao = 'duplicado'
+    UPDATE {contratos} k SET situacao = 'duplicado'
     WHERE k.lote = :lote AND k.situacao IS NULL
-      AND EXISTS (SELECT FROM staging.contratos r
+      AND EXISTS (SELECT FROM {contratos} r
                   WHERE r.lote = :lote AND r.situacao IS NULL AND r.ccb_code = k.ccb_code
                     AND (r.atualizado_em, r.mongo_id) > (k.atualizado_em, k.mongo_id))
 """
 
 _MARK_DUPLICATES_THERE = """
-    UPDATE staging.contratos k SET situacao = 'duplicado'
+    UPDATE {contratos} k SET situacao = 'duplicado'
     FROM operacoes o
     WHERE k.lote = :lote AND k.situacao IS NULL AND o.ccb_code = k.ccb_code AND o.mongo_id <> k.mongo_id
       AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id) AND o.excluido_em IS NULL
@@ -145,13 +137,13 @@ _MARK_DUPLICATES_THERE = """
 _OWNERS = {
     "client_id": """
         SELECT k.doc, c.client_id
-        FROM staging.contratos k JOIN clientes c
+        FROM {contratos} k JOIN clientes c
           ON c.client_id = k.client_id AND c.mongo_id = k.mongo_id AND c.atualizado_em = k.atualizado_em
         WHERE k.lote = :lote
     """,
     "ccb_code": """
         SELECT k.doc, o.ccb_code
-        FROM staging.contratos k JOIN operacoes o
+        FROM {contratos} k JOIN operacoes o
           ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
         WHERE k.lote = :lote
     """,
@@ -160,7 +152,7 @@ _OWNERS = {
 _OF_DOCUMENT = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em"})
 
 
-def _replace(connection: Connection, table: Table, owner: str, batch: int) -> Written:
+def _replace(batch: Batch, table: Table, owner: str) -> Written:
     """Children as a set: what the owner's document doesn't have goes, what differs is rewritten.
 
     Owners without any row in the table get theirs straight from staging; for the others both sides
@@ -168,122 +160,103 @@ def _replace(connection: Connection, table: Table, owner: str, batch: int) -> Wr
     """
     names = _names(table)
     key = [column.name for column in table.primary_key]
-    rest = [name for name in names if name not in key]
     staged = ", ".join(f"d.{name}" if name == owner else f"s.{name}" for name in names)
     of_batch = f"""
-        FROM pg_temp.dono d JOIN {tables.STAGED[table.name].fullname} s ON s.lote = :lote AND s.doc = d.doc
+        FROM pg_temp.dono d JOIN {batch.name(tables.STAGED[table.name])} s ON s.lote = :lote AND s.doc = d.doc
     """
+    owners = f"""
+        SELECT d.*, NOT EXISTS (SELECT FROM {table.fullname} t WHERE t.{owner} = d.{owner}) AS novo
+        FROM ({_OWNERS[owner]} AND k.situacao IS DISTINCT FROM 'intacto') d
+    """
+    changes = _differences(table, owner, f"SELECT {staged} {of_batch} WHERE NOT d.novo")
     with (
-        temporary.kept(
-            connection,
-            "dono",
-            f"""SELECT d.*, NOT EXISTS (SELECT FROM {table.fullname} t WHERE t.{owner} = d.{owner}) AS novo
-                FROM ({_OWNERS[owner]} AND k.situacao IS DISTINCT FROM 'intacto') d""",
-            {"lote": batch},
-            ["doc", owner, "novo"],
-        ),
-        temporary.kept(
-            connection,
-            "mudanca",
-            f"""
-            SELECT {", ".join(f"coalesce(n.{name}, t.{name}) AS {name}" for name in key)},
-                   {"".join(f"n.{name}, " for name in rest)}
-                   CASE WHEN n.{owner} IS NULL THEN 'D' WHEN t.{owner} IS NULL THEN 'I' ELSE 'U' END AS acao
-            FROM (SELECT t.* FROM {table.fullname} t JOIN pg_temp.dono d USING ({owner}) WHERE NOT d.novo) t
-            FULL JOIN (SELECT {staged} {of_batch} WHERE NOT d.novo) n
-                   ON {_match(key)}
-            WHERE ({_columns("t", names)}) IS DISTINCT FROM ({_columns("n", names)})
-            """,
-            {"lote": batch},
-            [*key, "acao"],
-        ),
+        batch.kept("dono", owners, ["doc", owner, "novo"]),
+        batch.kept("mudanca", changes, [*key, "acao"]),
     ):
-        written = _apply(connection, table, key)
-        new = connection.execute(
-            # In the order of the keys: each page of an index, and each contract's lock, is met once.
-            text(f"""
-                INSERT INTO {table.fullname} ({", ".join(names)})
-                SELECT {staged} {of_batch} WHERE d.novo ORDER BY d.{owner}
-            """),
-            {"lote": batch},
-        ).rowcount
+        written = _apply(batch, table, key)
+        # In the order of the keys: each page of an index, and each contract's lock, is met once.
+        new = batch.run(f"""
+            INSERT INTO {table.fullname} ({", ".join(names)})
+            SELECT {staged} {of_batch} WHERE d.novo ORDER BY d.{owner}
+        """).rowcount
         if owner == "ccb_code" and new + written.total:
-            connection.execute(text(_MARK_CHANGED.format(of_batch=of_batch)), {"lote": batch})
+            # A contract whose own row stayed but whose children changed did change.
+            batch.run(f"""
+                UPDATE {{contratos}} k SET situacao = 'alterado'
+                WHERE k.lote = :lote AND (k.situacao = 'igual' OR k.situacao IS NULL)
+                  AND k.ccb_code IN (SELECT ccb_code FROM pg_temp.mudanca
+                                     UNION SELECT d.ccb_code {of_batch} WHERE d.novo)
+            """)
     return Written(written.inserted + new, written.updated, written.deleted)
 
 
-# A contract whose own row stayed but whose children changed did change.
-_MARK_CHANGED = """
-    UPDATE staging.contratos k SET situacao = 'alterado'
-    WHERE k.lote = :lote AND (k.situacao = 'igual' OR k.situacao IS NULL)
-      AND k.ccb_code IN (SELECT ccb_code FROM pg_temp.mudanca UNION SELECT d.ccb_code {of_batch} WHERE d.novo)
-"""
+def _differences(table: Table, owner: str, staged: str) -> str:
+    """A query of what to do with each row of the owners that have rows in the table by now."""
+    names = _names(table)
+    key = [column.name for column in table.primary_key]
+    return f"""
+        SELECT {", ".join(f"coalesce(n.{name}, t.{name}) AS {name}" for name in key)},
+               {"".join(f"n.{name}, " for name in names if name not in key)}
+               CASE WHEN n.{owner} IS NULL THEN 'D' WHEN t.{owner} IS NULL THEN 'I' ELSE 'U' END AS acao
+        FROM (SELECT t.* FROM {table.fullname} t JOIN pg_temp.dono d USING ({owner}) WHERE NOT d.novo) t
+        FULL JOIN ({staged}) n ON {_match(key)}
+        WHERE ({_columns("t", names)}) IS DISTINCT FROM ({_columns("n", names)})
+    """
 
 
-def _upsert(connection: Connection, table: Table, documents: str, guard: str, batch: int) -> Written:
+def _upsert(batch: Batch, table: Table, documents: str, guard: str) -> Written:
     """The rows of ``documents`` (a query of their numbers) that are new, or differ and pass the guard."""
     (key,) = (column.name for column in table.primary_key)
     names = _names(table)
     differs = f"({_columns('t', names)}) IS DISTINCT FROM ({_columns('n', names)})"
     if "excluido_em" in table.columns:  # it is in the source, so it isn't gone
         differs = f"({differs} OR t.excluido_em IS NOT NULL)"
-    staged = _staged(table)
+    staged = _staged(batch, table)
     changes = f"""
         SELECT n.doc, n.{key}, CASE WHEN t.{key} IS NULL THEN 'I' WHEN {differs} THEN 'U' ELSE '=' END AS acao
         FROM ({documents}) d JOIN ({staged}) n USING (doc) LEFT JOIN {table.fullname} t USING ({key})
         WHERE t.{key} IS NULL OR ({guard})
     """
-    with temporary.kept(connection, "mudanca", changes, {"lote": batch}, ["doc", key, "acao"]):
+    with batch.kept("mudanca", changes, ["doc", key, "acao"]):
         # Only what is to be done is put aside: the rows are as wide as a contract.
         rows = f"(SELECT m.acao, n.* FROM pg_temp.mudanca m JOIN ({staged}) n USING (doc))"
-        written = _apply(connection, table, [key], rows, batch)
+        written = _apply(batch, table, [key], rows)
         if table is tables.operacoes:
-            connection.execute(text(_MARK_OUTCOME), {"lote": batch})
-            temporary.analyse(connection, tables.staged_contratos)
+            batch.run(_MARK_OUTCOME)
+            batch.analyse(tables.staged_contratos)
     return written
 
 
 _MARK_OUTCOME = """
-    UPDATE staging.contratos k
+    UPDATE {contratos} k
     SET situacao = CASE m.acao WHEN 'I' THEN 'novo' WHEN 'U' THEN 'alterado' ELSE 'igual' END
     FROM pg_temp.mudanca m
     WHERE k.lote = :lote AND k.situacao IS NULL AND k.doc = m.doc
 """
 
 
-def _apply(
-    connection: Connection, table: Table, key: list[str], changes: str = "pg_temp.mudanca", batch: int = 0
-) -> Written:
+def _apply(batch: Batch, table: Table, key: list[str], changes: str = "pg_temp.mudanca") -> Written:
     """Brings ``changes`` (rows, and in ``acao`` what is to be done with each) into ``table``."""
     names = _names(table)
-    rest = [name for name in names if name not in key]
-    assign = [f"{name} = n.{name}" for name in rest]
+    assign = [f"{name} = n.{name}" for name in names if name not in key]
     if "carregado_em" in table.columns:
         assign.append("carregado_em = now()")
     if "excluido_em" in table.columns:
         assign.append("excluido_em = NULL")
-    of_batch = {"lote": batch}
-    deleted = connection.execute(
-        text(f"DELETE FROM {table.fullname} t USING {changes} n WHERE n.acao = 'D' AND {_match(key)}"),
-        of_batch,
+    deleted = batch.run(
+        f"DELETE FROM {table.fullname} t USING {changes} n WHERE n.acao = 'D' AND {_match(key)}"
     ).rowcount
     updated = 0
     if assign:
-        updated = connection.execute(
-            text(f"""
-                UPDATE {table.fullname} t SET {", ".join(assign)} FROM {changes} n
-                WHERE n.acao = 'U' AND {_match(key)}
-            """),
-            of_batch,
-        ).rowcount
-    inserted = connection.execute(
-        # In the order of the keys: in it children look their owners up, and the next one then lies nearby.
-        text(f"""
-            INSERT INTO {table.fullname} ({", ".join(names)})
-            SELECT {", ".join(names)} FROM {changes} n WHERE n.acao = 'I' ORDER BY {", ".join(key)}
-        """),
-        of_batch,
-    ).rowcount
+        updated = batch.run(f"""
+            UPDATE {table.fullname} t SET {", ".join(assign)} FROM {changes} n
+            WHERE n.acao = 'U' AND {_match(key)}
+        """).rowcount
+    # In the order of the keys: in it children look their owners up, and the next one then lies nearby.
+    inserted = batch.run(f"""
+        INSERT INTO {table.fullname} ({", ".join(names)})
+        SELECT {", ".join(names)} FROM {changes} n WHERE n.acao = 'I' ORDER BY {", ".join(key)}
+    """).rowcount
     return Written(inserted, updated, deleted)
 
 
@@ -300,47 +273,47 @@ def _names(table: Table) -> list[str]:
     return [c.name for c in table.columns if c.name not in ("carregado_em", "excluido_em")]
 
 
-def _staged(table: Table) -> str:
+def _staged(batch: Batch, table: Table) -> str:
     """The columns of a table with one row per document, from staging, and the document's number."""
     selected = ", ".join(f"{'k' if name in _OF_DOCUMENT else 's'}.{name}" for name in _names(table))
     return f"""
         SELECT k.doc, {selected}
-        FROM staging.contratos k
-        JOIN {tables.STAGED[table.name].fullname} s ON s.lote = k.lote AND s.doc = k.doc
+        FROM {{contratos}} k
+        JOIN {batch.name(tables.STAGED[table.name])} s ON s.lote = k.lote AND s.doc = k.doc
         WHERE k.lote = :lote
     """
 
 
-def _load_clients(connection: Connection, batch: int) -> Written:
+def _write_clients(batch: Batch) -> Written:
     """Of the documents that name a client the newest counts, here and against the table."""
     newest_here = """
-        SELECT DISTINCT ON (client_id) doc FROM staging.contratos
+        SELECT DISTINCT ON (client_id) doc FROM {contratos}
         WHERE lote = :lote AND situacao IS DISTINCT FROM 'intacto'
         ORDER BY client_id, atualizado_em DESC, mongo_id DESC
     """
     not_older = "(n.atualizado_em, n.mongo_id) >= (t.atualizado_em, t.mongo_id)"
-    return _upsert(connection, tables.clientes, newest_here, not_older, batch)
+    return _upsert(batch, tables.clientes, newest_here, not_older)
 
 
-def _load_contracts(connection: Connection, batch: int) -> Written:
+def _write_contracts(batch: Batch) -> Written:
     """Writes what ``classify`` left, notes what came of each document, and replaces the findings."""
-    left = "SELECT doc FROM staging.contratos WHERE lote = :lote AND situacao IS NULL"
-    written = _upsert(connection, tables.operacoes, left, "true", batch)
-    connection.execute(text(_REMOVE_FINDINGS), {"lote": batch})
-    connection.execute(text(_ADD_FINDINGS), {"lote": batch})
+    left = "SELECT doc FROM {contratos} WHERE lote = :lote AND situacao IS NULL"
+    written = _upsert(batch, tables.operacoes, left, "true")
+    batch.run(_REMOVE_FINDINGS)
+    batch.run(_ADD_FINDINGS)
     return written
 
 
 _LOADED_FINDINGS = f"""
     SELECT k.ccb_code, s.codigo, s.campo, k.mongo_id, k.particao
-    FROM staging.contratos k JOIN staging.qualidade s ON s.lote = k.lote AND s.doc = k.doc
+    FROM {{contratos}} k JOIN {{qualidade}} s ON s.lote = k.lote AND s.doc = k.doc
     WHERE k.lote = :lote AND k.{situacao.LOADED}
 """
 
 _REMOVE_FINDINGS = f"""
     DELETE FROM controle.qualidade q USING (
         SELECT q.ccb_code, q.codigo, q.campo, q.mongo_id, q.particao
-        FROM controle.qualidade q JOIN staging.contratos k USING (ccb_code)
+        FROM controle.qualidade q JOIN {{contratos}} k USING (ccb_code)
         WHERE k.lote = :lote AND k.situacao IN ('alterado', 'igual')
         EXCEPT {_LOADED_FINDINGS}
     ) gone
@@ -351,25 +324,3 @@ _ADD_FINDINGS = f"""
     INSERT INTO controle.qualidade (ccb_code, codigo, campo, mongo_id, particao)
     {_LOADED_FINDINGS} ON CONFLICT DO NOTHING
 """
-
-
-def discard(connection: Connection, batch: int) -> None:
-    """Takes leftovers of the batch out of staging, without a lock that others would wait for."""
-    for table in tables.STAGING:
-        connection.execute(text(f"DELETE FROM {table.fullname} WHERE lote = :lote"), {"lote": batch})
-
-
-def clear(connection: Connection, batch: int) -> None:
-    """Empties staging of the batch at the end of its migration (TRUNCATE, if nobody else is in it)."""
-    connection.execute(text("SELECT staging.limpar(:lote)"), {"lote": batch})
-
-
-def staged_counts(connection: Connection, batch: int, *names: str) -> dict[str, int]:
-    """Rows of the batch per staging table (all of them, or the named ones)."""
-    chosen: list[Any] = [table for table in tables.STAGING if not names or table.name in names]
-    return {
-        table.name: connection.execute(
-            text(f"SELECT count(*) FROM {table.fullname} WHERE lote = :lote"), {"lote": batch}
-        ).scalar_one()
-        for table in chosen
-    }

@@ -51,23 +51,34 @@ def done(connection: Connection, update_ids: Iterable[str]) -> set[str]:
     return set(connection.execute(query).scalars())
 
 
-def put(connection: Connection, step: str, day: date, rows: int, counts: dict[str, Any]) -> None:
-    """Sets the marker in the caller's transaction; its primary key stops a second runner.
+def put(
+    connection: Connection,
+    step: str,
+    day: date | None,
+    rows: int,
+    counts: dict[str, Any],
+    *,
+    name: str = "",
+    timed: bool = True,
+) -> None:
+    """Sets a marker in the caller's transaction; its primary key stops a second runner.
 
-    The duration is the transaction's own, so far.
+    ``name``: the key of what isn't a date's step. The duration is the transaction's own, so far, if it is
+    ``timed`` at all.
     """
     connection.execute(
         text("""
             INSERT INTO table_updates (update_id, target_table, particao, linhas, contagens, segundos)
             VALUES (:update_id, :step, :day, :rows, CAST(:counts AS jsonb),
-                    extract(epoch FROM clock_timestamp() - now()))
+                    CASE WHEN :timed THEN extract(epoch FROM clock_timestamp() - now()) END)
         """),
         {
-            "update_id": update_id(step, day),
+            "update_id": update_id(step, day) if day else name,
             "step": step,
             "day": day,
             "rows": rows,
             "counts": json.dumps(counts),
+            "timed": timed,
         },
     )
 

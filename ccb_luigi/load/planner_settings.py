@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
+from ccb_luigi.load.batch import Batch
+
 SMALL = 10
 """A batch is small beside tables that hold so many times its contracts."""
 
@@ -18,13 +20,13 @@ _LOOK_UP_BY_KEYS = f"""
            set_config('jit', 'off', true)
     FROM pg_class
     WHERE oid = 'operacoes'::regclass
-      AND reltuples > {SMALL} * (SELECT count(*) FROM staging.contratos WHERE lote = :lote)
+      AND reltuples > {SMALL} * (SELECT count(*) FROM {{contratos}} WHERE lote = :lote)
 """
 
 
-def look_up_by_keys(connection: Connection, batch: int) -> None:
+def look_up_by_keys(batch: Batch) -> None:
     """From here on to the transaction's end, if the batch is small."""
-    connection.execute(text(_LOOK_UP_BY_KEYS), {"lote": batch})
+    batch.run(_LOOK_UP_BY_KEYS)
 
 
 def share_no_hash_tables(connection: Connection) -> None:

@@ -20,6 +20,7 @@ from ccb_luigi.documents.judge import Refused
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.values import Unreadable, key
 from ccb_luigi.load import situacao
+from ccb_luigi.load.batch import Batch
 from ccb_luigi.tables import quarentena
 
 _COLUMNS = ("mongo_id", "codigos", "erros", "documento", "sha256")
@@ -40,6 +41,17 @@ _PUT = """
         documento = excluded.documento, sha256 = excluded.sha256,
         ultima_vez = now(), tentativas = q.tentativas + 1
 """
+
+_COMPLETE = """
+    UPDATE controle.quarentena q
+    SET particao = :partition, codigos = string_to_array(r.codigos, ','), erros = CAST(r.erros AS jsonb),
+        documento = r.documento, sha256 = r.sha256
+    FROM pg_temp.rejeitados r
+    WHERE q.mongo_id = r.mongo_id AND q.resolvido_em IS NULL AND q.documento IS NULL
+"""
+
+LOST_CODE = "ccb_duplicado"
+_LOST = {"ccbCode": [f"{LOST_CODE}: {meaning(LOST_CODE)}"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,59 +83,96 @@ def places(entries: Iterable[Entry]) -> list[tuple[str, str, int]]:
 
 def put(connection: Connection, refused: Iterable[Refused], partition: date) -> None:
     """Opens a row per document, or renews the open one. No statement's text holds anything of a document."""
+    _apply(connection, _PUT, refused, partition)
+
+
+def complete(connection: Connection, refused: Refused, partition: date) -> None:
+    """Gives the open row of a document that lost its code what ``put_losers`` couldn't know."""
+    _apply(connection, _COMPLETE, [refused], partition)
+
+
+def _apply(connection: Connection, statement: str, refused: Iterable[Refused], partition: date) -> None:
     by_id = {document.mongo_id: document for document in refused}
     rows = [
         (
             document.mongo_id,
             ",".join(document.codes),
             json.dumps(document.messages),
-            document.raw or None,
-            document.sha256 if document.raw else None,
+            document.raw,
+            document.sha256,
         )
         for document in by_id.values()
     ]
     if rows:
         connection.execute(text(_ARRIVED))
         copy_values(connection, "pg_temp.rejeitados", _COLUMNS, rows)
-        connection.execute(text(_PUT), {"partition": partition})
+        connection.execute(text(statement), {"partition": partition})
         connection.execute(text("TRUNCATE pg_temp.rejeitados"))
 
 
 def duplicate(mongo_id: str, raw: bytes) -> Refused:
-    """A good document that lost its ``ccbCode`` to a newer one; ``raw`` is empty if it is gone."""
-    code = "ccb_duplicado"
-    return Refused(mongo_id, [code], {"ccbCode": [f"{code}: {meaning(code)}"]}, raw)
+    """A good document that lost its ``ccbCode`` to a newer one."""
+    return Refused(mongo_id, [LOST_CODE], _LOST, raw)
 
 
-def close_loaded(connection: Connection, batch: int, read_at: datetime) -> int:
+def put_losers(connection: Connection, losers: Sequence[tuple[str, date]]) -> None:
+    """Opens a row for each document (``mongo_id``, date) that lost its ``ccbCode``, or renews the open one.
+
+    The documents themselves are not at hand: ``complete`` adds them.
+    """
+    if losers:
+        ids, days = zip(*losers, strict=True)
+        values = {"ids": list(ids), "days": list(days), "codes": [LOST_CODE], "messages": json.dumps(_LOST)}
+        connection.execute(text(_PUT_LOSERS), values)
+
+
+_PUT_LOSERS = """
+    INSERT INTO controle.quarentena AS q (mongo_id, particao, codigos, erros)
+    SELECT mongo_id, particao, :codes, CAST(:messages AS jsonb)
+    FROM unnest(CAST(:ids AS text[]), CAST(:days AS date[])) AS losers (mongo_id, particao)
+    ON CONFLICT (mongo_id) WHERE resolvido_em IS NULL DO UPDATE SET
+        particao = excluded.particao, codigos = excluded.codigos, erros = excluded.erros,
+        documento = NULL, sha256 = NULL, ultima_vez = now(), tentativas = q.tentativas + 1
+"""
+
+
+def without_document(connection: Connection) -> list[str]:
+    """``mongo_id`` of the open rows that still wait for ``complete``, whichever load opened them."""
+    found = connection.execute(
+        text("SELECT mongo_id FROM controle.quarentena WHERE resolvido_em IS NULL AND documento IS NULL")
+    )
+    return list(found.scalars())
+
+
+def close_loaded(batch: Batch, read_at: datetime) -> int:
     """Closes the rows of the documents that the batch loaded; returns how many.
 
     ``read_at`` is when the batch was read: what was rejected after that is a later version, unless all
     that it lost was its code, which it has now.
     """
-    return connection.execute(
-        text(f"""
+    return batch.run(
+        f"""
             UPDATE controle.quarentena q SET resolvido_em = now()
-            FROM staging.contratos k
+            FROM {{contratos}} k
             WHERE k.lote = :lote AND k.{situacao.IN_THE_TABLES}
               AND q.mongo_id = k.mongo_id AND q.resolvido_em IS NULL
               AND (q.ultima_vez <= :read_at
-                   OR q.codigos = '{{ccb_duplicado}}' AND q.particao <= k.particao)
-        """),
-        {"lote": batch, "read_at": read_at},
+                   OR q.codigos = ARRAY['ccb_duplicado'] AND q.particao <= k.particao)
+        """,
+        read_at=read_at,
     ).rowcount
 
 
 def waiting_for(connection: Connection, ccb_codes: Sequence[str]) -> list[str]:
-    """``mongo_id`` of the open duplicates whose document has one of these codes."""
+    """``mongo_id`` of the open duplicates whose document has one of these codes, or isn't at hand yet."""
     wanted = set(ccb_codes)
     found = connection.execute(
         text("""
             SELECT mongo_id, documento FROM controle.quarentena
-            WHERE resolvido_em IS NULL AND 'ccb_duplicado' = ANY(codigos) AND documento IS NOT NULL
+            WHERE resolvido_em IS NULL AND 'ccb_duplicado' = ANY(codigos)
         """)
     )
-    return [mongo_id for mongo_id, raw in found if _code(bytes(raw)) in wanted]
+    return [mongo_id for mongo_id, raw in found if raw is None or _code(bytes(raw)) in wanted]
 
 
 def _code(raw: bytes) -> str | None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, text
 
 from ccb_luigi.load import situacao
+from ccb_luigi.load.batch import Batch
 from ccb_luigi.load.planner_settings import look_up_by_keys, share_no_hash_tables
 
 ZERO = Decimal(0)
@@ -70,7 +71,7 @@ _FOUND = f"""
            coalesce(sum(k.valor_bruto) FILTER (WHERE k.{situacao.IN_THE_TABLES}), 0) AS valor_bruto_origem,
            coalesce(sum(o.valor_bruto), 0) AS valor_bruto_destino,
            coalesce(sum(k.soma_prestacoes) FILTER (WHERE k.{situacao.IN_THE_TABLES}), 0) AS prestacoes_origem
-    FROM staging.contratos k
+    FROM {{contratos}} k
     LEFT JOIN operacoes o
       ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
          AND k.{situacao.IN_THE_TABLES}
@@ -81,13 +82,13 @@ _FOUND = f"""
 # A date's own run reads no temporary table here: so several processes may share the work.
 _PRESTACOES = f"""
     SELECT k.particao, sum(p.valor_prestacao) AS soma
-    FROM staging.contratos k JOIN parcelas p USING (ccb_code)
+    FROM {{contratos}} k JOIN parcelas p USING (ccb_code)
     WHERE k.lote = :lote AND k.{situacao.IN_THE_TABLES} GROUP BY k.particao
 """
 
 # Another date's load may have overtaken a contract since this one's, under whatever code.
 _OVERTAKEN = """
-    UPDATE staging.contratos k SET situacao = 'obsoleto'
+    UPDATE {contratos} k SET situacao = 'obsoleto'
     FROM operacoes o
     WHERE k.lote = :lote AND k.situacao IS DISTINCT FROM 'obsoleto'
       AND o.mongo_id = k.mongo_id AND o.atualizado_em > k.atualizado_em
@@ -95,7 +96,7 @@ _OVERTAKEN = """
 
 # What a table's rerun found without loading operacoes again, and what lost its code meanwhile.
 _CLASSIFY_REST = f"""
-    UPDATE staging.contratos k SET situacao =
+    UPDATE {{contratos}} k SET situacao =
         CASE WHEN o.mongo_id = k.mongo_id THEN 'igual' ELSE 'duplicado' END
     FROM operacoes o
     WHERE k.lote = :lote AND o.ccb_code = k.ccb_code
@@ -105,44 +106,39 @@ _CLASSIFY_REST = f"""
 """
 
 
-def reconcile(connection: Connection, batch: int, read: int, quarantined: int) -> Reconciliation:
-    """Counts and sums of a loaded batch.
+def reconcile(batch: Batch, read: Mapping[date, Sequence[int]]) -> dict[date, Reconciliation]:
+    """Counts and sums of a loaded batch, per date.
 
-    ``read`` and ``quarantined`` are the extraction's own counts. Sums of the source were computed from
-    the documents before any row was rendered.
+    ``read``: documents read and rejected, by the extraction's own count. Sums of the source were computed
+    from the documents before any row was rendered.
     """
-    return total([Reconciliation(read, 0, 0, 0, quarantined), *_by_date(connection, batch).values()])
-
-
-def reconcile_dates(
-    connection: Connection, batch: int, read: Mapping[date, Sequence[int]]
-) -> dict[date, Reconciliation]:
-    """The same for each date of a batch. ``read``: documents read and rejected, by the extraction's count."""
-    loaded = _by_date(connection, batch)
+    loaded = _by_date(batch)
     found = {day: [Reconciliation(lidos, 0, 0, 0, quarantined)] for day, (lidos, quarantined) in read.items()}
     for day, result in loaded.items():
         found.setdefault(day, []).append(result)
     return {day: total(parts) for day, parts in sorted(found.items())}
 
 
+NOTHING = Reconciliation(0, 0, 0, 0, 0)
+
+
 def total(parts: Iterable[Reconciliation]) -> Reconciliation:
     """All of them together."""
-    sums = zip(*map(astuple, parts), strict=True)
+    sums = zip(*map(astuple, [NOTHING, *parts]), strict=True)
     return Reconciliation(*map(sum, sums))  # type: ignore[arg-type]
 
 
-def _by_date(connection: Connection, batch: int) -> dict[date, Reconciliation]:
+def _by_date(batch: Batch) -> dict[date, Reconciliation]:
     """What was loaded of each date, as if nothing had been read or rejected."""
-    look_up_by_keys(connection, batch)
-    share_no_hash_tables(connection)
-    values = {"lote": batch}
-    found = connection.execute(text(_FOUND), values).all()
+    look_up_by_keys(batch)
+    share_no_hash_tables(batch.connection)
+    found = batch.run(_FOUND).all()
     if any(each.documentos > each.carregados + each.sem_mudanca + each.obsoletos for each in found):
         # Where each document is found at its version, or stale, these would change nothing.
         for statement in (_OVERTAKEN, _CLASSIFY_REST):
-            connection.execute(text(statement), values)
-        found = connection.execute(text(_FOUND), values).all()
-    prestacoes = {row.particao: row.soma for row in connection.execute(text(_PRESTACOES), values)}
+            batch.run(statement)
+        found = batch.run(_FOUND).all()
+    prestacoes = {row.particao: row.soma for row in batch.run(_PRESTACOES)}
     return {
         each.particao: Reconciliation(
             lidos=0,

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, date
 from functools import partial
 from itertools import chain, islice
 from threading import Event, Thread
-
-from sqlalchemy import Connection, text
 
 from ccb_luigi import tables
 from ccb_luigi.database import postgres
@@ -26,6 +24,7 @@ from ccb_luigi.documents.block import (
 )
 from ccb_luigi.documents.judge import ROADS
 from ccb_luigi.load import parallel, quarantine
+from ccb_luigi.load.batch import Batch
 from ccb_luigi.load.unchanged import Unchanged
 from ccb_luigi.process.garbage import no_collection
 
@@ -90,6 +89,24 @@ class Counts:
         for (_, road), number in block.roads.items():
             self.roads[road] = self.roads.get(road, 0) + number
 
+    def per_date(self, only: date | None) -> dict[date, list[int]]:
+        """Date → documents read and rejected; ``only``: the date of a batch that has one."""
+        if only:
+            return {only: [self.lidos, self.quarentena]}
+        return {date.fromisoformat(day): numbers for day, numbers in self.por_data.items()}
+
+    def add_intact(self, number: int) -> None:
+        """Takes documents in that were passed over."""
+        self.lidos += number
+        self.intactos += number
+        self.staging[tables.staged_contratos.name] += number
+
+    def drop(self, dates: Sequence[date]) -> None:
+        """Takes documents of these dates out, which were read twice."""
+        self.lidos -= len(dates)
+        for day in dates if self.por_data else ():
+            self.por_data[day.isoformat()][0] -= 1
+
     def add_dates(self, block: Rendered) -> None:
         """Takes a block's counts per date in."""
         for (day, road), number in block.roads.items():
@@ -100,6 +117,102 @@ class Counts:
             self.por_data[day.isoformat()][1] += 1
 
 
+class Extraction:
+    """The documents of one batch on their way from the source into staging and quarantine.
+
+    What is ``unchanged`` isn't judged again. ``progress`` is told how many documents were read by now.
+    """
+
+    def __init__(
+        self,
+        batch: Batch,
+        spec: BatchSpec,
+        *,
+        unchanged: Unchanged | None = None,
+        workers: parallel.Workers | None = None,
+        progress: Progress = lambda _: None,
+    ) -> None:
+        self.counts = Counts(staging={table.name: 0 for table in tables.STAGING})
+        self._batch = batch
+        self._spec = spec
+        self._unchanged = unchanged
+        self._workers = workers
+        self._progress = progress
+        self._copies = _Copies(batch)
+        self._get_ready = judge_of(spec.zone, spec.strictness).prepare
+        self._all_read = self._analysed = False
+
+    def run(self, documents: Iterable[bytes]) -> Counts:
+        """Stages those of ``documents`` that belong to the batch."""
+        judged = parallel.ordered_map(
+            partial(_render, self._spec),
+            self._to_judge(documents),
+            self._workers,
+            let_go=self._before_the_fork,
+            more_to_come=lambda _, block: is_full(len(block), sum(map(len, block))),
+        )
+        # Closed also when PostgreSQL fails us: its processes would wait for more, and ours for their end.
+        with closing(judged) as blocks_in_order:
+            for block in blocks_in_order:
+                self._take(block)
+        self._copies.send()
+        if not self._analysed:
+            self._batch.analyse()
+        self._drop_repeated()
+        return self.counts
+
+    def _to_judge(self, documents: Iterable[bytes]) -> Iterator[tuple[int, list[bytes]]]:
+        """The blocks of which not every document is intact, numbered; the intact ones are staged here."""
+        for number, block in blocks(_awaited(documents, self._get_ready)):
+            intact = self._unchanged.pass_over(number * DOCUMENTS, block) if self._unchanged else 0
+            self.counts.add_intact(intact)
+            if intact < len(block):
+                yield number, block
+            else:
+                self._progress(self.counts.lidos)
+        self._all_read = True
+
+    def _before_the_fork(self) -> list[int]:
+        """Gets ready once for all that are forked; names the connection that they are to close."""
+        self._get_ready()
+        return [postgres.driver_connection(self._batch.connection).fileno()]
+
+    def _take(self, block: Rendered) -> None:
+        """Stages a judged block, and puts into quarantine what was rejected in it."""
+        self._copies.add(block.lines)
+        for partition in dict.fromkeys(partition for partition, _ in block.refused):
+            these = (document for other, document in block.refused if other == partition)
+            quarantine.put(self._batch.connection, these, partition)
+        self.counts.add(block)
+        if self._spec.day is None:
+            self.counts.add_dates(block)
+        self._progress(self.counts.lidos)
+        if self._all_read:  # others still judge, and nothing more comes to be waited for
+            self._copies.send()
+            if not self._analysed:  # what is staged later is of the last few blocks
+                self._batch.analyse()
+                self._analysed = True
+
+    def _drop_repeated(self) -> None:
+        """A document that changed while the cursor ran can be met twice: the later reading counts."""
+        found = self._batch.run(_REPEATED).all()
+        for table in tables.STAGING if found else ():
+            gone = self._batch.run(
+                f"DELETE FROM {self._batch.name(table)} WHERE lote = :lote AND doc = ANY(:docs)",
+                docs=[row.doc for row in found],
+            )
+            self.counts.staging[table.name] -= gone.rowcount
+        self.counts.drop([row.particao for row in found])
+
+
+_REPEATED = """
+    SELECT doc, particao FROM (
+        SELECT doc, particao, row_number() OVER (PARTITION BY mongo_id ORDER BY doc DESC) AS n
+        FROM {contratos} WHERE lote = :lote
+    ) numbered WHERE n > 1
+"""
+
+
 class _Copies:
     """Rendered lines on their way into staging.
 
@@ -107,8 +220,8 @@ class _Copies:
     slots for tuples and finds each by walking past all others. So small ones are put together.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
         self._waiting: dict[str, list[bytes]] = {table.name: [] for table in tables.STAGING}
 
     def add(self, lines: dict[str, bytes]) -> None:
@@ -122,76 +235,9 @@ class _Copies:
         for table in tables.STAGING:
             waiting = self._waiting[table.name]
             if sum(map(len, waiting)) >= at_least:
-                names = VERSION if table is tables.staged_contratos else None
-                postgres.copy_lines(self._connection, table, b"".join(waiting), names)
+                columns = VERSION if table is tables.staged_contratos else None
+                self._batch.copy(table, b"".join(waiting), columns)
                 waiting.clear()
-
-
-def stage(
-    connection: Connection,
-    task: BatchSpec,
-    documents: Iterable[bytes],
-    *,
-    known: Unchanged | None = None,
-    workers: parallel.Workers | None = None,
-    progress: Progress = lambda _: None,
-    when_read: Callable[[], object] = lambda: None,
-) -> Counts:
-    """Judges ``documents`` and fills staging and quarantine with those that belong to the batch.
-
-    What is ``known`` to be intact isn't judged again. ``when_read`` is called once all is read and nearly all
-    is staged: other processes still judge the rest.
-    """
-    all_read = told = False
-    get_ready = judge_of(task.zone, task.strictness).prepare
-    counts = Counts(staging={table.name: 0 for table in tables.STAGING})
-    copies = _Copies(connection)
-
-    def changed() -> Iterator[tuple[int, list[bytes]]]:
-        nonlocal all_read
-        for number, block in blocks(_awaited(documents, get_ready)):
-            intact = known.pass_over(number * DOCUMENTS, block) if known else 0
-            counts.lidos += intact
-            counts.intactos += intact
-            counts.staging[tables.staged_contratos.name] += intact
-            if intact < len(block):
-                yield number, block
-            else:
-                progress(counts.lidos)
-        all_read = True
-
-    def let_go() -> list[int]:
-        get_ready()  # once for all that are forked
-        return [postgres.driver_connection(connection).fileno()]
-
-    blocks_in_order = parallel.ordered_map(
-        partial(_render, task),
-        changed(),
-        workers,
-        let_go=let_go,
-        more_to_come=lambda _, block: is_full(len(block), sum(map(len, block))),
-    )
-    # Closed also when PostgreSQL fails us: its processes would wait for more, and ours for their end.
-    with closing(blocks_in_order) as rendered:
-        for block in rendered:
-            copies.add(block.lines)
-            if all_read:  # others still judge, and nothing more comes to be waited for
-                copies.send()
-            for partition in dict.fromkeys(partition for partition, _ in block.refused):
-                these = (document for other, document in block.refused if other == partition)
-                quarantine.put(connection, these, partition)
-            counts.add(block)
-            if task.day is None:
-                counts.add_dates(block)
-            progress(counts.lidos)
-            if all_read and not told:
-                when_read()
-                told = True
-    copies.send()
-    if not told:
-        when_read()
-    _drop_repeated(connection, task.batch, counts)
-    return counts
 
 
 def _awaited(documents: Iterable[bytes], meanwhile: Callable[[], None]) -> Iterator[bytes]:
@@ -219,25 +265,3 @@ def _render(task: BatchSpec, number: int, documents: Sequence[bytes]) -> Rendere
     """Of a block's hundred thousand objects hardly one is part of a cycle, and none outlives the block."""
     with no_collection():
         return render(task, number, documents)
-
-
-_REPEATED = """
-    SELECT doc, particao FROM (
-        SELECT doc, particao, row_number() OVER (PARTITION BY mongo_id ORDER BY doc DESC) AS n
-        FROM staging.contratos WHERE lote = :lote
-    ) numbered WHERE n > 1
-"""
-
-
-def _drop_repeated(connection: Connection, batch: int, counts: Counts) -> None:
-    """A document that changed while the cursor ran can be met twice: the later reading counts."""
-    found = connection.execute(text(_REPEATED), {"lote": batch}).all()
-    for table in tables.STAGING if found else ():
-        gone = connection.execute(
-            text(f"DELETE FROM {table.fullname} WHERE lote = :lote AND doc = ANY(:docs)"),
-            {"lote": batch, "docs": [row.doc for row in found]},
-        )
-        counts.staging[table.name] -= gone.rowcount
-    counts.lidos -= len(found)
-    for row in found if counts.por_data else ():
-        counts.por_data[row.particao.isoformat()][0] -= 1

@@ -18,6 +18,7 @@ from ccb_luigi import tables
 from ccb_luigi.documents import fingerprint
 from ccb_luigi.documents.identity import quick_name
 from ccb_luigi.load import situacao
+from ccb_luigi.load.batch import Batch
 from ccb_luigi.load.planner_settings import share_no_hash_tables
 
 COLUMNS = "mongo_id, particao, ccb_code, client_id, atualizado_em, valor_bruto, soma_prestacoes, impressao"
@@ -43,40 +44,30 @@ def _marks_by(document: str) -> str:
 _LOADED = f"k.lote = :lote AND k.{situacao.LOADED}"
 
 
-def remember(connection: Connection, batch: int) -> None:
+def remember(batch: Batch) -> None:
     """Notes what the batch loaded. To be called when its proof holds, in the same transaction.
 
     The caller holds the lock of ``operacoes``: of two who note the same document one waits.
     """
-    share_no_hash_tables(connection)
-    connection.execute(
-        text(f"""
-            CREATE TEMP TABLE marcas ON COMMIT DROP AS
-            WITH alvo AS NOT MATERIALIZED (
-                SELECT doc, ccb_code, client_id FROM staging.contratos k WHERE {_LOADED}
-            )
-            {_marks_by("doc")}
-        """),
-        {"lote": batch},
-    )
+    share_no_hash_tables(batch.connection)
+    batch.run(f"""
+        CREATE TEMP TABLE marcas ON COMMIT DROP AS
+        WITH alvo AS NOT MATERIALIZED (
+            SELECT doc, ccb_code, client_id FROM {{contratos}} k WHERE {_LOADED}
+        )
+        {_marks_by("doc")}
+    """)
     # Removed and written anew, in the order of the key: half of what ON CONFLICT takes, which looks first.
-    connection.execute(
-        text(f"""
-            DELETE FROM controle.versoes v USING staging.contratos k
-            WHERE v.mongo_id = k.mongo_id AND {_LOADED}
-        """),
-        {"lote": batch},
-    )
-    connection.execute(
-        text(f"""
-            INSERT INTO controle.versoes ({COLUMNS}, linhas, escritas)
-            SELECT {COLUMNS}, m.linhas, m.escritas
-            FROM staging.contratos k JOIN marcas m USING (doc) WHERE {_LOADED}
-            ORDER BY mongo_id
-        """),
-        {"lote": batch},
-    )
-    connection.execute(text("DROP TABLE marcas"))
+    batch.run(f"""
+        DELETE FROM controle.versoes v USING {{contratos}} k WHERE v.mongo_id = k.mongo_id AND {_LOADED}
+    """)
+    batch.run(f"""
+        INSERT INTO controle.versoes ({COLUMNS}, linhas, escritas)
+        SELECT {COLUMNS}, m.linhas, m.escritas
+        FROM {{contratos}} k JOIN marcas m USING (doc) WHERE {_LOADED}
+        ORDER BY mongo_id
+    """)
+    batch.run("DROP TABLE marcas")
 
 
 def forget(connection: Connection, day: date) -> None:
@@ -87,29 +78,28 @@ def forget(connection: Connection, day: date) -> None:
 class Unchanged:
     """The documents of a date whose rows are as they were left."""
 
-    def __init__(self, connection: Connection, batch: int, day: date, rules: bytes) -> None:
-        self._connection = connection
+    def __init__(self, batch: Batch, day: date, rules: bytes) -> None:
         self._batch = batch
         self._rules = rules
         self._any = self._gather(day)
 
     def _gather(self, day: date) -> bool:
-        if not self._connection.execute(
-            text("SELECT EXISTS (SELECT FROM controle.versoes WHERE particao = :day)"), {"day": day}
+        if not self._batch.run(
+            "SELECT EXISTS (SELECT FROM controle.versoes WHERE particao = :day)", day=day
         ).scalar():
             return False
-        share_no_hash_tables(self._connection)
-        self._connection.execute(
-            text(f"""
+        share_no_hash_tables(self._batch.connection)
+        self._batch.run(
+            f"""
                 CREATE TEMP TABLE conhecidos ON COMMIT DROP AS
                 WITH alvo AS NOT MATERIALIZED (SELECT * FROM controle.versoes WHERE particao = :day),
                      marcas AS ({_marks_by("mongo_id")})
                 SELECT alvo.* FROM alvo JOIN marcas USING (mongo_id, linhas, escritas)
-            """),
-            {"day": day},
+            """,
+            day=day,
         )
-        self._connection.execute(text("CREATE INDEX ON conhecidos (mongo_id)"))
-        self._connection.execute(text("ANALYZE conhecidos"))
+        self._batch.run("CREATE INDEX ON conhecidos (mongo_id)")
+        self._batch.run("ANALYZE conhecidos")
         return True
 
     def pass_over(self, first: int, documents: list[bytes]) -> int:
@@ -119,21 +109,18 @@ class Unchanged:
         """
         if not self._any:
             return 0
-        found = self._connection.execute(
-            text(f"""
-                INSERT INTO staging.contratos (lote, doc, {COLUMNS}, situacao)
+        found = self._batch.run(
+            f"""
+                INSERT INTO {{contratos}} (lote, doc, {COLUMNS}, situacao)
                 SELECT :lote, d.doc, {COLUMNS}, 'intacto'
                 FROM conhecidos
                 JOIN unnest(CAST(:docs AS integer[]), CAST(:names AS text[]), CAST(:prints AS text[]))
                      AS d (doc, mongo_id, impressao) USING (mongo_id, impressao)
                 RETURNING doc
-            """),
-            {
-                "lote": self._batch,
-                "docs": [*range(first, first + len(documents))],
-                "names": [quick_name(raw) for raw in documents],
-                "prints": [fingerprint.of(raw, self._rules) for raw in documents],
-            },
+            """,
+            docs=[*range(first, first + len(documents))],
+            names=[quick_name(raw) for raw in documents],
+            prints=[fingerprint.of(raw, self._rules) for raw in documents],
         )
         intact = found.scalars().all()
         for doc in intact:

@@ -336,7 +336,7 @@ def dates(connection: Connection, settings: Settings) -> Line:
 def forget_key(connection: Connection, settings: Settings) -> Line:
     """Erased clients need the key that they were erased with."""
     try:
-        erased = erasures.load(connection, settings)
+        erased = erasures.known(connection, settings)
     except CcbError as error:
         return red(
             str(error).partition(":")[0], "the key of the erasures, into the environment file of every run"

@@ -13,7 +13,8 @@ from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents import erased
 from ccb_luigi.errors import ConfigurationError
-from ccb_luigi.load import erasures, loading, markers, quarantine
+from ccb_luigi.load import erasures, markers, quarantine
+from ccb_luigi.load.batch import Batch
 from ccb_luigi.settings import Settings
 
 QUARANTINE, FINDINGS = tables.quarentena.fullname, tables.qualidade.fullname
@@ -172,7 +173,7 @@ def _remove(connection: Connection, client_id: str, found: Found) -> None:
         {"client": client_id, "ids": sorted(found.mongo_ids)},
     )
     for batch in found.batches:
-        loading.discard(connection, batch)
+        Batch(connection, batch).discard()
     for day in found.days:
         markers.forget(connection, day)
     connection.execute(text(_NO_LONGER_WAITING), {"ids": sorted(found.mongo_ids)})
@@ -205,4 +206,4 @@ def _checked_key(connection: Connection, settings: Settings) -> erased.Erased | 
             "CCB_FORGET_KEY is not set: a client is remembered as erased by a hash under this key; choose a"
             " long random one, keep it, and give it to every run from then on (README: Erasure)"
         )
-    return erasures.load(connection, settings)
+    return erasures.known(connection, settings)

@@ -4,9 +4,9 @@ What is missing or older here is loaded by ``_id``: late commits, clocks that go
 read, a marker without its document. What is gone from the source is marked with ``excluido_em``; no row is
 ever deleted. That something is gone is believed last and least: see ``_compare`` and ``_mark_gone``.
 
-One transaction holds the comparison (see ``seen``), the marks and the sweep's own row. Documents are loaded
-meanwhile in transactions of their own, a thousand at a time, so that no date waits for long. Only what waits
-for the code of a contract that was marked is loaded, and the row written, after it.
+One transaction holds the comparison (see ``missing``), the marks and the sweep's own row. Documents are
+loaded meanwhile in transactions of their own, a thousand at a time, so that no date waits for long. Only what
+waits for the code of a contract that was marked is loaded, and the row written, after it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents.block import judge_of
 from ccb_luigi.documents.identity import BY_BYTES
 from ccb_luigi.errors import CcbError, CircuitBroken, NotReconciled, SourceError, SweepRefused
-from ccb_luigi.load import breaker, erasures, markers, missing, pipeline, quarantine
+from ccb_luigi.load import breaker, by_id, erasures, markers, missing, quarantine, whole
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
 
@@ -105,7 +105,7 @@ class _Sweep:
 
     def migrate(self, ids: list[str]) -> None:
         """Migrates documents in a transaction of their own."""
-        counts, _ = pipeline.migrate_ids(self.settings, ids)
+        counts, _ = by_id.migrate_ids(self.settings, ids)
         self.swept.carregados += counts.lidos - counts.quarentena
         self.progress("loaded", self.swept.carregados, 0)
 
@@ -171,7 +171,7 @@ def _compare(this: _Sweep) -> None:
         judge,
         this.origin.versions(),
         lambda read: this.progress("read", read, max(read, counted)),
-        erased=erasures.load(this.connection, this.settings),
+        erased=erasures.known(this.connection, this.settings),
     )
     if not swept.lidos_origem and (why := this.origin.why_empty()):
         raise SweepRefused(
@@ -311,7 +311,7 @@ def _mark_gone(this: _Sweep) -> None:
             f"{swept.sumidos:,} of {swept.contratos_destino:,} contracts are no longer in MongoDB: none was"
             " marked; if they were deleted on purpose, `ccb-luigi sweep --confirm`",
         )
-    postgres.lock(this.connection, pipeline.table_lock(tables.operacoes))
+    postgres.lock(this.connection, whole.table_lock(tables.operacoes))
     swept.reaparecidos = this.connection.execute(text(_UNMARK)).rowcount
     codes: list[str] = []
     for group in this.names(f"SELECT o.mongo_id {_GONE} ORDER BY o.mongo_id"):

@@ -68,7 +68,7 @@ def verify(settings: Settings, scope: Scope, progress: Progress = lambda _: None
         with source.opened(settings) as origin:
             fresh = partial(_fresh, settings.zone, settings.strictness, scope.day)
             documents = _documents(connection, origin, settings, scope)
-            if erased := erasures.load(connection, settings):  # nothing of them is to be here
+            if erased := erasures.known(connection, settings):  # nothing of them is to be here
                 documents = (raw for raw in documents if not erased.drops_raw(raw, name_of(raw)))
             groups_in_order = parallel.ordered_map(
                 fresh,

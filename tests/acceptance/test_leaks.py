@@ -55,13 +55,13 @@ INJECTED = """
 BUG = f"""
 import os
 from ccb_luigi.load import pipeline
-load = pipeline.load
+load = pipeline.load_table
 def buggy(settings, table, day, *show):
     if str(day) == "{DAY["bug"]}" and table.name == "parcelas":
         secrets = os.environ["BUG"]
         raise LookupError(secrets)
     return load(settings, table, day, *show)
-pipeline.load = buggy
+pipeline.load_table = buggy
 """
 
 

@@ -18,15 +18,16 @@ import oracle
 import pytest
 from bson import Int64, ObjectId
 from oracle import DAY_ZERO, Version
-from sqlalchemy import event, text
+from sqlalchemy import event
 from world import D1, D2, D3, D4, STEPS, World, at, at_once, document, of_dump, rejected
 
 from ccb_luigi.database import postgres
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.shard import owns
 from ccb_luigi.errors import CircuitBroken, NotReconciled, PartitionFailed, SourceError
-from ccb_luigi.load import backfill, backfill_plan, reconcile, status
+from ccb_luigi.load import backfill, backfill_plan, markers, reconcile, status
 from ccb_luigi.load.backfill_plan import Plan
+from ccb_luigi.load.batch import Batch
 from ccb_luigi.orchestration import backfill_tasks, runner
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source, split_points
@@ -306,10 +307,10 @@ def test_a_shard_is_all_or_nothing_and_is_done_again(
     world.put(*(document(f"d{n}", f"C{n}", at(D1, 12, n)) for n in range(20)))
     found = made(small, D1, D1)
 
-    def breaks(*_: Any) -> None:
+    def breaks(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(backfill_plan, "put_marker", breaks)
+    monkeypatch.setattr(markers, "put", breaks)
     with pytest.raises(KeyboardInterrupt):
         backfill.migrate_shard(small, found.id, 1)
     assert all(world.one(f"SELECT count(*) FROM {name}") == 0 for name in ("clientes", "parcelas"))
@@ -349,14 +350,14 @@ def test_a_shard_whose_target_differs_by_a_cent_keeps_nothing(
 ) -> None:
     world.put(*(document(f"d{n}", f"C{n}", at(D1, 12, n)) for n in range(3)))
     found = made(small, D1, D1)
-    prove = reconcile.reconcile_dates
+    prove = reconcile.reconcile
 
-    def damaged(connection: Any, *values: Any) -> Any:
+    def damaged(batch: Batch, *values: Any) -> Any:
         what = f"UPDATE operacoes SET {damage}" if damage else "DELETE FROM operacoes"
-        connection.execute(text(f"{what} WHERE ccb_code = 'C1'"))
-        return prove(connection, *values)
+        batch.run(f"{what} WHERE ccb_code = 'C1'")
+        return prove(batch, *values)
 
-    monkeypatch.setattr(reconcile, "reconcile_dates", damaged)
+    monkeypatch.setattr(reconcile, "reconcile", damaged)
     with pytest.raises(NotReconciled, match=f"shard 1 of plan {found.id}: source and target differ"):
         backfill.migrate_shard(small, found.id, 1)
     monkeypatch.undo()

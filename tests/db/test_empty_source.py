@@ -10,7 +10,7 @@ import pytest
 from world import D1, D2, World, at, document, of_dump, rejected
 
 from ccb_luigi.errors import SourceError
-from ccb_luigi.load import backfill_plan, pipeline
+from ccb_luigi.load import backfill_plan, by_id, pipeline
 from ccb_luigi.sources import mongo as mongo_source
 
 
@@ -71,7 +71,7 @@ def test_a_retry_closes_no_rejection_because_the_source_vanished(world: World) -
     world.migrate(D1)
     world.empty_source()
     with pytest.raises(SourceError):
-        pipeline.migrate_ids(world.settings, ["r"])
+        by_id.migrate_ids(world.settings, ["r"])
     assert set(world.quarantined()) == {"r"}
 
 
@@ -82,7 +82,7 @@ def test_a_dump_without_a_document_that_is_rejected_does_not_say_that_it_is_gone
     world.migrate(D1)
     path = tmp_path / "other.bson"
     path.write_bytes(bson.encode(document("a", "A", at(D1))))
-    _, closed = pipeline.migrate_ids(replace(world.settings, source=str(path)), ["r"])
+    _, closed = by_id.migrate_ids(replace(world.settings, source=str(path)), ["r"])
     assert closed == 0
     assert set(world.quarantined()) == {"r"}
 

@@ -14,7 +14,7 @@ from world import D1, D2, D3, EIGHT, STEPS, World, at, at_once, document, reject
 
 from ccb_luigi.database import postgres
 from ccb_luigi.errors import Busy, ConfigurationError
-from ccb_luigi.load import pipeline, quarantine
+from ccb_luigi.load import by_id, pipeline, quarantine
 from ccb_luigi.proof import erasure, sweep
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import LOADED
@@ -198,7 +198,7 @@ def test_no_run_brings_the_client_back_and_each_proof_is_exact(world: World) -> 
     assert world.one("SELECT contagens FROM table_updates WHERE update_id = %s", f"contratos:{D2}")[
         "esquecidos"
     ] == 5  # fmt: skip
-    read, _ = pipeline.migrate_ids(world.settings, ["g1", "g2", "g3", "g5", "s3"])
+    read, _ = by_id.migrate_ids(world.settings, ["g1", "g2", "g3", "g5", "s3"])
     assert (read.lidos, read.esquecidos) == (1, 4)
     assert_away(world)
 
@@ -247,7 +247,7 @@ def test_what_is_under_way_is_read_again(world: World) -> None:
     world.put(of_gone("g1", "G1"), document("s1", "S1", at(D1)), document("s2", "S2", at(D2)))
     pipeline.extract(world.settings, D1)
     pipeline.extract(world.settings, D2)
-    pipeline.load(world.settings, LOADED[0], D1)
+    pipeline.load_table(world.settings, LOADED[0], D1)
     done = erasure.erase(world.settings, GONE)
     assert done.found.days == [D1]
     assert_away(world)
@@ -279,7 +279,7 @@ def test_the_code_of_an_erased_contract_is_free_for_whoever_waits_for_it(world: 
     world.migrate(D1, D2)
     assert world.quarantined() == {"w": ["ccb_duplicado"]}
     assert erasure.erase(world.settings, GONE).freed == ["w"]
-    pipeline.migrate_ids(world.settings, ["w"])
+    by_id.migrate_ids(world.settings, ["w"])
     assert world.contracts() == {"G1": "w"}
     assert world.quarantined() == {}
 
@@ -310,7 +310,7 @@ def test_without_the_key_or_with_another_one_nothing_runs(world: World, key: str
     before = everything(world)
     for work in (
         lambda: other.migrate(D1),
-        lambda: pipeline.migrate_ids(other.settings, ["g1"]),
+        lambda: by_id.migrate_ids(other.settings, ["g1"]),
         lambda: erasure.erase(other.settings, STAYS),
         lambda: erasure.preview(other.settings, STAYS),
     ):

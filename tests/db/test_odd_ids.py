@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 from world import D1, World, at, document, of_dump
 
 from ccb_luigi.documents.identity import id_text
-from ccb_luigi.load import backfill, backfill_plan, pipeline
+from ccb_luigi.load import backfill, backfill_plan, by_id
 from ccb_luigi.proof import erasure, sweep, verify
 from ccb_luigi.proof.verify import Scope
 
@@ -97,7 +97,7 @@ def test_documents_of_any_id_are_loaded_or_kept_and_every_step_after_that_goes_o
     for _ in range(2):
         sweep.sweep(world.settings)
     assert world.tables() == before
-    counts, gone = pipeline.migrate_ids(world.settings, [*world.quarantined()])
+    counts, gone = by_id.migrate_ids(world.settings, [*world.quarantined()])
     asked = [name for name in world.quarantined() if not name.startswith("sha256:")]
     assert (counts.lidos, counts.quarentena, gone) == (len(asked), len(asked), 0)
     assert world.tables() == before
@@ -147,7 +147,7 @@ def test_a_dump_of_any_ids_is_loaded_proven_and_asked_for_them(world: World, tmp
     dump = World(replace(world.settings, **of_dump(path, D1), max_rejected_share=1))
     dump.migrate(D1)
     assert_all_there(dump, kept)
-    counts, gone = pipeline.migrate_ids(dump.settings, [*dump.quarantined()])
+    counts, gone = by_id.migrate_ids(dump.settings, [*dump.quarantined()])
     assert (counts.lidos, counts.quarentena, gone) == (len(dump.quarantined()),) * 2 + (0,)
     for scope in (Scope(), Scope(sample=1000)):
         assert verify.verify(dump.settings, scope).total == 0

@@ -14,7 +14,7 @@ from contracts import MISSING, contract
 from world import D1, D2, D3, STEPS, World, at, document, rejected, unfounded
 
 from ccb_luigi.errors import CircuitBroken
-from ccb_luigi.load import pipeline
+from ccb_luigi.load import by_id, pipeline
 
 Rows = Callable[..., list[dict[str, Any]]]
 
@@ -121,7 +121,7 @@ def test_a_document_with_an_impossible_id_is_kept_under_a_name_and_found_again(
     assert len({row["mongo_id"] for row in found}) == len(found) == len(odd)
     assert {(*row["erros"], row["tentativas"]) for row in found} == {("_id", 2)}
     assert world.contracts() == {"B": "b"}
-    pipeline.migrate_ids(world.settings, [row["mongo_id"] for row in found])
+    by_id.migrate_ids(world.settings, [row["mongo_id"] for row in found])
     for row in rows("controle.quarentena"):
         # What is known by its fingerprint alone can't be asked for.
         attempts = 2 if row["mongo_id"].startswith("sha256:") else 3
@@ -247,7 +247,7 @@ def test_a_retry_loads_what_has_become_good_whatever_its_date(world: World, rows
     world.put(document("a", "A", at(D2), rows=2), {**document("x", "X", at(D3)), "_id": oid})
     with world.collection() as collection:
         collection.delete_one({"_id": "gone"})
-    counts, closed_gone = pipeline.migrate_ids(world.settings, ["a", "b", "gone", str(oid)])
+    counts, closed_gone = by_id.migrate_ids(world.settings, ["a", "b", "gone", str(oid)])
     assert (counts.lidos, counts.quarentena, closed_gone) == (3, 1, 1)
     assert world.contracts() == {"A": "a", "X": str(oid)}
     assert world.numbers("A") == [1, 2]
@@ -263,12 +263,12 @@ def test_a_retry_of_the_loser_of_a_code_loads_it_once_the_code_is_free(world: Wo
     world.put(document("a", "A", at(D1)), document("b", "A", at(D1, 13)))
     world.migrate(D1)
     assert (world.contracts(), world.quarantined()) == ({"A": "b"}, {"a": ["ccb_duplicado"]})
-    counts, _ = pipeline.migrate_ids(world.settings, ["a"])
+    counts, _ = by_id.migrate_ids(world.settings, ["a"])
     assert (counts.lidos, counts.quarentena) == (1, 1)
     assert world.quarantined() == {"a": ["ccb_duplicado"]}
     world.put(document("b", "B", at(D2)))
     world.migrate(D2)
-    counts, _ = pipeline.migrate_ids(world.settings, ["a"])
+    counts, _ = by_id.migrate_ids(world.settings, ["a"])
     assert (counts.lidos, counts.quarentena) == (1, 0)
     assert (world.contracts(), world.quarantined()) == ({"A": "a", "B": "b"}, {})
 
@@ -277,7 +277,7 @@ def test_a_retry_of_nothing_changes_nothing(world: World) -> None:
     world.put(document("a", "A", at(D1)))
     world.migrate(D1)
     before = world.row_versions()
-    counts, gone = pipeline.migrate_ids(world.settings, [])
+    counts, gone = by_id.migrate_ids(world.settings, [])
     assert (counts.lidos, counts.quarentena, gone) == (0, 0, 0)
     assert world.row_versions() == before
 

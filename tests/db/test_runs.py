@@ -47,7 +47,7 @@ def migrated(world: World, *days: date) -> Run:
         recorder.handle(Event("done", "contratos", day, counts.lidos if counts else 0))
         for table in tables.LOADED:
             recorder.handle(Event("started", table.name, day))
-            pipeline.load(world.settings, table, day)
+            pipeline.load_table(world.settings, table, day)
             recorder.handle(Event("done", table.name, day, 1))
         recorder.handle(Event("started", "reconciliacoes", day))
         pipeline.reconcile_day(world.settings, day)

@@ -23,7 +23,7 @@ from world import D1, D2, EIGHT, STEPS, World, at, document, rejected, unfounded
 import ccb_luigi
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.errors import SchemaOutdated, TargetError
-from ccb_luigi.load import backfill, backfill_plan, pipeline
+from ccb_luigi.load import backfill, backfill_plan, by_id, pipeline
 from ccb_luigi.proof import sweep
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME, metadata
@@ -164,9 +164,9 @@ def test_the_code_asks_for_the_newest_migration() -> None:
 
 STEP: dict[str, Callable[[Settings], object]] = {
     "extraction": lambda settings: pipeline.extract(settings, D1),
-    "load": lambda settings: pipeline.load(settings, BY_NAME["parcelas"], D1),
+    "load": lambda settings: pipeline.load_table(settings, BY_NAME["parcelas"], D1),
     "proof": lambda settings: pipeline.reconcile_day(settings, D1),
-    "retry": lambda settings: pipeline.migrate_ids(settings, ["a"]),
+    "retry": lambda settings: by_id.migrate_ids(settings, ["a"]),
     "sweep": sweep.sweep,
 }
 
@@ -319,7 +319,7 @@ def test_the_loader_needs_no_more_than_its_grants(loader: World, world: World) -
     loader.forget(D2, "parcelas")
     loader.migrate(D2)
     loader.put(document("z", "Z", at(D2, 13), rows=2))
-    counts, _ = pipeline.migrate_ids(loader.settings, ["z", "gone"])
+    counts, _ = by_id.migrate_ids(loader.settings, ["z", "gone"])
     assert (counts.lidos, counts.quarentena) == (1, 0)
     with loader.collection() as collection:
         collection.delete_one({"_id": "c"})

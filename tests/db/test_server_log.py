@@ -22,7 +22,7 @@ from world import D1, D2, EIGHT, World, at, document, rejected
 from ccb_luigi.database.postgres import Postgres as Pool
 from ccb_luigi.demo.servers import Postgres as Server
 from ccb_luigi.errors import CcbError
-from ccb_luigi.load import backfill, backfill_plan, pipeline, quarantine
+from ccb_luigi.load import backfill, backfill_plan, by_id, quarantine
 from ccb_luigi.proof import erasure, sweep, verify
 from ccb_luigi.proof.verify import Scope
 from ccb_luigi.sources import mongo as mongo_source
@@ -118,7 +118,7 @@ def every_command(world: World, log: Log) -> None:
     for number in range(1, made.fatias + 1):
         backfill.migrate_shard(world.settings, made.id, number)
     backfill.close(world.settings, made.id)
-    pipeline.migrate_ids(world.settings, [*world.quarantined()])
+    by_id.migrate_ids(world.settings, [*world.quarantined()])
     for scope in (Scope(), Scope(sample=9)):
         assert verify.verify(world.settings, scope).total == 0
     erasure.erase(world.settings, "cgood0")

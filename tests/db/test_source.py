@@ -23,8 +23,9 @@ from ccb_luigi.codes import Strictness
 from ccb_luigi.database import postgres
 from ccb_luigi.documents.block import BatchSpec
 from ccb_luigi.errors import SourceError
-from ccb_luigi.load import closing, pipeline
-from ccb_luigi.load.staging import stage
+from ccb_luigi.load import by_id, closing
+from ccb_luigi.load.batch import Batch
+from ccb_luigi.load.staging import Extraction
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import mongo as mongo_source
 from ccb_luigi.sources import queries, source
@@ -427,8 +428,10 @@ def test_what_can_not_be_decoded_is_kept_to_the_byte_and_harms_no_neighbour(worl
     documents = [bson.encode(dated("first", moment))]
     for n, raw in enumerate(bad):
         documents += [raw, bson.encode(dated(f"neighbour {n}", moment))]
-    task = BatchSpec(DAY.toordinal(), DAY, ZONE, Strictness())
-    counts = postgres.of_process(world.settings).run(lambda connection: stage(connection, task, documents))
+    spec = BatchSpec(DAY.toordinal(), DAY, ZONE, Strictness())
+    counts = postgres.of_process(world.settings).run(
+        lambda connection: Extraction(Batch.of_date(connection, DAY), spec).run(documents)
+    )
     assert (counts.lidos, counts.quarentena) == (len(documents), len(bad))
     staged = world.column("SELECT mongo_id FROM staging.contratos ORDER BY doc")
     assert staged == ["first", *(f"neighbour {n}" for n in range(len(bad)))]
@@ -487,6 +490,6 @@ def test_a_source_with_the_index_gives_the_same(world: World, rows: Rows) -> Non
 def test_a_retry_asks_for_either_type_of_id(world: World, rows: Rows) -> None:
     one = ObjectId()
     world.put(dated(one, utc(2026, 3, 3, 12)), dated("text", utc(2026, 3, 3, 12)))
-    counts, gone = pipeline.migrate_ids(world.settings, [str(one), "text", "gone"])
+    counts, gone = by_id.migrate_ids(world.settings, [str(one), "text", "gone"])
     assert (counts.lidos, gone) == (2, 0)
     assert {row["mongo_id"] for row in rows("operacoes")} == {str(one), "text"}

@@ -28,8 +28,8 @@ def copies(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(block, "DOCUMENTS", 2)
     copy, counted = postgres.copy_lines, Counter[str]()
 
-    def counting(connection: Any, table: Any, *values: Any) -> None:
-        counted[table.name] += 1
+    def counting(connection: Any, table: str, *values: Any) -> None:
+        counted[table.removeprefix("staging.")] += 1
         copy(connection, table, *values)
 
     monkeypatch.setattr(postgres, "copy_lines", counting)
@@ -87,7 +87,7 @@ def test_a_source_that_answers_at_once_is_not_held_up(
     threads, made_ready = active_count(), Event()
     monkeypatch.setattr(staging, "PATIENCE", LONG)
     assert [*staging._awaited(documents, made_ready.set)] == documents
-    assert active_count() == threads
+    assert active_count() <= threads
     assert not made_ready.is_set()
 
 
@@ -101,7 +101,7 @@ def test_a_source_that_fails_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(staging, "PATIENCE", LONG)
     with pytest.raises(SourceError):
         next(staging._awaited(failing(), lambda: None))
-    assert active_count() == threads
+    assert active_count() <= threads
 
 
 def test_processes_that_judge_find_ready_what_that_takes(

@@ -31,7 +31,7 @@ from ccb_luigi.errors import (
     SweepRefused,
     TargetError,
 )
-from ccb_luigi.load import missing, pipeline
+from ccb_luigi.load import by_id, missing, pipeline
 from ccb_luigi.proof import sweep, verify
 from ccb_luigi.sources import mongo as mongo_source
 from ccb_luigi.sources import source
@@ -369,7 +369,7 @@ def test_a_code_that_a_mark_set_free_is_taken_by_whoever_comes_next(
         world.again(D1, D2)
         remove(world, "y")
         with monkeypatch.context() as broken:
-            broken.setattr(pipeline, "migrate_ids", failing)
+            broken.setattr(by_id, "migrate_ids", failing)
             with pytest.raises(TargetError):
                 sweep.sweep(world.settings)
         row = last_row(world)
@@ -382,7 +382,7 @@ def test_a_code_that_a_mark_set_free_is_taken_by_whoever_comes_next(
     for taken in (
         lambda: swept(world),
         lambda: world.again(D1),
-        lambda: pipeline.migrate_ids(world.settings, ["x"]),
+        lambda: by_id.migrate_ids(world.settings, ["x"]),
     ):
         world.clear()
         world.put(document("x", "C", at(D1)), document("y", "C", at(D2)))
@@ -785,7 +785,7 @@ def test_an_overlap_of_no_change_migrates_nothing(world: World, monkeypatch: pyt
     )
     world.migrate(D1)
     before = world.row_versions(), tries(world)
-    monkeypatch.setattr(pipeline, "migrate_ids", None)
+    monkeypatch.setattr(by_id, "migrate_ids", None)
     world.migrate(D2)
     assert (world.row_versions(), tries(world)) == before
 
@@ -814,7 +814,7 @@ def test_a_date_before_the_next_one_is_done_is_not_read_twice(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.put(document("a", "A", before_midnight(30)))
-    monkeypatch.setattr(pipeline, "migrate_ids", None)
+    monkeypatch.setattr(by_id, "migrate_ids", None)
     world.migrate(D2)
     assert world.contracts() == {}
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 from world import D1, D2, World, at, document, unfounded
 
@@ -15,6 +15,7 @@ from ccb_luigi import tables
 from ccb_luigi.database import postgres
 from ccb_luigi.database.postgres import of_process
 from ccb_luigi.load import loading, markers, pipeline, unchanged
+from ccb_luigi.load.batch import Batch
 
 # One tampering per way: what a hand at the database can do to what document "a" became.
 TAMPERED = {
@@ -200,13 +201,13 @@ def test_a_date_that_is_small_beside_the_tables_is_looked_up_by_keys(
     seen: list[str] = []
 
     def watched(work: Callable[..., Any]) -> Callable[..., Any]:
-        def look(connection: Connection, *rest: Any) -> Any:
-            seen.append(connection.execute(text("SHOW enable_seqscan")).scalar_one())
-            return work(connection, *rest)
+        def look(batch: Batch, *rest: Any) -> Any:
+            seen.append(batch.run("SHOW enable_seqscan").scalar_one())
+            return work(batch, *rest)
 
         return look
 
-    monkeypatch.setattr(loading, "load", watched(loading.load))
+    monkeypatch.setattr(loading, "write", watched(loading.write))
     monkeypatch.setattr(unchanged, "remember", watched(unchanged.remember))
     loaded.query(f"UPDATE pg_class SET reltuples = {contracts} WHERE oid = 'operacoes'::regclass")
     loaded.put(document("d", "D", at(D2), client="c4"))

@@ -15,7 +15,7 @@ from world import D1, World, at, at_once, document
 
 from ccb_luigi.database import schema
 from ccb_luigi.errors import Busy, SchemaOutdated, TargetError
-from ccb_luigi.load import pipeline
+from ccb_luigi.load import by_id, pipeline
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME
 
@@ -104,9 +104,9 @@ def test_two_upgrades_at_once_both_end_well(old: World) -> None:
 
 STEP: dict[str, Callable[[Settings], object]] = {
     "extraction": lambda settings: pipeline.extract(settings, D1),
-    "load": lambda settings: pipeline.load(settings, BY_NAME["clientes"], D1),
+    "load": lambda settings: pipeline.load_table(settings, BY_NAME["clientes"], D1),
     "proof": lambda settings: pipeline.reconcile_day(settings, D1),
-    "retry": lambda settings: pipeline.migrate_ids(settings, ["a"]),
+    "retry": lambda settings: by_id.migrate_ids(settings, ["a"]),
     "grants": schema.grant,
 }
 
