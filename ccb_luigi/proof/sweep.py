@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -27,9 +27,7 @@ from ccb_luigi.errors import CcbError, CircuitBroken, NotReconciled, SourceError
 from ccb_luigi.load import breaker, by_id, erasures, markers, missing, quarantine, whole
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
-
-if TYPE_CHECKING:
-    from ccb_luigi.sources.mongo import MongoSource
+from ccb_luigi.sources.source import LiveSource
 
 LOCK = "varredura"
 
@@ -81,7 +79,7 @@ class _Sweep:
 
     settings: Settings
     connection: Connection
-    origin: MongoSource
+    origin: LiveSource
     confirmed: bool
     progress: Progress
     started: datetime

@@ -93,12 +93,12 @@ class MongoSource:
         self._client.close()
 
     def command(self, command: dict[str, Any], database: str) -> dict[str, Any]:
-        """What the server answers to a command that only asks."""
+        """See ``LiveSource``."""
         with translated(self._client):
             return dict(self._client[database].command(command))
 
     def encryption(self) -> tuple[list[str], bool, bool]:
-        """The hosts of the address; whether TLS is used with them, and verified."""
+        """See ``LiveSource``."""
         with translated(self._client):
             parsed = parse_uri(self._address)
         options = parsed["options"]
@@ -108,7 +108,7 @@ class MongoSource:
         return [host for host, _ in parsed["nodelist"]], tls, tls and verified
 
     def named_database(self) -> str:
-        """The database that the address itself names, or nothing."""
+        """See ``LiveSource``."""
         found = self._client.get_default_database("-").name
         return "" if found == "-" else found
 
@@ -199,7 +199,7 @@ class MongoSource:
             yield from self._few({"_id": {"$in": wanted[first : first + IDS_PER_QUERY]}})
 
     def versions(self) -> Iterator[bytes]:
-        """``VERSION`` of every document, as raw documents.
+        """See ``LiveSource``.
 
         In the order of the index on ``_id``: no document can move in it, so that each one that is there
         from the beginning to the end is met exactly once, whoever writes meanwhile. (A snapshot would end
@@ -209,17 +209,17 @@ class MongoSource:
             yield from self._read({}, VERSION, sort=[("_id", 1)], batch_size=BATCH_VERSIONS)
 
     def versions_in(self, start: datetime, end: datetime) -> Iterator[bytes]:
-        """``VERSION`` of the documents whose ``updatedAt`` is a date in [start, end)."""
+        """See ``LiveSource``."""
         with translated(self._client):
             yield from self._read(in_range(start, end), VERSION, batch_size=BATCH_VERSIONS)
 
     def count(self) -> int:
-        """How many documents there are, counted in the index."""
+        """See ``LiveSource``; counted in the index."""
         with translated(self._client):
             return self.collection.count_documents({}, hint="_id_")
 
     def still_there(self, ids: Iterable[str]) -> set[str]:
-        """Which of these names are in the source, asked of the primary: a secondary may lag behind."""
+        """See ``LiveSource``; the primary is asked, since a secondary may lag behind."""
         wanted = [value for name in ids for value in ids_of(name)]
         primary = self.collection.with_options(
             read_preference=ReadPreference.PRIMARY, read_concern=ReadConcern("majority")

@@ -6,16 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ccb_luigi.documents.shard import Shard
 from ccb_luigi.errors import ConfigurationError
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources.dump import DumpSource
 from ccb_luigi.sources.queries import Interval
-
-if TYPE_CHECKING:
-    from ccb_luigi.sources.mongo import MongoSource
 
 
 class Source(Protocol):
@@ -58,6 +55,31 @@ class Source(Protocol):
         """Ends all connections."""
 
 
+class LiveSource(Source, Protocol):
+    """A server: it also tells what there is now, which a dump can't."""
+
+    def versions(self) -> Iterator[bytes]:
+        """``VERSION`` of every document, raw: once of each that is there from beginning to end."""
+
+    def versions_in(self, start: datetime, end: datetime) -> Iterator[bytes]:
+        """``VERSION`` of the documents whose ``updatedAt`` is a date in [start, end)."""
+
+    def count(self) -> int:
+        """How many documents there are."""
+
+    def still_there(self, ids: Iterable[str]) -> set[str]:
+        """Which of these names are in the source, however far a replica lags behind."""
+
+    def command(self, command: dict[str, Any], database: str) -> dict[str, Any]:
+        """What the server answers to a command that only asks."""
+
+    def encryption(self) -> tuple[list[str], bool, bool]:
+        """The hosts of the address; whether TLS is used with them, and verified."""
+
+    def named_database(self) -> str:
+        """The database that the address itself names, or nothing."""
+
+
 @contextmanager
 def opened(settings: Settings) -> Iterator[Source]:
     """The source that the settings name, closed at the end."""
@@ -69,7 +91,7 @@ def opened(settings: Settings) -> Iterator[Source]:
 
 
 @contextmanager
-def live(settings: Settings) -> Iterator[MongoSource]:
+def live(settings: Settings) -> Iterator[LiveSource]:
     """The server, closed at the end; for what asks what there is now, which a dump can't tell.
 
     Raises:
@@ -87,7 +109,7 @@ def live(settings: Settings) -> Iterator[MongoSource]:
         server.close()
 
 
-def _server(settings: Settings) -> MongoSource:
+def _server(settings: Settings) -> LiveSource:
     from ccb_luigi.sources.mongo import MongoSource  # the driver takes a tenth of a second; a dump needs none
 
     return MongoSource(settings)
