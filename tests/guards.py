@@ -129,7 +129,7 @@ MUTATIONS = (
     Mutation(
         "a proof that fails leaves no marker",
         "ccb_luigi/load/reconcile.py",
-        "return not self.differences",
+        "return not self.differing",
         "return True",
         rules("a_target_that_differs_by_a_cent_is_not_marked_as_proven"),
     ),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ccb_luigi.commands.frame import DAY, clean, json_option, say_json, with_settings
+from ccb_luigi.load import status
 from ccb_luigi.process import files, streams
 from ccb_luigi.settings import Settings
 
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
     help="The file; - is stdout (default: ccb-DATE.html in CCB_REPORT_DIR, or here).",
 )
 @click.option(
-    "--days", "count", type=click.IntRange(1, 366), default=30, show_default=True, help="How many dates."
+    "--days",
+    "count",
+    type=click.IntRange(1, 366),
+    default=status.DAYS,
+    show_default=True,
+    help="How many dates.",
 )
 @click.option("--lang", type=click.Choice(["pt", "en"]), default="pt", show_default=True,
               help="What shows first; both are in the page.")  # fmt: skip
@@ -61,7 +67,7 @@ def report(
 def _as_json(facts: Facts) -> dict[str, Any]:
     from ccb_luigi.report import verdict
 
-    judged, states = verdict.judge(facts), verdict.states(facts)
+    judged, states = verdict.judge(facts), facts.states
     return {
         "date": facts.day,
         "level": judged.level,

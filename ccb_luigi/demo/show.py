@@ -18,7 +18,7 @@ from ccb_luigi.database import postgres, schema
 from ccb_luigi.demo import store, synth
 from ccb_luigi.demo.servers import delete, postgres_alone, servers
 from ccb_luigi.demo.store import Store
-from ccb_luigi.load import markers, pipeline, quarantine, status
+from ccb_luigi.load import markers, pipeline, quarantine, reconcile, status
 from ccb_luigi.orchestration import runner
 from ccb_luigi.settings import Settings
 from ccb_luigi.telemetry import display
@@ -192,7 +192,7 @@ def _summary(settings: Settings, console: Console) -> None:
     console.print(f"\n{len(entries)} documents in quarantine:")
     console.print(display.quarantine_table(entries, width=console.width))
     console.print()
-    console.print(display.sums_table(target.run(status.sums)))
+    console.print(display.sums_table(target.run(reconcile.stored).values()))
 
 
 def where_next(directory: Path, day: date) -> str:

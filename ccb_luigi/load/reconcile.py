@@ -33,7 +33,7 @@ class Reconciliation:
     @property
     def ok(self) -> bool:
         """Nothing is missing and nothing differs."""
-        return not self.differences
+        return not self.differing
 
     @property
     def told(self) -> str:
@@ -43,21 +43,39 @@ class Reconciliation:
         return f"{self.lidos:,} read, {self.carregados:,} loaded{between}, {self.quarentena:,} rejected"
 
     @property
+    def in_tables(self) -> int:
+        """Documents that the tables hold at their version or at a newer one."""
+        return self.carregados + self.sem_mudanca + self.obsoletos
+
+    @property
+    def accounted(self) -> int:
+        """Documents of which it is known what became of them."""
+        return self.in_tables + self.quarentena
+
+    @property
+    def sides(self) -> dict[str, tuple[int | Decimal, int | Decimal]]:
+        """What has to be the same in the source and in the tables."""
+        return {
+            "documents": (self.lidos, self.accounted),
+            "valor_bruto": (self.soma_valor_bruto_origem, self.soma_valor_bruto_destino),
+            "valor_prestacao": (self.soma_prestacoes_origem, self.soma_prestacoes_destino),
+        }
+
+    @property
+    def differing(self) -> list[str]:
+        """The names of the sides that aren't the same."""
+        return [name for name, (source, target) in self.sides.items() if source != target]
+
+    @property
     def differences(self) -> list[str]:
         """What differs, in words without amounts."""
-        accounted = self.carregados + self.sem_mudanca + self.obsoletos + self.quarentena
-        checks = (
-            (self.lidos == accounted, f"{self.lidos} documents read, {accounted} accounted for"),
-            (
-                self.soma_valor_bruto_origem == self.soma_valor_bruto_destino,
-                "the sum of valor_bruto",
-            ),
-            (
-                self.soma_prestacoes_origem == self.soma_prestacoes_destino,
-                "the sum of valor_prestacao",
-            ),
-        )
-        return [words for holds, words in checks if not holds]
+        documents = f"{self.lidos} documents read, {self.accounted} accounted for"
+        return [documents if name == "documents" else f"the sum of {name}" for name in self.differing]
+
+
+NOTHING = Reconciliation(0, 0, 0, 0, 0)
+SIDES = tuple(NOTHING.sides)
+"""What is compared."""
 
 
 # A contract is found if the table holds this very version: a newer one has been reconciled by its own batch.
@@ -167,3 +185,10 @@ def put(connection: Connection, day: date, result: Reconciliation) -> None:
         """),
         {"day": day, "ok": result.ok, **asdict(result)},
     )
+
+
+def stored(connection: Connection, where: str = "true", **values: object) -> dict[date, Reconciliation]:
+    """The dates' rows of which the condition holds, the oldest first."""
+    names = ", ".join(Reconciliation.__dataclass_fields__)
+    query = f"SELECT particao, {names} FROM controle.reconciliacoes WHERE {where} ORDER BY particao"
+    return {day: Reconciliation(*rest) for day, *rest in connection.execute(text(query), values)}

@@ -1,17 +1,24 @@
-"""What has been done, from the markers and the proofs."""
+"""Where things stand, asked of the tables: each date, what is wrong with it, and how the last sweep ended.
+
+``status``, the morning page and the metrics all tell what is decided here. (How far a plan is:
+``backfill_plan.progress``.)
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 
 from sqlalchemy import Connection, select, text
 
 from ccb_luigi import tables
-from ccb_luigi.load import closing, markers
+from ccb_luigi.load import breaker, closing, markers
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import reconciliacoes, table_updates, varreduras
+
+DAYS = 30
+"""So many dates the page and the metrics look back unless told otherwise."""
 
 _TOUCHED = ("inserted", "updated", "deleted")
 
@@ -52,26 +59,13 @@ class Sweep:
     terminada_em: datetime
     ok: bool
     motivo: str | None
+    lidos_origem: int
+    contratos_destino: int
     carregados: int
+    sumidos: int
     marcados_excluidos: int
     reaparecidos: int
     em_aberto: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Counts and sums (in reais) over the proofs of all dates."""
-
-    datas: int
-    lidos: int
-    carregados: int
-    sem_mudanca: int
-    obsoletos: int
-    quarentena: int
-    soma_valor_bruto_origem: Decimal
-    soma_valor_bruto_destino: Decimal
-    soma_prestacoes_origem: Decimal
-    soma_prestacoes_destino: Decimal
 
 
 def last_days(connection: Connection, settings: Settings, until: date, count: int) -> list[Day]:
@@ -117,6 +111,57 @@ def day_after(connection: Connection, settings: Settings, day: date) -> list[Day
     return [after] if after.rows or after.so_far or after.quarantined else []
 
 
+STATES = ("missing", "early", "breaker", "differs", "gap")
+"""What may be wrong with a date.
+
+missing: begun and not ended, or not begun though a night looks back so far. early: marked before it was over.
+breaker: too many of its documents were rejected. differs: source and tables do. gap: an old date without a
+trace, which may have had no documents.
+"""
+
+
+def states(days: Sequence[Day], first: date | None, nightly_days: int) -> dict[date, str]:
+    """Which of the ``STATES`` each date is in that isn't well; of the last ``nightly_days`` all have to be.
+
+    ``first``: the first date that anything is known of, if there is one.
+    """
+    found = ((day.day, _state(day, first, nights_begin(days[-1].day, nightly_days))) for day in days)
+    return {day: state for day, state in found if state}
+
+
+def nights_begin(last: date, nightly_days: int) -> date:
+    """The first of the dates that a night looks back to."""
+    return last - timedelta(days=nightly_days - 1)
+
+
+def _state(day: Day, first: date | None, begin: date) -> str:
+    if day.proven is False:
+        return "differs"
+    if day.early:
+        return "early"
+    if not day.missing or first is None or day.day < first:
+        return ""
+    if not day.rows and not day.so_far and day.quarantined >= breaker.FEWEST:
+        return "breaker"  # its rejections were kept, and nothing else of it
+    return "missing" if day.rows or day.day >= begin else "gap"
+
+
+# 1970-01-01 is where documents without any date are: not when the migrations began.
+_FIRST_KNOWN = """
+    SELECT min(particao) FROM (
+        SELECT min(particao) AS particao FROM table_updates WHERE particao > '1970-01-01'
+        UNION ALL SELECT min(particao) FROM controle.reconciliacoes WHERE particao > '1970-01-01'
+        UNION ALL SELECT min(particao) FROM controle.quarentena WHERE particao > '1970-01-01'
+    ) AS known
+"""
+
+
+def first_known(connection: Connection) -> date | None:
+    """The first date that anything is known of; ``None`` before the first run."""
+    found: date | None = connection.execute(text(_FIRST_KNOWN)).scalar()
+    return found
+
+
 def last_sweep(connection: Connection) -> Sweep | None:
     """The sweep that ended last; one that was killed or stopped has left no row."""
     columns = [varreduras.c[name] for name in Sweep.__dataclass_fields__]
@@ -134,14 +179,6 @@ def password_ends(connection: Connection) -> datetime | None:
     """When the password of this session's user expires, if that is within ``DAYS_TO_RENEW`` days."""
     found: datetime | None = connection.execute(text(_ROLE_ENDS), {"days": DAYS_TO_RENEW}).scalar()
     return found
-
-
-def sums(connection: Connection) -> Sums:
-    """The proofs of all dates together."""
-    names = list(Sums.__dataclass_fields__)
-    columns = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in names if name != "datas")
-    row = connection.execute(text(f"SELECT count(*) AS datas, {columns} FROM controle.reconciliacoes")).one()
-    return Sums(**row._mapping)
 
 
 def table_rows(connection: Connection, names: list[str]) -> dict[str, int]:

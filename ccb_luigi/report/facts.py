@@ -6,12 +6,12 @@ Only ids, fields, codes, dates, counts and sums: nothing here can hold a person'
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy import Connection, text
 
 from ccb_luigi.database import schema
-from ccb_luigi.load import quarantine, status
+from ccb_luigi.load import quarantine, reconcile, status
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.status import Day
@@ -69,6 +69,16 @@ class Facts:
         return self.days[-1]
 
     @property
+    def states(self) -> dict[date, str]:
+        """What is wrong with each date, or nothing (then it isn't in it): see ``status.STATES``."""
+        return status.states(self.days, self.started, self.nightly_days)
+
+    @property
+    def nights_begin(self) -> date:
+        """From this date on all must be complete."""
+        return status.nights_begin(self.day, self.nightly_days)
+
+    @property
     def first(self) -> date:
         """The oldest date on the page."""
         return self.days[0].day
@@ -91,9 +101,9 @@ def gather(connection: Connection, settings: Settings, day: date, count: int) ->
         days=tuple(days),
         so_far=tuple(each for each in known if each.so_far),
         password_ends=ends.astimezone(settings.zone).date() if ends else None,
-        started=started(connection),
+        started=status.first_known(connection),
         seconds=_seconds(connection, window),
-        proofs=_proofs(connection, window),
+        proofs=reconcile.stored(connection, "particao BETWEEN :first AND :last", **window),
         flagged=_flagged(connection, window),
         rejections=_rejections(connection, day),
         findings=_findings(connection, day),
@@ -102,39 +112,12 @@ def gather(connection: Connection, settings: Settings, day: date, count: int) ->
     )
 
 
-def window_start(day: date, count: int) -> date:
-    """The first of the ``count`` dates that end with ``day``."""
-    return day - timedelta(days=count - 1)
-
-
-# 1970-01-01 is where documents without any date are: not when the migrations began.
-_STARTED = """
-    SELECT min(particao) FROM (
-        SELECT min(particao) AS particao FROM table_updates WHERE particao > '1970-01-01'
-        UNION ALL SELECT min(particao) FROM controle.reconciliacoes WHERE particao > '1970-01-01'
-        UNION ALL SELECT min(particao) FROM controle.quarentena WHERE particao > '1970-01-01'
-    ) AS known
-"""
-
-
-def started(connection: Connection) -> date | None:
-    """The first date that anything is known of; ``None`` before the first run."""
-    found: date | None = connection.execute(text(_STARTED)).scalar()
-    return found
-
-
 def _seconds(connection: Connection, window: dict[str, date]) -> dict[tuple[date, str], float]:
     query = """
         SELECT particao, target_table, segundos FROM table_updates
         WHERE particao BETWEEN :first AND :last AND segundos IS NOT NULL
     """
     return {(day, step): float(took) for day, step, took in connection.execute(text(query), window)}
-
-
-def _proofs(connection: Connection, window: dict[str, date]) -> dict[date, Reconciliation]:
-    names = ", ".join(Reconciliation.__dataclass_fields__)
-    query = f"SELECT particao, {names} FROM controle.reconciliacoes WHERE particao BETWEEN :first AND :last"
-    return {day: Reconciliation(*rest) for day, *rest in connection.execute(text(query), window)}
 
 
 def _flagged(connection: Connection, window: dict[str, date]) -> dict[date, int]:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from ccb_luigi.database import postgres
 from ccb_luigi.errors import CcbError, words_of
+from ccb_luigi.load import status
 from ccb_luigi.process import files
 from ccb_luigi.process.events import Event
 from ccb_luigi.report import page
@@ -23,11 +24,9 @@ from ccb_luigi.report.facts import Facts, Failure, gather
 from ccb_luigi.settings import Settings
 
 LATEST = "ultimo.html"
-DAYS = 30
-"""So many dates the page shows unless told otherwise."""
 
 
-def read(settings: Settings, day: date, count: int = DAYS) -> Facts:
+def read(settings: Settings, day: date, count: int = status.DAYS) -> Facts:
     """The facts of the page, the times in the zone of the partitions."""
 
     def work(connection: Connection) -> Facts:

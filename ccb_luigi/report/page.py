@@ -20,12 +20,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from ccb_luigi import __version__, codes
-from ccb_luigi.load import markers, quarantine
+from ccb_luigi.load import markers, quarantine, reconcile
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.status import Day
 from ccb_luigi.process.streams import printable
 from ccb_luigi.report import charts, trouble, verdict, words
-from ccb_luigi.report.facts import Facts, Failure, window_start
+from ccb_luigi.report.facts import Facts, Failure
 from ccb_luigi.report.verdict import Level, Point, Verdict
 from ccb_luigi.tables import BY_NAME
 
@@ -191,13 +191,13 @@ def _matrix(facts: Facts) -> list[Line]:
 
 
 def _line(facts: Facts, day: Day) -> Line:
-    state = verdict.states(facts).get(day.day, "")
+    state = facts.states.get(day.day, "")
     sign = "–" if state in ("gap", "") else "✕"
     proven = "✓" if markers.RECONCILIATION in day.rows else sign
     return Line(
         day=day.day,
         state=state,
-        recent=day.day >= window_start(facts.day, facts.nightly_days),
+        recent=day.day >= facts.nights_begin,
         proof="≠" if state == "differs" else proven,
         read=day.rows.get(markers.EXTRACTION, sign),
         rejected=day.quarantined,
@@ -243,7 +243,7 @@ def _trends(facts: Facts) -> list[Trend]:
 
 
 def _trend(facts: Facts, key: str, of: Any) -> Trend:
-    wrong = verdict.states(facts)
+    wrong = facts.states
     values = {day.day: of(day.day) for day in facts.days}
     bars = [
         charts.Bar(f"{day}: {'-' if value is None else format(value, '.6g')}", value, day in wrong)
@@ -254,8 +254,8 @@ def _trend(facts: Facts, key: str, of: Any) -> Trend:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """Both sides of a date's sums; ``day`` is ``None`` for all dates of the page together."""
+class Sides:
+    """Both sides of a date's proof; ``day`` is ``None`` for all dates of the page together."""
 
     day: date | None
     dates: int
@@ -263,34 +263,21 @@ class Proof:
     ok: bool
 
 
-def _proofs(facts: Facts) -> list[Proof]:
+def _proofs(facts: Facts) -> list[Sides]:
     """The page's date, each date that differs, and all together."""
     chosen = [
         day for day in sorted(facts.proofs, reverse=True) if day == facts.day or not facts.proofs[day].ok
     ]
-    found = [_proof(day, [facts.proofs[day]]) for day in chosen]
+    found = [_sides(day, [facts.proofs[day]]) for day in chosen]
     if len(facts.proofs) > 1:
-        found.append(_proof(None, list(facts.proofs.values())))
+        found.append(_sides(None, list(facts.proofs.values())))
     return found
 
 
-def _proof(day: date | None, proofs: list[Reconciliation]) -> Proof:
-    rows = (
-        (
-            "row_documents",
-            sum(p.lidos for p in proofs),
-            sum(p.carregados + p.sem_mudanca + p.obsoletos + p.quarentena for p in proofs),
-        ),
-        *(
-            (
-                f"row_{name}",
-                sum((getattr(p, f"soma_{name}_origem") for p in proofs), Decimal(0)),
-                sum((getattr(p, f"soma_{name}_destino") for p in proofs), Decimal(0)),
-            )
-            for name in ("valor_bruto", "prestacoes")
-        ),
-    )
-    return Proof(day, len(proofs), rows, all(p.ok for p in proofs))
+def _sides(day: date | None, proofs: list[Reconciliation]) -> Sides:
+    sides = reconcile.total(proofs).sides
+    rows = tuple((f"row_{name}", source, target) for name, (source, target) in sides.items())
+    return Sides(day, len(proofs), rows, all(each.ok for each in proofs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,7 @@ from typing import Any
 
 from ccb_luigi import tables
 from ccb_luigi.errors import CircuitBroken
-from ccb_luigi.load import breaker
-from ccb_luigi.load.status import Day
-from ccb_luigi.report.facts import Facts, window_start
+from ccb_luigi.report.facts import Facts
 from ccb_luigi.report.words import say
 
 SWEEP = tables.varreduras.name
@@ -82,41 +80,15 @@ def judge(facts: Facts) -> Verdict:
         key = "also_rejected"
         values: dict[str, Any] = {"n": len(facts.open_rejections)}
         if not points and (proof := facts.proofs.get(facts.day)):
-            there = proof.carregados + proof.sem_mudanca + proof.obsoletos
             key = "rejected"
-            values |= {"day": facts.day, "read": proof.lidos, "there": there, "bad": proof.quarentena}
+            values |= {"day": facts.day, "read": proof.lidos}
+            values |= {"there": proof.in_tables, "bad": proof.quarentena}
         points.append(Point(Level.ATTENTION, key, values, "ccb-luigi quarantine list"))
     return Verdict(tuple(points) or (_good(facts),))
 
 
-def states(facts: Facts) -> dict[date, str]:
-    """What is wrong with each date, or nothing (then it isn't in it).
-
-    differs, early (marked before it was over), breaker, missing, gap (never run).
-    """
-    found: dict[date, str] = {}
-    for day in facts.days:
-        if state := _state(facts, day):
-            found[day.day] = state
-    return found
-
-
-def _state(facts: Facts, day: Day) -> str:
-    if day.proven is False:
-        return "differs"
-    if day.early:
-        return "early"
-    if not day.missing or facts.started is None or day.day < facts.started:
-        return ""
-    if not day.rows and not day.so_far and day.quarantined >= breaker.FEWEST:
-        return "breaker"  # its rejections were kept, and nothing else of it
-    if day.rows or day.day >= window_start(facts.day, facts.nightly_days):
-        return "missing"
-    return "gap"
-
-
 def _of_dates(facts: Facts) -> list[Point]:
-    found, begun = states(facts), {day.day for day in facts.days if day.rows}
+    found, begun = facts.states, {day.day for day in facts.days if day.rows}
     points = []
     for key, level, command in (
         ("differs", Level.BAD, "ccb-luigi rerun --date {first}"),

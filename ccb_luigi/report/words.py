@@ -173,7 +173,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "difference": ("diferença", "difference"),
     "row_documents": ("documentos", "documents"),
     "row_valor_bruto": ("valor bruto", "gross amount"),
-    "row_prestacoes": ("prestações", "payments"),
+    "row_valor_prestacao": ("prestações", "payments"),
     "rejections": ("Rejeições abertas", "Open rejections"),
     "rejections_none": ("Nenhum documento rejeitado está aberto.", "No rejected document is open."),
     "findings": ("Alertas de qualidade", "Quality findings"),

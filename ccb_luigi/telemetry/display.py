@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from types import TracebackType
 from zoneinfo import ZoneInfo
@@ -23,7 +23,8 @@ from ccb_luigi.errors import NotCovered
 from ccb_luigi.load import markers
 from ccb_luigi.load.backfill_plan import Plan, Progress
 from ccb_luigi.load.quarantine import Entry
-from ccb_luigi.load.status import Day, Sums, Sweep
+from ccb_luigi.load.reconcile import Reconciliation, total
+from ccb_luigi.load.status import Day, Sweep
 from ccb_luigi.process.events import Event
 from ccb_luigi.process.streams import printable
 
@@ -237,18 +238,15 @@ def quarantine_table(entries: Sequence[Entry], *, width: int = 80) -> Table:
     return table
 
 
-def sums_table(sums: Sums) -> Table:
-    """The proof: counts, and the sums on both sides."""
+def sums_table(proofs: Collection[Reconciliation]) -> Table:
+    """The proofs of some dates together: counts, and the sums on both sides."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in (f"proof of {sums.datas} dates", "MongoDB", "PostgreSQL", ""):
+    for name in (f"proof of {len(proofs)} dates", "MongoDB", "PostgreSQL", ""):
         table.add_column(name, justify="left" if name.startswith("proof") else "right")
-    accounted = sums.carregados + sums.sem_mudanca + sums.obsoletos + sums.quarentena
-    for name, ours, theirs in (
-        ("documents", f"{sums.lidos:,}", f"{accounted:,}"),
-        ("sum of valor_bruto", f"{sums.soma_valor_bruto_origem:,}", f"{sums.soma_valor_bruto_destino:,}"),
-        ("sum of valor_prestacao", f"{sums.soma_prestacoes_origem:,}", f"{sums.soma_prestacoes_destino:,}"),
-    ):
-        table.add_row(name, ours, theirs, "[green]equal[/]" if ours == theirs else "[red]DIFFERENT[/]")
+    for name, (source, target) in total(proofs).sides.items():
+        equal = "[green]equal[/]" if source == target else "[red]DIFFERENT[/]"
+        what = name if name == "documents" else f"sum of {name}"
+        table.add_row(what, f"{source:,}", f"{target:,}", equal)
     return table
 
 

@@ -14,8 +14,9 @@ from prometheus_client import CollectorRegistry, Gauge
 from ccb_luigi import __version__
 from ccb_luigi.codes import REJECTIONS
 from ccb_luigi.database import schema
+from ccb_luigi.load.status import Sweep
 from ccb_luigi.telemetry.runs import History, Run
-from ccb_luigi.telemetry.standing import Outcome, Standing, Sweep
+from ccb_luigi.telemetry.standing import Done, Standing
 
 LAST_SUCCESS = "ccb_luigi_run_last_success_timestamp_seconds"
 """Kept from the last exposition when the tables can't be asked."""
@@ -71,8 +72,8 @@ class _Gauges:
         gauge.set(value.timestamp() if isinstance(value, datetime) else float(value))
 
 
-def of_run(run: Run, ended: datetime, outcome: Outcome | None, history: History | None) -> CollectorRegistry:
-    """A run's metrics. Without ``outcome`` and ``history`` the tables couldn't be asked."""
+def of_run(run: Run, ended: datetime, done: Done | None, history: History | None) -> CollectorRegistry:
+    """A run's metrics. Without ``done`` and ``history`` the tables couldn't be asked."""
     gauges = _Gauges("ccb_luigi_run_", OF_RUN)
 
     def put(name: str, value: float | datetime | None, **labels: str) -> None:
@@ -88,15 +89,15 @@ def of_run(run: Run, ended: datetime, outcome: Outcome | None, history: History 
     put("documents_per_second", run.documents / run.seconds if run.seconds else 0.0)
     put("cpu_seconds", run.cpu_seconds)
     put("memory_peak_bytes", run.memory_bytes)
-    put("tables_readable", outcome is not None)
-    if outcome:
-        for what, number in outcome.documents.items():
+    put("tables_readable", done is not None)
+    if done:
+        for what, number in done.documents.items():
             put("documents", number, outcome=what)
-        for road, number in outcome.roads.items():
+        for road, number in done.roads.items():
             put("documents_by_road", number, road=road)
         for code in REJECTIONS:
-            put("rejected_documents", outcome.codes.get(code, 0), code=code)
-        for (table, change), number in outcome.rows.items():
+            put("rejected_documents", done.codes.get(code, 0), code=code)
+        for (table, change), number in done.rows.items():
             put("rows", number, table=table, change=change)
     known = history.last_success if history else None  # by the database's clock, as the row has it
     put("last_success_timestamp_seconds", known or (None if run.exit_code else ended))
@@ -123,8 +124,11 @@ def of_tables(standing: Standing) -> CollectorRegistry:
 
 def _of_sweep(gauges: _Gauges, sweep: Sweep) -> None:
     gauges.put("sweep_ok", sweep.ok)
-    gauges.put("sweep_end_timestamp_seconds", sweep.ended)
-    gauges.put("sweep_documents", sweep.in_source, side="source")
-    gauges.put("sweep_documents", sweep.in_tables, side="tables")
-    for result, number in sweep.contracts.items():
-        gauges.put("sweep_contracts", number, result=result)
+    gauges.put("sweep_end_timestamp_seconds", sweep.terminada_em)
+    gauges.put("sweep_documents", sweep.lidos_origem, side="source")
+    gauges.put("sweep_documents", sweep.contratos_destino, side="tables")
+    gauges.put("sweep_contracts", sweep.carregados, result="loaded")
+    gauges.put("sweep_contracts", sweep.sumidos, result="gone")
+    gauges.put("sweep_contracts", sweep.marcados_excluidos, result="marked")
+    gauges.put("sweep_contracts", sweep.reaparecidos, result="back")
+    gauges.put("sweep_contracts", sweep.em_aberto, result="open")

@@ -1,7 +1,4 @@
-"""Where things stand after a run, asked of the tables: what the metrics tell.
-
-Only dates, codes and counts. Which dates are missing is decided where the morning page decides it.
-"""
+"""Where things stand after a run, and what it did: what the metrics tell. Only dates, codes and counts."""
 
 from __future__ import annotations
 
@@ -12,32 +9,17 @@ from sqlalchemy import Connection, text
 
 from ccb_luigi import tables
 from ccb_luigi.documents.judge import ROADS
-from ccb_luigi.load import markers, status
-from ccb_luigi.report import verdict
-from ccb_luigi.report.facts import Facts, started
+from ccb_luigi.load import markers, reconcile, status
+from ccb_luigi.load.status import Sweep
 from ccb_luigi.settings import Settings
 from ccb_luigi.telemetry.runs import Run
-
-DAYS = 30
-"""So many dates are looked at, as on the morning page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """The last sweep: ``contracts`` by what became of them."""
-
-    ended: datetime
-    ok: bool
-    in_source: int
-    in_tables: int
-    contracts: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What the tables say.
 
-    ``dates``: state → how many of the last dates. ``differences``: what → on how many dates both sides
+    ``dates``: state → how many of the last dates. ``differences``: what → on how many dates source and tables
     differ in it. ``open_codes``: code → open rejections with it (a document may have several).
     """
 
@@ -50,7 +32,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Done:
     """What a run did: documents by outcome and by road, rejections by code, rows by (table, change)."""
 
     documents: dict[str, int] = field(default_factory=dict)
@@ -62,45 +44,40 @@ class Outcome:
 def gather(connection: Connection, settings: Settings, day: date) -> Standing:
     """Where things stand, ``day`` being the newest date that ought to be there."""
     nightly_days = settings.nightly_days
-    days = status.last_days(connection, settings, day, max(DAYS, nightly_days))
-    states = verdict.states(
-        Facts(day=day, nightly_days=nightly_days, days=tuple(days), started=started(connection))
-    )
-    found = list(states.values())
-    dates = {state: found.count(state) for state in ("missing", "early", "breaker", "differs", "gap")}
+    days = status.last_days(connection, settings, day, max(status.DAYS, nightly_days))
+    states = list(status.states(days, status.first_known(connection), nightly_days).values())
+    dates = {state: states.count(state) for state in status.STATES}
     dates["complete"] = sum(not each.missing for each in days)
-    differences = connection.execute(text(_DIFFERENCES)).one()
+    proofs = reconcile.stored(connection, "NOT ok").values()
     return Standing(
         dates=dates,
-        differences=dict(differences._mapping),
+        differences={name: sum(name in each.differing for each in proofs) for name in reconcile.SIDES},
         open_documents=connection.execute(text(_OPEN)).scalar_one(),
         open_codes=_codes(connection, "", {}),
         newest_update=connection.execute(text(_NEWEST), {"zone": settings.timezone}).scalar(),
-        sweep=_last_sweep(connection),
+        sweep=status.last_sweep(connection),
     )
 
 
-def outcome(connection: Connection, run: Run) -> Outcome:
+def done_by(connection: Connection, run: Run) -> Done:
     """What the run did. Dates that it read but didn't prove count with what it read and what was rejected."""
     proven, unproven = run.proven(), run.unproven()
-    documents = dict(connection.execute(text(_OUTCOMES), {"days": proven}).one()._mapping)
-    documents["read"] += sum(run.read[day] for day in unproven)
+    proof = reconcile.total(reconcile.stored(connection, "particao = ANY(:days)", days=proven).values())
     rejected = text(f"{_OPEN} AND particao = ANY(:days)")
-    documents["quarantined"] += connection.execute(rejected, {"days": unproven}).scalar_one()
-    return Outcome(
+    documents = {
+        "read": proof.lidos + sum(run.read[day] for day in unproven),
+        "loaded": proof.carregados,
+        "unchanged": proof.sem_mudanca,
+        "stale": proof.obsoletos,
+        "quarantined": proof.quarentena + connection.execute(rejected, {"days": unproven}).scalar_one(),
+    }
+    return Done(
         documents=documents,
         codes=_codes(connection, "AND particao = ANY(:days)", {"days": [*proven, *unproven]}),
         rows=_rows(connection, run),
         roads=_roads(connection, [*proven, *unproven]),
     )
 
-
-_DIFFERENCES = """
-    SELECT count(*) FILTER (WHERE lidos <> carregados + sem_mudanca + obsoletos + quarentena) AS documents,
-           count(*) FILTER (WHERE soma_valor_bruto_origem <> soma_valor_bruto_destino) AS valor_bruto,
-           count(*) FILTER (WHERE soma_prestacoes_origem <> soma_prestacoes_destino) AS valor_prestacao
-    FROM controle.reconciliacoes
-"""
 
 _OPEN = "SELECT count(*) FROM controle.quarentena WHERE resolvido_em IS NULL"
 
@@ -111,13 +88,6 @@ _NEWEST = """
         SELECT particao FROM controle.versoes
         WHERE particao <= CAST(now() AT TIME ZONE :zone AS date) AND atualizado_em <= now()
         ORDER BY particao DESC LIMIT 1)
-"""
-
-_OUTCOMES = """
-    SELECT coalesce(sum(lidos), 0) AS read, coalesce(sum(carregados), 0) AS loaded,
-           coalesce(sum(sem_mudanca), 0) AS unchanged, coalesce(sum(obsoletos), 0) AS stale,
-           coalesce(sum(quarentena), 0) AS quarantined
-    FROM controle.reconciliacoes WHERE particao = ANY(CAST(:days AS date[]))
 """
 
 
@@ -152,18 +122,3 @@ def _roads(connection: Connection, days: list[date]) -> dict[str, int]:
 
 
 CHANGES = ("inserted", "updated", "deleted")
-
-
-def _last_sweep(connection: Connection) -> Sweep | None:
-    row = connection.execute(
-        text("""
-            SELECT terminada_em, ok, lidos_origem, contratos_destino, carregados, sumidos, marcados_excluidos,
-                   reaparecidos, em_aberto
-            FROM controle.varreduras ORDER BY id DESC LIMIT 1
-        """)
-    ).one_or_none()
-    if row is None:
-        return None
-    ended, ok, in_source, in_tables, *numbers = row
-    names = ("loaded", "gone", "marked", "back", "open")
-    return Sweep(ended, ok, in_source, in_tables, dict(zip(names, numbers, strict=True)))

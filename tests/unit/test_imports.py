@@ -139,6 +139,11 @@ def test_a_module_imports_only_from_its_room_and_from_those_before_it(module: st
     assert not {name for name in own(module) if ROOMS.index(room(name)) > ROOMS.index(room(module))}
 
 
+def test_what_tells_where_things_stand_takes_no_more_than_words_from_the_page() -> None:
+    told = {name for module in MODULES if room(module) == "telemetry" for name in own(module)}
+    assert {name for name in told if room(name) == "report"} <= {"report.words", "report.trouble"}
+
+
 def test_no_two_modules_import_each_other() -> None:
     graph = {name: own(name, at_top=True) for name in MODULES}
     assert list(TopologicalSorter(graph).static_order())
