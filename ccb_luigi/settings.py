@@ -38,6 +38,9 @@ LOCAL = "local"
 
 LOG_FORMATS = ("auto", "text", "json")
 
+LANGUAGES = ("pt", "en")
+"""Of what people are told: the morning page holds both, an alert is in one."""
+
 WEBHOOK_FORMATS = ("auto", "text", "teams", "card")
 """``{"text": ...}``, a message with an adaptive card, the card alone; or what the address wants."""
 
@@ -63,6 +66,7 @@ class Settings:
     report_dir: str = ""
     metrics_dir: str = ""
     pushgateway_url: str = field(default="", repr=False)
+    language: str = "pt"
     log_format: str = "auto"
     nightly_sweep: bool = True
     deadline: str = ""
@@ -115,6 +119,8 @@ class Settings:
             _ = self.covers_until
         if self.log_format not in LOG_FORMATS:
             raise ConfigurationError(f"CCB_LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}")
+        if self.language not in LANGUAGES:
+            raise ConfigurationError(f"CCB_LANGUAGE must be one of {', '.join(LANGUAGES)}")
         if self.alert_webhook_format not in WEBHOOK_FORMATS:
             raise ConfigurationError(f"CCB_ALERT_WEBHOOK_FORMAT must be one of {', '.join(WEBHOOK_FORMATS)}")
         if unknown := self.promoted - FINDINGS.keys():

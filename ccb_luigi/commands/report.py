@@ -12,7 +12,7 @@ import click
 from ccb_luigi.commands.frame import DAY, clean, json_option, say_json, with_settings
 from ccb_luigi.load import status
 from ccb_luigi.process import files, streams
-from ccb_luigi.settings import Settings
+from ccb_luigi.settings import LANGUAGES, Settings
 
 if TYPE_CHECKING:
     from ccb_luigi.report.facts import Facts
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="How many dates.",
 )
-@click.option("--lang", type=click.Choice(["pt", "en"]), default="pt", show_default=True,
-              help="What shows first; both are in the page.")  # fmt: skip
+@click.option("--lang", type=click.Choice(LANGUAGES), help="What shows first; both are in the page"
+              " (default: CCB_LANGUAGE).")  # fmt: skip
 @json_option
 @clean
 @with_settings
 def report(
-    settings: Settings, day: date | None, out: Path | None, count: int, lang: str, as_json: bool
+    settings: Settings, day: date | None, out: Path | None, count: int, lang: str | None, as_json: bool
 ) -> None:
     """Write the morning page: how the night went, in one HTML file.
 
@@ -54,7 +54,7 @@ def report(
     if as_json:
         say_json(_as_json(facts))
         return
-    html = page.render(facts, language=lang)
+    html = page.render(facts, language=lang or settings.language)
     if str(out) == "-":
         click.echo(html if streams.speaks_utf8() else html.encode("ascii", "xmlcharrefreplace").decode())
         return

@@ -61,10 +61,10 @@ def around(settings: Settings, day: date, complain: Callable[[str], None]) -> It
     def bare(key: str, error: Exception | None = None) -> str:
         now = datetime.now(settings.zone)
         if error is None:
-            return page.render_without_facts(key, day, now)
+            return page.render_without_facts(key, day, now, language=settings.language)
         code = error.exit_code if isinstance(error, CcbError) else 1
         failure = Failure("", None, words_of(error), code, settings.runbook(code))
-        return page.render_without_facts(key, day, now, failure=failure)
+        return page.render_without_facts(key, day, now, failure=failure, language=settings.language)
 
     _try(lambda: publish(bare("running"), LATEST), complain)
     try:
@@ -89,7 +89,7 @@ def _of_night(
         for event in failures
         if (event.day, event.step) not in done  # a later try may have succeeded
     )
-    return page.render(replace(facts, failures=tuple(told)))
+    return page.render(replace(facts, failures=tuple(told)), language=settings.language)
 
 
 def _try(work: Callable[[], None], complain: Callable[[str], None]) -> None:

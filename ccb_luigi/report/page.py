@@ -27,6 +27,7 @@ from ccb_luigi.process.streams import printable
 from ccb_luigi.report import charts, trouble, verdict, words
 from ccb_luigi.report.facts import Facts, Failure
 from ccb_luigi.report.verdict import Level, Point, Verdict
+from ccb_luigi.settings import LANGUAGES
 from ccb_luigi.tables import BY_NAME
 
 MOST_DOCUMENTS = 20
@@ -113,12 +114,12 @@ def in_both(value: Any) -> Markup:
 
 
 def _each(say: Any, *args: Any, **values: Any) -> Markup:
-    found = [_with_code(say(language, *args, **values)) for language in words.LANGUAGES]
+    found = [_with_code(say(language, *args, **values)) for language in LANGUAGES]
     if found[0] == found[1]:
         return found[0]
     return Markup("").join(
         Markup('<span lang="{}">{}</span>').format("pt-BR" if language == "pt" else language, text)
-        for language, text in zip(words.LANGUAGES, found, strict=True)
+        for language, text in zip(LANGUAGES, found, strict=True)
     )
 
 

@@ -1,4 +1,4 @@
-"""What each exit status means and what to do about it, in both languages of the page.
+"""What each exit status means and what to do about it, in both languages of the page and of the alerts.
 
 The line of the log stays as it is: people search for it. The page says in the reader's language what failed.
 """
@@ -124,6 +124,14 @@ TROUBLE: dict[int, Trouble] = {
     143: Trouble("A execução foi encerrada por SIGTERM; o que rodava foi desfeito", *_GOES_ON),
 }
 """Exit status → what there is to say."""
+
+
+def meaning(language: str, status: int) -> str:
+    """What a status means, to stand within a sentence; of one that nobody has words for nothing."""
+    if language == "en" or status not in TROUBLE:
+        return MEANINGS.get(status, "")
+    words = TROUBLE[status].significado
+    return f"{words[0].lower()}{words[1:]}"
 
 
 def of(status: int) -> tuple[int, Trouble]:

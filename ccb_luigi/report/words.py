@@ -1,4 +1,4 @@
-"""The page's words in both languages, and how dates and numbers are written in each."""
+"""The words of the page and of the alerts in both languages, and how each writes dates and numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-LANGUAGES = ("pt", "en")
+from ccb_luigi.settings import LANGUAGES
+
 MOST_DATES = 4
 """More dates than these are summed up in a sentence."""
 
@@ -236,6 +237,29 @@ WORDS: dict[str, tuple[str, str]] = {
     "parcelas": ("parcelas", "instalments"),
     "detalhamento_cet": ("CET", "CET"),
     "reconciliacoes": ("prova", "proof"),
+    # an alert: its title and its lines
+    "unit_failed": ("{unit} falhou em {host}: {how}", "{unit} failed on {host}: {how}"),
+    "unit_failed_at": (
+        "{unit} falhou em {host}, {moment} ({zone}): {how}.",
+        "{unit} failed on {host} at {moment} ({zone}): {how}.",
+    ),
+    "what_it_said": ("O que disse", "What it said"),
+    "what_is_done": ("O que está feito", "What is done"),
+    "morning_page": ("A página da manhã", "The morning page"),
+    # how a unit ended: systemd's words for it
+    "exit_status": ("código de saída {status}", "exit status {status}"),
+    "ended_unknown": ("como, não se sabe", "how is not known"),
+    "ended_success": ("na verdade não falhou: é um teste", "in fact it did not: this is a trial"),
+    "ended_timeout": (
+        "levou mais tempo do que a unidade permite (TimeoutStartSec)",
+        "it took longer than its unit allows (TimeoutStartSec)",
+    ),
+    "ended_signal": ("um sinal a matou", "it was killed by a signal"),
+    "ended_core-dump": ("ela quebrou", "it crashed"),
+    "ended_oom-kill": ("a memória da máquina acabou", "the machine ran out of memory"),
+    "ended_watchdog": ("já não respondia ao watchdog", "it no longer answered the watchdog"),
+    "ended_start-limit-hit": ("falhou repetidas vezes", "it failed again and again"),
+    "ended_resources": ("o systemd não conseguiu iniciá-la", "systemd could not start it"),
 }
 
 

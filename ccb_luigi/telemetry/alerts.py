@@ -18,32 +18,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from ccb_luigi.errors import MEANINGS, CcbError, ConfigurationError, NotTold
+from ccb_luigi.errors import CcbError, ConfigurationError, NotTold
 from ccb_luigi.process import web
 from ccb_luigi.process.drips import Drips
 from ccb_luigi.process.retry import retrying
+from ccb_luigi.report import trouble, words
 from ccb_luigi.settings import Settings
 from ccb_luigi.telemetry import webhook
 
 SECONDS_OF_A_REPLY = 15.0
 """A server that is silent for so long is taken for dead."""
-
-RESULTS = {
-    "exit-code": "",
-    "success": "in fact it did not: this is a trial",
-    "timeout": "it took longer than its unit allows (TimeoutStartSec)",
-    "signal": "it was killed by a signal",
-    "core-dump": "it crashed",
-    "oom-kill": "the machine ran out of memory",
-    "watchdog": "it no longer answered the watchdog",
-    "start-limit-hit": "it failed again and again",
-    "resources": "systemd could not start it",
-}
-"""systemd's words for how a unit ended."""
 
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
@@ -56,14 +45,15 @@ class Ending:
     result: str = ""
     status: int | None = None
 
-    @property
-    def words(self) -> str:
-        """In a few words."""
-        how = RESULTS.get(self.result, self.result)
+    def said(self, language: str) -> str:
+        """In a few words; a result of systemd's that we have no words for is said as it is."""
+        key = f"ended_{self.result}"
+        how = words.say(language, key) if key in words.WORDS else self.result.removeprefix("exit-code")
         if self.status is None:
-            return how or "how is not known"
-        meaning = MEANINGS.get(self.status, "")
-        return ", ".join(filter(None, (how, f"exit status {self.status}{meaning and f': {meaning}'}")))
+            return how or words.say(language, "ended_unknown")
+        number = words.say(language, "exit_status", status=str(self.status))
+        meaning = trouble.meaning(language, self.status)
+        return ", ".join(filter(None, (how, f"{number}{meaning and f': {meaning}'}")))
 
 
 def ending_of(unit: str, environ: Mapping[str, str]) -> Ending:
@@ -95,23 +85,26 @@ def _asked(unit: str, names: list[str]) -> dict[str, str]:
 
 
 def message(settings: Settings, ending: Ending, host: str, moment: datetime) -> EmailMessage:
-    """The mail; its body is also what a webhook gets."""
+    """The mail, in the language of the settings; its body is also what a webhook gets."""
+    say = partial(words.say, settings.language)
+    told = {"unit": ending.unit, "host": host, "how": ending.said(settings.language)}
     mail = EmailMessage()
-    mail["Subject"] = f"{ending.unit} failed on {host}: {ending.words}"
+    mail["Subject"] = say("unit_failed", **told)
     mail["From"] = settings.alert_mail_from or f"ccb-luigi@{host}"
     mail["To"] = " ".join(settings.alert_mail_to.split())  # luigi.cfg may have a line for each
     mail["Date"] = format_datetime(moment)
     mail["Message-ID"] = make_msgid("ccb-luigi", host)
     lines = [
-        f"{ending.unit} failed on {host} at {moment:%Y-%m-%d %H:%M} ({settings.timezone}): {ending.words}.",
+        say("unit_failed_at", **told, moment=f"{moment:%Y-%m-%d %H:%M}", zone=settings.timezone),
         "",
-        f"What to do:  {settings.runbook(ending.status)}",
-        f"What it said:  journalctl -u {ending.unit} --since -1d",
-        "What is done:  ccb-luigi status",
+        f"{say('do')}:  {settings.runbook(ending.status)}",
+        f"{say('what_it_said')}:  journalctl -u {ending.unit} --since -1d",
+        f"{say('what_is_done')}:  ccb-luigi status",
     ]
     if settings.report_dir:
-        lines.append(f"The morning page:  {Path(settings.report_dir) / 'ultimo.html'}")
-    mail.set_content("\n".join(lines) + "\n")
+        lines.append(f"{say('morning_page')}:  {Path(settings.report_dir) / 'ultimo.html'}")
+    text = "\n".join(lines) + "\n"
+    mail.set_content(text, cte="7bit" if text.isascii() else "quoted-printable")  # 8-bit isn't every server's
     return mail
 
 
@@ -251,8 +244,8 @@ def _translated(who: str) -> Iterator[None]:
         raise NotTold(f"{who} offers no TLS, or no login") from None
     except smtplib.SMTPServerDisconnected as error:  # so smtplib calls also a server that stays silent
         silent = isinstance(error.__context__, TimeoutError)
-        words = "no answer in time" if silent else "it broke off in the middle"
-        raise NotTold(f"{who}: {words}", transient=True) from None
+        why = "no answer in time" if silent else "it broke off in the middle"
+        raise NotTold(f"{who}: {why}", transient=True) from None
     except ssl.SSLCertVerificationError as error:
         raise NotTold(f"{who}: {web.broken(error)}") from None
     except (OSError, smtplib.SMTPException, UnicodeError) as error:

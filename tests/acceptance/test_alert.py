@@ -27,6 +27,7 @@ from strangers import ANSWERS, HOST, NOT_HTTP, answering, dripping, greeting
 
 from ccb_luigi import errors
 from ccb_luigi.cli import main
+from ccb_luigi.report.trouble import TROUBLE
 from ccb_luigi.telemetry import webhook
 
 UNIT = "ccb-luigi.service"
@@ -123,10 +124,11 @@ def web() -> Iterator[Web]:
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings but those of the test, and no waiting between two tries."""
+    """No settings but those of the test, English words, and no waiting between two tries."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith(("CCB_", "MONITOR_", "LUIGI_"))]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("CCB_LANGUAGE", "en")
     monkeypatch.setattr("ccb_luigi.process.retry.LONGEST_WAIT", 0.01)
 
 
@@ -167,14 +169,74 @@ def test_a_webhook_gets_the_same_words_as_json(mailbox: Mailbox, smtp: str, web:
     assert web.posts == [{"text": mailbox.mails[0].get_content().replace("\r\n", "\n")}]
 
 
+MONITORED = {"MONITOR_UNIT": UNIT, "MONITOR_SERVICE_RESULT": "exit-code", "MONITOR_EXIT_CODE": "exited"}
+
+
 @pytest.mark.parametrize("code", sorted(errors.MEANINGS))
-def test_every_exit_status_has_words_and_a_place_in_the_runbook(code: int) -> None:
+def test_every_exit_status_has_words_in_both_languages_and_a_place_in_the_runbook(code: int) -> None:
     said = alert("--status", code, "--dry-run").output
     assert f"exit status {code}: {errors.MEANINGS[code]}" in said
     assert f"docs/runbook.md#exit-code-{code}\n" in said
+    dito = alert("--status", code, "--dry-run", CCB_LANGUAGE="pt").output
+    meaning = TROUBLE[code].significado
+    assert f"código de saída {code}: {meaning[0].lower()}{meaning[1:]}" in dito
+    assert f"docs/runbook.md#exit-code-{code}\n" in dito
 
 
-MONITORED = {"MONITOR_UNIT": UNIT, "MONITOR_SERVICE_RESULT": "exit-code", "MONITOR_EXIT_CODE": "exited"}
+def test_who_sets_no_language_is_told_in_portuguese_as_on_the_page(
+    mailbox: Mailbox, smtp: str, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CCB_LANGUAGE")
+    alert(
+        *("--status", 13),
+        CCB_ALERT_MAIL_TO=TO,
+        CCB_ALERT_SMTP=smtp,
+        CCB_ALERT_WEBHOOK=web.url,
+        CCB_ALERT_WEBHOOK_FORMAT="card",
+        CCB_REPORT_DIR="/var/lib/ccb-luigi/report",
+        CCB_RUNBOOK_URL="https://wiki.example.com/runbook.md",
+    )
+    (mail,) = mailbox.mails
+    ended = "código de saída 13: o MongoDB não pôde ser alcançado ou lido"
+    title = re.fullmatch(rf"{UNIT} falhou em (\S+): {ended}", mail["Subject"])
+    assert title
+    first, *rest = mail.get_content().splitlines()
+    when = r"[\d-]{10} \d\d:\d\d \(America/Sao_Paulo\)"
+    assert re.fullmatch(rf"{UNIT} falhou em {re.escape(title[1])}, {when}: {ended}\.", first)
+    assert rest == [
+        "",
+        "O que fazer:  https://wiki.example.com/runbook.md#exit-code-13",
+        f"O que disse:  journalctl -u {UNIT} --since -1d",
+        "O que está feito:  ccb-luigi status",
+        "A página da manhã:  /var/lib/ccb-luigi/report/ultimo.html",
+    ]
+    assert mail.as_bytes().isascii(), "not every mail server takes eight bits"
+    (card,) = web.posts
+    assert card["fallbackText"] == mail["Subject"]
+    assert [block["inlines"][0]["text"] for block in card["body"]][2:] == rest[1:]
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"MONITOR_SERVICE_RESULT": "timeout", "MONITOR_EXIT_STATUS": "143"},
+         r"levou mais tempo do que a unidade permite \(TimeoutStartSec\), código de saída 143: a execução"),
+        ({"MONITOR_SERVICE_RESULT": "oom-kill", "MONITOR_EXIT_CODE": "killed", "MONITOR_EXIT_STATUS": "KILL"},
+         r": a memória da máquina acabou$"),
+        ({"MONITOR_EXIT_STATUS": "99"}, r": código de saída 99$"),
+        ({"MONITOR_EXIT_CODE": "killed"}, r": como, não se sabe$"),
+        ({"MONITOR_SERVICE_RESULT": "protocol", "MONITOR_EXIT_CODE": "killed"}, r": protocol$"),
+    ],
+    ids=["timeout", "killed", "unknown status", "unknown", "of another systemd"],
+)  # fmt: skip
+def test_how_it_ended_is_said_in_portuguese_too(told: dict[str, str], words: str) -> None:
+    said = alert("--dry-run", CCB_LANGUAGE="pt", **(MONITORED | told)).output
+    assert re.search(words, said.splitlines()[0])
+
+
+def test_a_language_that_nobody_speaks_here_is_a_wrong_setting() -> None:
+    said = alert("--status", 13, "--dry-run", status=15, CCB_LANGUAGE="de").output
+    assert said == "ccb-luigi: CCB_LANGUAGE must be one of pt, en\n"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from ccb_luigi.report import charts, morning, page, verdict, words
 from ccb_luigi.report.charts import Bar
 from ccb_luigi.report.facts import CodeCount, Facts, Failure
 from ccb_luigi.report.trouble import TROUBLE
-from ccb_luigi.settings import Settings
+from ccb_luigi.settings import LANGUAGES, Settings
 
 D = date(2026, 11, 22)
 NOW = datetime(2026, 11, 23, 2, 5, tzinfo=UTC)
@@ -236,7 +236,7 @@ def test_the_worst_comes_first_and_nothing_is_left_out() -> None:
 @pytest.mark.parametrize("key", words.WORDS)
 def test_every_text_is_there_in_both_languages_and_speaks_of_the_same(key: str) -> None:
     both = words.WORDS[key]
-    assert len(both) == len(words.LANGUAGES)
+    assert len(both) == len(LANGUAGES)
     assert all(both)
     slots = [{name for _, name, _, _ in Formatter().parse(text) if name} for text in both]
     assert slots[0] == slots[1]
@@ -606,6 +606,18 @@ def test_after_a_night_its_page_and_the_latest_are_the_same(
     assert night.complaints == []
 
 
+@pytest.mark.parametrize(("language", "tag"), [("pt", "pt-BR"), ("en", "en")])
+@pytest.mark.parametrize("known", [None, facts()], ids=["unread", "read"])
+def test_the_page_of_a_night_shows_the_language_of_the_settings_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: Facts | None, language: str, tag: str
+) -> None:
+    night = Night(tmp_path, monkeypatch, known)
+    night.settings = replace(night.settings, language=language)
+    with night.around():
+        assert f'<html lang="{tag}">' in night.page()
+    assert f'<html lang="{tag}">' in night.page()
+
+
 def test_the_page_tells_why_a_step_failed_unless_a_later_try_succeeded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -653,7 +665,7 @@ def test_a_page_that_fails_is_a_complaint_and_never_the_nights_failure(
         pass
     assert [line.split(":")[0] for line in night.complaints] == ["the morning page was not written"] * 2
     night.directory.unlink()
-    monkeypatch.setattr(page, "render", lambda facts: 1 / 0)
+    monkeypatch.setattr(page, "render", lambda facts, language: 1 / 0)
     with night.around():
         pass
     assert "unexpected ZeroDivisionError" in night.complaints[-1]
