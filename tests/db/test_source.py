@@ -188,25 +188,27 @@ def test_what_has_no_time_at_all_is_flagged_and_nothing_else_is(world: World, ro
     assert {row["atualizado_em"] for row in rows("operacoes")} == {utc(1970, 1, 1)}
 
 
-@pytest.mark.parametrize("name", UNREADABLE)
-def test_a_document_whose_time_can_not_be_read_is_found_by_any_run(
-    world: World, rows: Rows, name: str
-) -> None:
-    value, code = UNREADABLE[name]
-    world.put(dated("odd", value, utc(2026, 3, 3, 12)), dated("good", utc(2026, 3, 3, 12)))
-    for day, brought, read in ((BEFORE, [], 1), (DAY, ["good"], 2), (AFTER, [], 1), (OLD, [], 1)):
+def test_a_document_whose_time_can_not_be_read_is_found_by_any_run(world: World, rows: Rows) -> None:
+    world = World(replace(world.settings, max_rejected_share=1))
+    noon = utc(2026, 3, 3, 12)
+    world.put(*(dated(name, value, noon) for name, (value, _) in UNREADABLE.items()), dated("good", noon))
+    codes = {name: [code] for name, (_, code) in UNREADABLE.items()}
+    odd = len(UNREADABLE)
+    for tries, (day, brought, read) in enumerate(
+        [(BEFORE, [], odd), (DAY, ["good"], odd + 1), (AFTER, [], odd), (OLD, [], odd)], 1
+    ):
         assert migrated(world, rows, day) == (brought, read)
-        (entry,) = rows("controle.quarentena")
-        assert (entry["mongo_id"], entry["particao"], entry["codigos"]) == ("odd", day, [code])
-        assert list(entry["erros"]) == ["updatedAt"]
-    assert entry["tentativas"] == 4
+        entries = rows("controle.quarentena")
+        assert {entry["mongo_id"]: entry["codigos"] for entry in entries} == codes
+        told = {(entry["particao"], entry["tentativas"], *entry["erros"]) for entry in entries}
+        assert told == {(day, tries, "updatedAt")}
 
 
-@pytest.mark.parametrize("moment", [utc(1, 1, 1), utc(1, 1, 1, 3), utc(1, 1, 1, 23, 59, 59)])
-def test_the_first_day_of_year_one_is_null_also_as_a_date(world: World, rows: Rows, moment: datetime) -> None:
+def test_the_first_day_of_year_one_is_null_also_as_a_date(world: World, rows: Rows) -> None:
     """.NET's DateTime.MinValue, in whatever zone it was taken for local time."""
-    world.put(dated("never", moment, utc(2026, 3, 3, 12)))
-    assert migrated(world, rows, DAY) == (["never"], 1)
+    moments = [utc(1, 1, 1), utc(1, 1, 1, 3), utc(1, 1, 1, 23, 59, 59)]
+    world.put(*(dated(f"never {moment}", moment, utc(2026, 3, 3, 12)) for moment in moments))
+    assert migrated(world, rows, DAY) == (sorted(f"never {moment}" for moment in moments), len(moments))
 
 
 def test_a_list_that_both_queries_match_is_read_once(world: World, rows: Rows) -> None:
@@ -241,12 +243,11 @@ def test_a_list_of_dates_is_found_by_the_dates_in_it(world: World, rows: Rows) -
         assert world.quarantined() == {"odd": ["tipo_invalido"]}
 
 
-@pytest.mark.parametrize("moment", [utc(9999, 12, 31, 12), utc(9999, 12, 31, 23, 59, 59, 999_000)])
 @pytest.mark.usefixtures("at_the_end_of_time")
-def test_the_last_day_that_there_is_can_be_migrated(world: World, rows: Rows, moment: datetime) -> None:
+def test_the_last_day_that_there_is_can_be_migrated(world: World, rows: Rows) -> None:
     """.NET's DateTime.MaxValue, which some systems write for "never"."""
-    world.put(dated("never", moment))
-    assert migrated(world, rows, date(9999, 12, 31)) == (["never"], 1)
+    world.put(dated("never", utc(9999, 12, 31, 23, 59, 59, 999_000)), dated("noon", utc(9999, 12, 31, 12)))
+    assert migrated(world, rows, date(9999, 12, 31)) == (["never", "noon"], 2)
 
 
 def test_the_days_of_summer_time_have_23_and_25_hours(world: World, rows: Rows) -> None:
@@ -391,12 +392,13 @@ def test_documents_are_found_by_their_ids_of_either_type(world: World) -> None:
     assert found("text", str(one)) == sorted(["text", one], key=str)
 
 
-def test_thousands_of_ids_are_asked_for_in_several_queries(world: World) -> None:
+def test_many_ids_are_asked_for_in_several_queries(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mongo_source, "IDS_PER_QUERY", 100)
     with world.collection() as collection:
-        collection.insert_many([{"_id": f"{n:05}"} for n in range(2500)])
+        collection.insert_many([{"_id": f"{n:05}"} for n in range(250)])
     with source.opened(world.settings) as origin:
-        found = [bson.decode(raw)["_id"] for raw in origin.by_ids(f"{n:05}" for n in range(2500))]
-    assert sorted(found) == [f"{n:05}" for n in range(2500)]
+        found = [bson.decode(raw)["_id"] for raw in origin.by_ids(f"{n:05}" for n in range(250))]
+    assert sorted(found) == [f"{n:05}" for n in range(250)]
 
 
 # --- bytes that are no document ---------------------------------------------------------------------
@@ -469,14 +471,18 @@ def test_the_batches_of_the_server_are_split_into_documents() -> None:
     assert list(mongo_source.split(b"")) == []
 
 
-def test_more_documents_than_a_batch_are_all_read_once(world: World, rows: Rows) -> None:
+def test_more_documents_than_a_batch_are_all_read_once(
+    world: World, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongo_source, "BATCH_DOCUMENTS", 30)
+    monkeypatch.setattr(mongo_source, "BATCH_OF_FEW", 100)
     with world.collection() as collection:
         collection.insert_many(
-            [dated(f"{n:05}", utc(2026, 3, 3, 12) if n % 2 else "2026-03-03T12:00:00Z") for n in range(2300)]
+            [dated(f"{n:05}", utc(2026, 3, 3, 12) if n % 2 else "2026-03-03T12:00:00Z") for n in range(230)]
         )
     world.migrate(DAY)
-    assert world.column("SELECT mongo_id FROM operacoes ORDER BY 1") == [f"{n:05}" for n in range(2300)]
-    assert [row["lidos"] for row in rows("controle.reconciliacoes")] == [2300]
+    assert world.column("SELECT mongo_id FROM operacoes ORDER BY 1") == [f"{n:05}" for n in range(230)]
+    assert [row["lidos"] for row in rows("controle.reconciliacoes")] == [230]
 
 
 def test_a_source_with_the_index_gives_the_same(world: World, rows: Rows) -> None:
