@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import psycopg2
 from psycopg2 import errorcodes
@@ -48,6 +49,9 @@ _ADVICE = {
     errorcodes.READ_ONLY_SQL_TRANSACTION: "the server only reads: a standby, or it was set so",
     errorcodes.INSUFFICIENT_PRIVILEGE: "`ccb-luigi db grants` shows what each role may do",
 }
+_NO_SUCH_TABLE = frozenset(
+    {errorcodes.UNDEFINED_TABLE, errorcodes.INVALID_SCHEMA_NAME, errorcodes.UNDEFINED_COLUMN}
+)
 _TABLES = frozenset({*tables.BY_NAME, "table_updates", "quarentena", "qualidade", "reconciliacoes"})
 # The server may speak Portuguese, and psycopg2 has no SQLSTATE for a refused connection.
 _REFUSALS = (
@@ -91,6 +95,15 @@ def translated(error: Exception, held_by: Sequence[str] = ()) -> CcbError:
         return TargetError(
             "PostgreSQL: none of this process' connections became free (CCB_POOL_SIZE)", transient=True
         )
+    if wrong := _of_address(original):
+        return wrong
+    if getattr(original, "pgcode", None) is None:
+        return _of_connection(str(original))
+    return _of_statement(original, held_by)
+
+
+def _of_address(original: Any) -> ConfigurationError | None:
+    """What no server need be asked for: the address can't be used as it stands."""
     if isinstance(original, psycopg2.ProgrammingError) and "dsn" in str(original):
         return ConfigurationError("CCB_POSTGRES_URL is not a libpq URL or key/value string")
     if re.search("invalid integer value|invalid port number", str(original)):
@@ -100,18 +113,12 @@ def translated(error: Exception, held_by: Sequence[str] = ()) -> CcbError:
             "PostgreSQL: the pooler of CCB_POSTGRES_URL takes no options: leave them out of the address (and"
             " PGOPTIONS), or have it ignore them (ignore_startup_parameters)"
         )
-    state = getattr(original, "pgcode", None)
-    if state is None:
-        return _of_connection(str(original))
-    diagnostics = getattr(original, "diag", None)
-    named = {name: getattr(diagnostics, f"{name}_name", None) for name in ("table", "column", "constraint")}
-    place = ", ".join(f"{name} {value}" for name, value in named.items() if value)
-    what = f"PostgreSQL: {_state_name(state)} ({state}){' in ' + place if place else ''}"
-    if state in (
-        errorcodes.UNDEFINED_TABLE,
-        errorcodes.INVALID_SCHEMA_NAME,
-        errorcodes.UNDEFINED_COLUMN,
-    ):
+    return None
+
+
+def _of_statement(original: Any, held_by: Sequence[str]) -> CcbError:
+    state = original.pgcode
+    if state in _NO_SUCH_TABLE:
         return SchemaOutdated("the tables are missing or old: run `ccb-luigi db upgrade`")
     if state == errorcodes.LOCK_NOT_AVAILABLE:
         who = " and ".join(held_by) or "another run"
@@ -119,14 +126,18 @@ def translated(error: Exception, held_by: Sequence[str] = ()) -> CcbError:
             f"{who} holds a lock that this one needs: run this again when it has ended, or end it",
             transient=True,
         )
+    diagnostics = getattr(original, "diag", None)
+    named = {name: getattr(diagnostics, f"{name}_name", None) for name in ("table", "column", "constraint")}
+    place = ", ".join(f"{name} {value}" for name, value in named.items() if value)
+    advice = _ADVICE.get(state, "the log of the server says more")
     if getattr(diagnostics, "source_function", None) == "check_enable_rls":
         advice = (
             f"row-level security of {_named(str(original))} hides rows from this role (it needs BYPASSRLS)"
         )
-    else:
-        advice = _ADVICE.get(state, "the log of the server says more")
-    what = f"{what}: {advice}"
-    return TargetError(what, transient=state in _TRANSIENT or state.startswith("08"))
+    return TargetError(
+        f"PostgreSQL: {_state_name(state)} ({state}){' in ' + place if place else ''}: {advice}",
+        transient=state in _TRANSIENT or state.startswith("08"),
+    )
 
 
 def _state_name(state: str) -> str:
