@@ -362,3 +362,13 @@ def meaning(code: str) -> str:
     """The sentence for ``code`` in English."""
     found = told(code)
     return found.meaning if found else "unknown code"
+
+
+def message(code: str) -> str:
+    """What the quarantine keeps of a reason: ``nul: the text holds a NUL character``."""
+    return f"{code}: {meaning(code)}"
+
+
+def code_of(message: str) -> str:
+    """The code of a ``message``, whatever the sentence was when it was kept."""
+    return message.partition(":")[0]

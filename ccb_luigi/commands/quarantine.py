@@ -52,7 +52,7 @@ def quarantine_list(settings: Settings, day: date | None, code: str | None, as_j
     screen.print(display.quarantine_table(entries, width=screen.width))
     places = quarantine.places(entries)
     for seen in sorted({code for entry in entries for code in entry.codigos}):
-        screen.print(f"  {seen}: {codes.meaning(seen)}", soft_wrap=True, highlight=False)
+        screen.print(f"  {codes.message(seen)}", soft_wrap=True, highlight=False)
         for path, count in [(path, count) for code, path, count in places if code == seen][:MOST_PLACES]:
             where = display.harmless(path or "(document)")
             screen.print(

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from bson import ObjectId
 from cerberus import TypeDefinition, Validator, errors
 
-from ccb_luigi.codes import REJECTIONS, meaning
+from ccb_luigi.codes import REJECTIONS, message
 from ccb_luigi.documents import compiled, times, values
 
 Document = dict[str, Any]
@@ -166,7 +166,7 @@ class Rejected(Exception):
     @property
     def messages(self) -> dict[str, list[str]]:
         """Field path → sentences, as the quarantine keeps them."""
-        return {path: [f"{code}: {meaning(code)}" for code in codes] for path, codes in self.reasons.items()}
+        return {path: [*map(message, codes)] for path, codes in self.reasons.items()}
 
 
 def _flat(reasons: dict[str, list[str]]) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from typing import Any
 from bson.errors import InvalidBSON
 from sqlalchemy import Connection, select, text
 
-from ccb_luigi.codes import meaning
+from ccb_luigi.codes import code_of, message
 from ccb_luigi.database.binary import copy_values
 from ccb_luigi.documents.identity import BY_BYTES
 from ccb_luigi.documents.judge import Refused
@@ -51,7 +51,7 @@ _COMPLETE = """
 """
 
 LOST_CODE = "ccb_duplicado"
-_LOST = {"ccbCode": [f"{LOST_CODE}: {meaning(LOST_CODE)}"]}
+_LOST = {"ccbCode": [message(LOST_CODE)]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ def places(entries: Iterable[Entry]) -> list[tuple[str, str, int]]:
     for entry in entries:
         found.update(
             {
-                (message.partition(":")[0], re.sub(r"\.\d+(?=\.|$)", ".*", path))
+                (code_of(kept), re.sub(r"\.\d+(?=\.|$)", ".*", path))
                 for path, messages in entry.erros.items()
-                for message in messages
+                for kept in messages
             }
         )
     return [(*place, count) for place, count in sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))]
