@@ -9,22 +9,43 @@ from __future__ import annotations
 Columns = dict[str, tuple[str, str]]
 """Column → (meaning, an invented example or nothing)."""
 
-_CLIENT = "Código do cliente no sistema de originação"
-_CCB = "Código da CCB (Cédula de Crédito Bancário)"
-_MONGO = "_id do documento no MongoDB"
-_LOADED = "Momento em que esta versão da linha foi gravada"
+# What more than one table or view has.
+_CLIENT = ("Código do cliente no sistema de originação", "cli-000123")
+_CCB = ("Código da CCB (Cédula de Crédito Bancário)", "AB0001234-567")
+_MONGO = ("_id do documento no MongoDB", "Zt4mQx81Lr0V")
+_LOADED = ("Momento em que esta versão da linha foi gravada", "2026-11-23 05:01:12+00")
 _UPDATED = (
-    "Momento efetivo de atualização do documento: updatedAt, senão createdAt, emitedAt ou o do ObjectId"
+    "Momento efetivo de atualização do documento: updatedAt, senão createdAt, emitedAt ou o do ObjectId",
+    "2026-11-22 14:05:00+00",
 )
-_PARTITION = "Data (partição) do documento: o dia da atualização, no fuso de CCB_TIMEZONE"
-_KIND = "rejeicao (o documento não é carregado) ou alerta (é carregado)"
+_PARTITION = (
+    "Data (partição) do documento: o dia da atualização, no fuso de CCB_TIMEZONE",
+    "2026-11-22",
+)
+_STATE = ("Unidade da federação do cliente", "MG")
+_STRUCTURE = ("Estrutura (fundo, veículo) do cliente", "FIDC - Modelo")
+_DUE = ("Vencimento contratual", "2026-12-10")
+_CORRECTION = ("Correção contratual, em reais", "0.00")
+_BALANCE = ("Saldo contratual depois da parcela, em reais", "17475.79")
+_GROSS = ("ValorBruto do documento, em reais", "18412.54")
+_INSTALMENTS = ("Soma de ValorDaPrestacao no documento, em reais", "21305.16")
+_FIELD = ("Caminho do campo no documento", "operation.parcelas.PrevisaoDeParcela.11")
+_OBSERVED = ("Quando o alerta foi observado", "2026-11-23 05:00:29+00")
+_PLAN = ("Número do plano", "3")
+_CODES: Columns = {
+    "codigo": ("O código", "fracao_de_centavo"),
+    "tipo": ("rejeicao (o documento não é carregado) ou alerta (é carregado)", "rejeicao"),
+    "significado": ("O que o código quer dizer", "O valor tem fração de centavo"),
+    "providencia": ("O que fazer", "Corrigir o valor na origem."),
+}
+
 _FORECAST = "previsão contratual, não pagamento"
 
 TABLES: dict[str, tuple[str, Columns]] = {
     "clientes": (
         "Tomadores; cada um como o documento mais novo que o nomeia o descreve",
         {
-            "client_id": (_CLIENT, "cli-000123"),
+            "client_id": _CLIENT,
             "nome": ("Nome ou razão social", "MARIA DO EXEMPLO"),
             "tipo_pessoa": ("PF (pessoa física) ou PJ (pessoa jurídica)", "PF"),
             "cpf_cnpj": (
@@ -37,18 +58,18 @@ TABLES: dict[str, tuple[str, Columns]] = {
             "genero": ("Gênero, como a origem o escreve", "feminino"),
             "nome_mae": ("Nome da mãe", "CLARA DO EXEMPLO"),
             "pep": ("Pessoa exposta politicamente; nulo: a origem não diz", "false"),
-            "uf": ("Unidade da federação do cliente", "MG"),
+            "uf": _STATE,
             "estrutura": ("Estrutura (fundo, veículo) a que o cliente pertence na origem", "FIDC - Modelo"),
             "renda_media_mensal": ("Renda média mensal declarada, em reais", "3500.00"),
-            "mongo_id": (f"{_MONGO} de que veio esta versão do cliente", "Zt4mQx81Lr0V"),
-            "atualizado_em": (_UPDATED, "2026-11-22 14:05:00+00"),
-            "carregado_em": (_LOADED, "2026-11-23 05:01:12+00"),
+            "mongo_id": (f"{_MONGO[0]} de que veio esta versão do cliente", "Zt4mQx81Lr0V"),
+            "atualizado_em": _UPDATED,
+            "carregado_em": _LOADED,
         },
     ),
     "identidades": (
         "Documentos de identidade de um cliente",
         {
-            "client_id": (_CLIENT, "cli-000123"),
+            "client_id": _CLIENT,
             "tipo": ("CPF, CNPJ ou RG", "RG"),
             "numero": ("Número do documento; de CPF e CNPJ, o mesmo de clientes.cpf_cnpj", "12.345.678"),
             "orgao_emissor": ("Órgão emissor (só RG)", "SSP"),
@@ -58,7 +79,7 @@ TABLES: dict[str, tuple[str, Columns]] = {
     "enderecos": (
         "Endereços de um cliente, no máximo um de cada tipo",
         {
-            "client_id": (_CLIENT, "cli-000123"),
+            "client_id": _CLIENT,
             "tipo": (
                 "residencial ou comercial; sem indicação: residencial para PF, comercial para PJ",
                 "residencial",
@@ -75,7 +96,7 @@ TABLES: dict[str, tuple[str, Columns]] = {
     "contatos": (
         "E-mails e telefones de um cliente",
         {
-            "client_id": (_CLIENT, "cli-000123"),
+            "client_id": _CLIENT,
             "tipo": ("email ou telefone", "email"),
             "valor": ("O endereço ou o número, como a origem o escreve", "maria@example.com"),
         },
@@ -83,7 +104,7 @@ TABLES: dict[str, tuple[str, Columns]] = {
     "dados_bancarios": (
         "Contas bancárias de um cliente",
         {
-            "client_id": (_CLIENT, "cli-000123"),
+            "client_id": _CLIENT,
             "banco": ("Código do banco", "756"),
             "agencia": ("Agência; zeros à esquerda faltam onde a origem gravou um número", "4103"),
             "conta": ("Conta; zeros à esquerda faltam onde a origem gravou um número", "110000"),
@@ -92,9 +113,9 @@ TABLES: dict[str, tuple[str, Columns]] = {
     "operacoes": (
         "Contratos: uma linha por CCB",
         {
-            "ccb_code": (_CCB, "AB0001234-567"),
-            "mongo_id": (_MONGO, "Zt4mQx81Lr0V"),
-            "client_id": (f"{_CLIENT} (o tomador)", "cli-000123"),
+            "ccb_code": _CCB,
+            "mongo_id": _MONGO,
+            "client_id": (f"{_CLIENT[0]} (o tomador)", "cli-000123"),
             "status": ("Situação do contrato, como a origem a escreve", "Assinada"),
             "vencimento_primeira_parcela": ("Vencimento da primeira parcela contratada", "2026-12-10"),
             "carencia": ("Carência contratada, como a origem a informa", "1"),
@@ -121,36 +142,36 @@ TABLES: dict[str, tuple[str, Columns]] = {
             "total_valor_parcelas": ("Soma contratual das prestações, em reais", "21966.36"),
             "criado_em": ("Criação do documento na origem", "2026-10-11 17:20:09+00"),
             "emitido_em": ("Emissão da CCB", "2026-10-12 12:00:00+00"),
-            "atualizado_em": (_UPDATED, "2026-11-22 14:05:00+00"),
+            "atualizado_em": _UPDATED,
             "excluido_em": ("Desde quando o documento não está mais na origem; nulo: está", ""),
             "extras": (
                 "Campos do documento sem coluna própria, sob o seu caminho: nada se perde",
                 '{"bank": "X"}',
             ),
-            "carregado_em": (_LOADED, "2026-11-23 05:01:12+00"),
+            "carregado_em": _LOADED,
         },
     ),
     "parcelas": (
         f"Cronograma de um contrato ({_FORECAST}); o número 0 é a carência",
         {
-            "ccb_code": (_CCB, "AB0001234-567"),
+            "ccb_code": _CCB,
             "numero_parcela": ("Número da parcela; 0 é a carência", "1"),
-            "data_vencimento": ("Vencimento contratual", "2026-12-10"),
+            "data_vencimento": _DUE,
             "valor_amortizacao": ("Amortização contratual do principal, em reais", "1370.86"),
-            "valor_correcao": ("Correção contratual, em reais", "0.00"),
+            "valor_correcao": _CORRECTION,
             "valor_juros": ("Juros contratuais do período, em reais", "459.67"),
             "valor_seguro": ("Seguro contratual da parcela, em reais", "0.00"),
             "valor_taxa_bancaria": ("Taxa bancária contratual da parcela, em reais", "0.00"),
             "valor_prestacao": (f"Prestação ({_FORECAST}), em reais", "1830.53"),
             "valor_saldo_anterior": ("Saldo contratual antes da parcela, em reais", "18846.65"),
             "valor_juros_capitalizados": ("Juros capitalizados no período, em reais", "0.00"),
-            "valor_saldo_atual": ("Saldo contratual depois da parcela, em reais", "17475.79"),
+            "valor_saldo_atual": _BALANCE,
         },
     ),
     "detalhamento_cet": (
         "De que é feito o CET (custo efetivo total) de um contrato, em por cento ao mês",
         {
-            "ccb_code": (_CCB, "AB0001234-567"),
+            "ccb_code": _CCB,
             "porcentagem_juros": ("Parte dos juros", "2.44"),
             "porcentagem_impostos": ("Parte dos impostos", "0.32"),
             "porcentagem_tarifas": ("Parte das tarifas", "0.00"),
@@ -180,8 +201,8 @@ TABLES: dict[str, tuple[str, Columns]] = {
         "Documentos rejeitados, com os motivos; a linha aberta de um documento fecha quando ele é carregado",
         {
             "id": ("Número da rejeição", "17"),
-            "mongo_id": (_MONGO, "Zt4mQx81Lr0V"),
-            "particao": (_PARTITION, "2026-11-22"),
+            "mongo_id": _MONGO,
+            "particao": _PARTITION,
             "codigos": ("Códigos dos motivos; o significado está em vw_codigos", "{fracao_de_centavo}"),
             "erros": ("Caminho do campo → mensagens; nunca um valor", '{"operation.ValorBruto": ["..."]}'),
             "documento": ("O documento como veio (BSON); contém dados pessoais", ""),
@@ -195,12 +216,12 @@ TABLES: dict[str, tuple[str, Columns]] = {
     "controle.qualidade": (
         "Alertas: o que não fecha em contratos que foram carregados mesmo assim; nunca um valor",
         {
-            "ccb_code": (_CCB, "AB0001234-567"),
-            "mongo_id": (_MONGO, "Zt4mQx81Lr0V"),
+            "ccb_code": _CCB,
+            "mongo_id": _MONGO,
             "codigo": ("Código do alerta; o significado está em vw_codigos", "saldo_final"),
-            "campo": ("Caminho do campo no documento", "operation.parcelas.PrevisaoDeParcela.11"),
-            "particao": (_PARTITION, "2026-11-22"),
-            "observado_em": ("Quando o alerta foi observado", "2026-11-23 05:00:29+00"),
+            "campo": _FIELD,
+            "particao": _PARTITION,
+            "observado_em": _OBSERVED,
         },
     ),
     "controle.reconciliacoes": (
@@ -282,7 +303,7 @@ TABLES: dict[str, tuple[str, Columns]] = {
     "controle.planos": (
         "Cargas de muitas datas de uma vez: o que cada plano cobre; suas fatias estão em controle.fatias",
         {
-            "id": ("Número do plano", "3"),
+            "id": _PLAN,
             "origem": ("Coleção ou arquivo de que o plano foi feito", "mongodb ccb.contratos"),
             "fuso": ("Fuso horário cujas meias-noites separam as datas", "America/Sao_Paulo"),
             "desde": ("Primeira data; nulo: desde o primeiro documento", ""),
@@ -296,7 +317,7 @@ TABLES: dict[str, tuple[str, Columns]] = {
     "controle.fatias": (
         "As partes de um plano, cada uma carregada numa transação só; o marcador é fatia:<plano>:<número>",
         {
-            "plano": ("Número do plano", "3"),
+            "plano": _PLAN,
             "numero": ("Número da fatia no plano, de 1 em diante", "17"),
             "documentos": ("Documentos previstos", "20000"),
             "trecho": (
@@ -307,12 +328,7 @@ TABLES: dict[str, tuple[str, Columns]] = {
     ),
     "controle.codigos": (
         "Os códigos da quarentena e dos alertas, como vw_codigos os mostra; `ccb-luigi db upgrade` os grava",
-        {
-            "codigo": ("O código", "fracao_de_centavo"),
-            "tipo": (_KIND, "rejeicao"),
-            "significado": ("O que o código quer dizer", "O valor tem fração de centavo"),
-            "providencia": ("O que fazer", "Corrigir o valor na origem."),
-        },
+        _CODES,
     ),
     "controle.textos": (
         "O que `ccb-luigi db upgrade` aplicou por último: só o que mudou é aplicado de novo",
@@ -324,13 +340,13 @@ TABLES: dict[str, tuple[str, Columns]] = {
     "controle.versoes": (
         "A última versão carregada de cada documento, para que repetir uma data pule o que não mudou",
         {
-            "mongo_id": (_MONGO, "Zt4mQx81Lr0V"),
-            "particao": (_PARTITION, "2026-11-22"),
-            "ccb_code": (_CCB, "AB0001234-567"),
-            "client_id": (_CLIENT, "cli-000123"),
-            "atualizado_em": (_UPDATED, "2026-11-22 14:05:00+00"),
-            "valor_bruto": ("ValorBruto do documento, em reais", "18412.54"),
-            "soma_prestacoes": ("Soma de ValorDaPrestacao no documento, em reais", "21305.16"),
+            "mongo_id": _MONGO,
+            "particao": _PARTITION,
+            "ccb_code": _CCB,
+            "client_id": _CLIENT,
+            "atualizado_em": _UPDATED,
+            "valor_bruto": _GROSS,
+            "soma_prestacoes": _INSTALMENTS,
             "impressao": ("Impressão digital dos bytes do documento e das regras que os leram", ""),
             "linhas": ("Quantas linhas o contrato e o cliente têm em todas as tabelas", "23"),
             "escritas": ("Soma das transações (xmin) que gravaram essas linhas", "24518"),
@@ -339,13 +355,13 @@ TABLES: dict[str, tuple[str, Columns]] = {
     "staging.contratos": (
         "Uma linha por documento aceito de um lote; situacao é o que foi feito dele",
         {
-            "mongo_id": (_MONGO, ""),
-            "ccb_code": (_CCB, ""),
-            "client_id": (_CLIENT, ""),
-            "atualizado_em": (_UPDATED, ""),
-            "particao": (_PARTITION, ""),
-            "valor_bruto": ("ValorBruto do documento, em reais", ""),
-            "soma_prestacoes": ("Soma de ValorDaPrestacao no documento, em reais", ""),
+            "mongo_id": _MONGO,
+            "ccb_code": _CCB,
+            "client_id": _CLIENT,
+            "atualizado_em": _UPDATED,
+            "particao": _PARTITION,
+            "valor_bruto": _GROSS,
+            "soma_prestacoes": _INSTALMENTS,
             "situacao": (
                 "novo, alterado, igual, intacto, obsoleto ou duplicado; nulo: ainda não carregado",
                 "",
@@ -357,7 +373,7 @@ TABLES: dict[str, tuple[str, Columns]] = {
         "Alertas dos documentos de um lote, à espera da carga",
         {
             "codigo": ("Código do alerta", ""),
-            "campo": ("Caminho do campo no documento", ""),
+            "campo": _FIELD,
         },
     ),
 }
@@ -373,14 +389,14 @@ VIEWS: dict[str, tuple[str, Columns]] = {
     "vw_agenda_vencimentos": (
         f"Agenda contratual: parcelas de número 1 em diante. São previsões, não pagamentos; {_LIVE}",
         {
-            "ccb_code": (_CCB, "AB0001234-567"),
+            "ccb_code": _CCB,
             "numero_parcela": ("Número da parcela, de 1 em diante", "1"),
             "numero_parcelas": ("Número de parcelas do contrato, como a origem o informa", "12"),
-            "client_id": (_CLIENT, "cli-000123"),
-            "estrutura": ("Estrutura (fundo, veículo) do cliente", "FIDC - Modelo"),
-            "uf": ("Unidade da federação do cliente", "MG"),
+            "client_id": _CLIENT,
+            "estrutura": _STRUCTURE,
+            "uf": _STATE,
             "status": ("Situação do contrato na origem", "Assinada"),
-            "data_vencimento": ("Vencimento contratual", "2026-12-10"),
+            "data_vencimento": _DUE,
             "dias_ate_vencimento": (
                 "Dias de hoje (em São Paulo) até o vencimento contratual; negativo: já venceu, pago ou não",
                 "17",
@@ -388,10 +404,10 @@ VIEWS: dict[str, tuple[str, Columns]] = {
             "valor_prestacao": ("Prestação contratual, em reais", "1830.53"),
             "valor_amortizacao": ("Amortização contratual, em reais", "1370.86"),
             "valor_juros": ("Juros contratuais, em reais", "459.67"),
-            "valor_correcao": ("Correção contratual, em reais", "0.00"),
+            "valor_correcao": _CORRECTION,
             "valor_seguro": ("Seguro contratual, em reais", "0.00"),
             "valor_taxa_bancaria": ("Taxa bancária contratual, em reais", "0.00"),
-            "saldo_contratual": ("Saldo contratual depois da parcela, em reais", "17475.79"),
+            "saldo_contratual": _BALANCE,
         },
     ),
     "vw_fluxo_mensal": (
@@ -411,14 +427,14 @@ VIEWS: dict[str, tuple[str, Columns]] = {
     "vw_posicao_cliente": (
         f"Posição contratual por cliente, hoje (em São Paulo), sem nome e com documento mascarado; {_LIVE}",
         {
-            "client_id": (_CLIENT, "cli-000123"),
+            "client_id": _CLIENT,
             "tipo_pessoa": ("PF ou PJ", "PF"),
             "documento_mascarado": (
                 "CPF como ***.456.789-**, CNPJ como **.345.678/****-**",
                 "***.456.789-**",
             ),
-            "estrutura": ("Estrutura (fundo, veículo) do cliente", "FIDC - Modelo"),
-            "uf": ("Unidade da federação do cliente", "MG"),
+            "estrutura": _STRUCTURE,
+            "uf": _STATE,
             "contratos": ("Número de contratos", "2"),
             "valor_bruto": ("Soma dos valores financiados, em reais", "33412.54"),
             "saldo_contratual": (
@@ -435,26 +451,21 @@ VIEWS: dict[str, tuple[str, Columns]] = {
     "vw_qualidade": (
         f"Alertas de qualidade por contrato, em palavras; {_LIVE}",
         {
-            "ccb_code": (_CCB, "AB0001234-567"),
-            "client_id": (_CLIENT, "cli-000123"),
-            "estrutura": ("Estrutura (fundo, veículo) do cliente", "FIDC - Modelo"),
-            "mongo_id": (_MONGO, "Zt4mQx81Lr0V"),
+            "ccb_code": _CCB,
+            "client_id": _CLIENT,
+            "estrutura": _STRUCTURE,
+            "mongo_id": _MONGO,
             "codigo": ("Código do alerta", "saldo_final"),
-            "significado": ("O que o código quer dizer", "O último saldo não é zero"),
-            "providencia": ("O que fazer", "Conferir o cronograma na origem."),
-            "campo": ("Caminho do campo no documento", "operation.parcelas.PrevisaoDeParcela.11"),
-            "particao": (_PARTITION, "2026-11-22"),
-            "observado_em": ("Quando o alerta foi observado", "2026-11-23 05:00:29+00"),
+            "significado": (_CODES["significado"][0], "O último saldo não é zero"),
+            "providencia": (_CODES["providencia"][0], "Conferir o cronograma na origem."),
+            "campo": _FIELD,
+            "particao": _PARTITION,
+            "observado_em": _OBSERVED,
         },
     ),
     "vw_codigos": (
         "O que significa cada código da quarentena e dos alertas, e o que fazer",
-        {
-            "codigo": ("O código", "fracao_de_centavo"),
-            "tipo": (_KIND, "rejeicao"),
-            "significado": ("O que o código quer dizer", "O valor tem fração de centavo"),
-            "providencia": ("O que fazer", "Corrigir o valor na origem."),
-        },
+        _CODES,
     ),
 }
 

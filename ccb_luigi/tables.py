@@ -65,15 +65,15 @@ def _table(name: str, *items: Any, schema: str | None = None) -> Table:
     """One check for all numerics of a table: cheaper for every row than one check each."""
     checks = [_finite(c) for c in items if isinstance(c, Column) and isinstance(c.type, Numeric)]
     finite = [CheckConstraint(" AND ".join(checks), name="finitos")] if checks else []
-    return Table(name, metadata, *items, *finite, schema=schema)
+    return _described(Table(name, metadata, *items, *finite, schema=schema))
 
 
-def _describe(*tables: Table) -> None:
-    """Comments from the dictionary, on tables and columns."""
-    for table in tables:
-        table.comment, columns = dictionary.TABLES[table.fullname]
-        for name, (meaning, _) in columns.items():
-            table.columns[name].comment = meaning
+def _described(table: Table) -> Table:
+    """With what the dictionary says, as comments on the table and its columns."""
+    table.comment, columns = dictionary.TABLES[table.fullname]
+    for name, (meaning, _) in columns.items():
+        table.columns[name].comment = meaning
+    return table
 
 
 def _loaded_at() -> Column[Any]:
@@ -260,9 +260,8 @@ table_updates = _table(
     Column("segundos", Numeric(12, 3)),
 )
 
-quarentena = Table(
+quarentena = _table(
     "quarentena",
-    metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("mongo_id", Key, nullable=False),
     Column("particao", Date, index=True),
@@ -283,9 +282,8 @@ quarentena = Table(
     schema="controle",
 )
 
-qualidade = Table(
+qualidade = _table(
     "qualidade",
-    metadata,
     _contract(),
     Column("mongo_id", Key, nullable=False),
     Column("codigo", Text, primary_key=True),
@@ -367,9 +365,8 @@ execucoes = _table(
     schema="controle",
 )
 
-planos = Table(
+planos = _table(
     "planos",
-    metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("origem", Text, nullable=False),
     Column("fuso", Text, nullable=False),
@@ -382,9 +379,8 @@ planos = Table(
     schema="controle",
 )
 
-fatias = Table(
+fatias = _table(
     "fatias",
-    metadata,
     Column("plano", BigInteger, ForeignKey(planos.c.id), primary_key=True),
     Column("numero", Integer, primary_key=True),
     Column("documentos", BigInteger, nullable=False),
@@ -392,9 +388,8 @@ fatias = Table(
     schema="controle",
 )
 
-esquecimentos = Table(
+esquecimentos = _table(
     "esquecimentos",
-    metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("esquecido_em", Moment, nullable=False, server_default=func.now()),
     Column("por", Text, nullable=False, server_default=text("SESSION_USER")),
@@ -405,9 +400,8 @@ esquecimentos = Table(
     schema="controle",
 )
 
-codigos = Table(
+codigos = _table(
     "codigos",
-    metadata,
     Column("codigo", Text, primary_key=True),
     Column("tipo", Text, nullable=False),
     Column("significado", Text, nullable=False),
@@ -415,16 +409,12 @@ codigos = Table(
     schema="controle",
 )
 
-textos = Table(
+textos = _table(
     "textos",
-    metadata,
     Column("nome", Text, primary_key=True),
     Column("sha256", Text, nullable=False),
     schema="controle",
 )
-
-_describe(*LOADED, table_updates, quarentena, qualidade, reconciliacoes)
-_describe(versoes, varreduras, execucoes, esquecimentos, planos, fatias, codigos, textos)
 
 # What the load adds by itself or takes from staging.contratos, so that it isn't staged with the row.
 _NOT_STAGED = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em", "excluido_em", "carregado_em"})
@@ -438,10 +428,13 @@ def _batch() -> list[Column[Any]]:
     ]
 
 
-staged_contratos = Table(
+def _staging(name: str, *columns: Column[Any], comment: str | None = None) -> Table:
+    table = Table(name, metadata, *_batch(), *columns, schema="staging", comment=comment)
+    return table if comment else _described(table)
+
+
+staged_contratos = _staging(
     "contratos",
-    metadata,
-    *_batch(),
     Column("mongo_id", Key, nullable=False),
     Column("ccb_code", Key, nullable=False),
     Column("client_id", Key, nullable=False),
@@ -451,33 +444,26 @@ staged_contratos = Table(
     Column("soma_prestacoes", Numeric(20, 2), nullable=False),
     Column("situacao", Text),
     Column("impressao", Text),
-    schema="staging",
 )
 
-staged_qualidade = Table(
+staged_qualidade = _staging(
     "qualidade",
-    metadata,
-    *_batch(),
     Column("codigo", Text, nullable=False),
     Column("campo", Text, nullable=False),
-    schema="staging",
 )
 
 
-def _staging_of(table: Table) -> Table:
+def _staged_like(table: Table) -> Table:
     copies = [
         Column(c.name, c.type, nullable=c.nullable, comment=c.comment)
         for c in table.columns
         if c.name not in _NOT_STAGED
     ]
     waiting = f"Linhas para {table.name} dos documentos de um lote, à espera da carga"
-    return Table(table.name, metadata, *_batch(), *copies, schema="staging", comment=waiting)
+    return _staging(table.name, *copies, comment=waiting)
 
 
-_describe(staged_contratos, staged_qualidade)
-
-
-STAGED = {table.name: _staging_of(table) for table in LOADED}
+STAGED = {table.name: _staged_like(table) for table in LOADED}
 """Per loaded table, the staging table of the rows that the documents of a batch have for it."""
 
 STAGING = (staged_contratos, *STAGED.values(), staged_qualidade)

@@ -10,24 +10,7 @@ from sqlalchemy.dialects import postgresql
 
 from ccb_luigi import dictionary
 from ccb_luigi.codes import FINDINGS, REJECTIONS, Code
-from ccb_luigi.tables import (
-    LOADED,
-    codigos,
-    esquecimentos,
-    execucoes,
-    qualidade,
-    quarentena,
-    reconciliacoes,
-    table_updates,
-    textos,
-    varreduras,
-    versoes,
-)
-
-CONTROL = (
-    *(table_updates, quarentena, qualidade, reconciliacoes, varreduras, execucoes),
-    *(versoes, esquecimentos, codigos, textos),
-)
+from ccb_luigi.tables import LOADED, STAGING, metadata
 
 PAGE = Path(__file__).with_name("data-dictionary.md")
 
@@ -45,8 +28,6 @@ DERIVED = {
     "identidades.numero": "identity[].number, taxId",
     "enderecos.tipo": "address[].type, type",
     "contatos.valor": "contacts.email, contacts.phone",
-    "client_id": "clientId",
-    "ccb_code": "ccbCode",
     "mongo_id": "_id",
     "atualizado_em": "updatedAt, createdAt, emitedAt, _id",
 }
@@ -69,7 +50,7 @@ def page() -> str:
     parts = [HEAD, "## As oito tabelas\n"]
     parts += [_table(table) for table in LOADED]
     parts.append("## Controle\n")
-    parts += [_table(table) for table in CONTROL]
+    parts += [_table(table) for table in metadata.tables.values() if table not in {*LOADED, *STAGING}]
     parts.append("O esquema `staging` é do próprio pipeline: ninguém mais o lê.\n")
     parts.append("## Visões e função\n")
     parts += [_view(name) for name in dictionary.VIEWS]
@@ -112,10 +93,13 @@ def _grid(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
 
 
 def _source(table: Table, column: Column[object]) -> str:
-    derived = DERIVED.get(f"{table.name}.{column.name}") or DERIVED.get(column.name)
-    if "path" in column.info and derived is None:
-        return ITEMS.get(table.name, "") + str(column.info["path"])
-    return derived or "" if table in LOADED else ""
+    if table not in LOADED:
+        return ""
+    for key in column.foreign_keys:
+        return _source(key.column.table, key.column)
+    if derived := DERIVED.get(f"{table.name}.{column.name}") or DERIVED.get(column.name):
+        return derived
+    return ITEMS.get(table.name, "") + str(column.info["path"]) if "path" in column.info else ""
 
 
 def _example(table: Table, column: Column[object]) -> str:

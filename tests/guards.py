@@ -493,7 +493,7 @@ MUTATIONS = (
     Mutation(
         "a view is replaced only where its text differs",
         "ccb_luigi/database/words.py",
-        "self._ran.get(thing.name) != _hash(thing.statement) or",
+        "self._ran.get(one.name) != _hash(one.statement) or",
         "True or",
         (
             "db/test_words.py::test_an_upgrade_with_nothing_to_change_writes_nothing",
@@ -503,7 +503,7 @@ MUTATIONS = (
     Mutation(
         "a view that is made anew keeps its rights",
         "ccb_luigi/database/words.py",
-        "for statement in self._rights.pop(thing.name, ()):",
+        "for statement in self._rights.pop(one.name, ()):",
         "for statement in ():",
         (
             "db/test_words.py::test_a_view_with_other_columns_is_made_anew_with_its_rights_and_what_of_ours_uses_it",

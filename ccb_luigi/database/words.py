@@ -57,9 +57,9 @@ def apply(connection: Connection, tell: Tell) -> None:
 
 
 def outdated(connection: Connection) -> list[str]:
-    """What in the database is told in other words than ours; changes nothing."""
+    """What in the database is told in other words than ours; changes noone."""
     ran = _ran(connection)
-    ours = {thing.name: _hash(thing.statement) for thing in things()}
+    ours = {one.name: _hash(one.statement) for one in definitions()}
     if GRANTS.name in ran:
         ours[GRANTS.name] = _hash(_text_of(GRANTS))
     found = [name for name, said in ours.items() if ran.get(name) != said]
@@ -119,20 +119,20 @@ def _state(error: DBAPIError) -> str | None:
 # --- views and functions ------------------------------------------------------------------------------
 
 
-class Thing(NamedTuple):
+class Definition(NamedTuple):
     """A view or a function: ``VIEW public.vw_codigos``, and the statements that make it."""
 
     name: str
     statement: str
 
 
-def things() -> Iterator[Thing]:
+def definitions() -> Iterator[Definition]:
     """What ``views.sql`` makes, in its order: a paragraph each, without its comments."""
     for paragraph in _text_of(VIEWS).split("\n\n"):
         statement = re.sub(r"(?m)^--.*\n?", "", paragraph).strip()
         if statement:
             kind, name = re.findall(r"\ACREATE OR REPLACE (VIEW|FUNCTION) ([\w.]+)", statement)[0]
-            yield Thing(f"{kind} {name}", statement)
+            yield Definition(f"{kind} {name}", statement)
 
 
 # A name stands for one object: no function of ours has a namesake with other arguments.
@@ -175,30 +175,30 @@ class _Views:
     def __init__(self, connection: Connection, ran: dict[str, str]) -> None:
         self._connection = connection
         self._ran = {name: found for name, found in ran.items() if name != GRANTS.name}
-        self._things = {thing.name: thing for thing in things()}
+        self._ours = {one.name: one for one in definitions()}
         self._rights: dict[str, list[str]] = {}
         """What each that was dropped has to get again."""
 
     def replace(self) -> None:
         """Drops what is ours no longer; runs what differs, or isn't there."""
-        for name in self._ran.keys() - self._things.keys():
+        for name in self._ran.keys() - self._ours.keys():
             self._drop(name)
             self._connection.execute(text("DELETE FROM controle.textos WHERE nome = :name"), {"name": name})
-        for thing in self._things.values():
-            if self._ran.get(thing.name) != _hash(thing.statement) or self._oid(thing.name) is None:
-                self._make(thing)
-                _remember(self._connection, thing.name, thing.statement)
+        for one in self._ours.values():
+            if self._ran.get(one.name) != _hash(one.statement) or self._oid(one.name) is None:
+                self._make(one)
+                _remember(self._connection, one.name, one.statement)
 
-    def _make(self, thing: Thing) -> None:
+    def _make(self, one: Definition) -> None:
         try:
             with self._connection.begin_nested():
-                plainly(self._connection, thing.statement)
+                plainly(self._connection, one.statement)
         except DBAPIError as error:
             if _state(error) not in _OTHER_COLUMNS:
                 raise
-            self._drop(thing.name)
-            plainly(self._connection, thing.statement)
-        for statement in self._rights.pop(thing.name, ()):
+            self._drop(one.name)
+            plainly(self._connection, one.statement)
+        for statement in self._rights.pop(one.name, ()):
             plainly(self._connection, statement)
 
     def _drop(self, name: str) -> None:
@@ -207,7 +207,7 @@ class _Views:
         if it is None:
             return
         for other in self._connection.execute(text(_DEPENDANTS), {"it": it}).scalars().all():
-            if other not in self._things and other not in self._ran:
+            if other not in self._ours and other not in self._ran:
                 raise TargetError(
                     f"nothing was changed: {other.removeprefix('VIEW ')} depends on"
                     f" {name.partition(' ')[2]}, whose columns change; drop it, and make it again afterwards"
