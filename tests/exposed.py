@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from ccb_luigi.load.status import Sweep
 from ccb_luigi.telemetry import metrics
 from ccb_luigi.telemetry.runs import History, Run
-from ccb_luigi.telemetry.standing import Done, Standing
+from ccb_luigi.telemetry.standing import Effects, Standing
 
 NOW = datetime(2026, 11, 23, 5, 2, tzinfo=UTC)
 RUN = Run("nightly", [date(2026, 11, 22)], "id", 1, 0, 60.0, 30.0, 1 << 28, {"contratos": 4.0},
@@ -18,7 +18,7 @@ RUN = Run("nightly", [date(2026, 11, 22)], "id", 1, 0, 60.0, 30.0, 1 << 28, {"co
 
 def everything() -> tuple[CollectorRegistry, CollectorRegistry]:
     """A run's metrics, and where things stand."""
-    done = Done(
+    effects = Effects(
         {"read": 200, "quarantined": 2}, {"ausente": 2}, {("parcelas", "inserted"): 7}, {"alone": 200}
     )
     standing = Standing(
@@ -29,7 +29,7 @@ def everything() -> tuple[CollectorRegistry, CollectorRegistry]:
         NOW,
         Sweep(NOW, True, None, 200, 198, 0, 0, 0, 0, 0),
     )
-    return metrics.of_run(RUN, NOW, done, History(NOW, 55.0)), metrics.of_tables(standing)
+    return metrics.of_run(RUN, NOW, effects, History(NOW, 55.0)), metrics.of_tables(standing)
 
 
 def names() -> set[str]:

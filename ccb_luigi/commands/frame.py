@@ -29,7 +29,7 @@ from ccb_luigi.telemetry import logs
 log = logging.getLogger(__name__)
 
 
-class Day(click.ParamType[date]):
+class Date(click.ParamType[date]):
     """A date as YYYY-MM-DD."""
 
     name = "date"
@@ -67,7 +67,7 @@ class Name(click.ParamType[str]):
 
 
 COMPLETED_DAYS = 31
-DAY = Day()
+DAY = Date()
 NAME = Name()
 DEMO = Path(".demo")
 

@@ -14,11 +14,11 @@ from ccb_luigi.commands.record import recorded
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.errors import CcbError
 from ccb_luigi.load import closing, markers
+from ccb_luigi.load.status import SWEEP
 from ccb_luigi.process import stopping
 from ccb_luigi.process.events import Event
 from ccb_luigi.process.stopping import DeadlinePassed, Stopped
 from ccb_luigi.settings import Settings
-from ccb_luigi.tables import varreduras
 from ccb_luigi.telemetry import logs
 from ccb_luigi.telemetry.runs import Recorder
 
@@ -82,7 +82,7 @@ def _stopped(days: list[date], stopped: Stopped, recorder: Recorder, failures: l
     )
     earlier = [event.exit_code for event in failures if event.day in missing and event.exit_code]
     for day in missing or days[-1:]:
-        step = "migration" if missing else varreduras.name
+        step = "migration" if missing else SWEEP
         failures.append(Event("failed", step, day, message=str(stopped), exit_code=stopped.exit_code))
     return (
         next(iter(earlier), stopped.exit_code) if isinstance(stopped, DeadlinePassed) else stopped.exit_code
@@ -98,6 +98,6 @@ def _sweep(settings: Settings, day: date, recorder: Recorder, failures: list[Eve
     except CcbError as error:
         if not logs.are_lines():  # there the recorder has told it
             complain(f"sweep: {error}")
-        failures.append(Event("failed", varreduras.name, day, message=str(error), exit_code=error.exit_code))
+        failures.append(Event("failed", SWEEP, day, message=str(error), exit_code=error.exit_code))
         return error.exit_code
     return 0

@@ -25,7 +25,7 @@ from ccb_luigi.telemetry.runs import History, Recorder, Run
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from ccb_luigi.telemetry.standing import Done, Standing
+    from ccb_luigi.telemetry.standing import Effects, Standing
 
 
 @contextmanager
@@ -54,7 +54,7 @@ class _Seen:
     """What the tables say after the run; all ``None`` if they can't be asked."""
 
     history: History | None = None
-    done: Done | None = None
+    effects: Effects | None = None
     standing: Standing | None = None
 
 
@@ -82,14 +82,14 @@ def _look(connection: Connection, settings: Settings, run: Run, seen: _Seen) -> 
 
     seen.history = runs.history(connection, run)
     seen.standing = standing.gather(connection, settings, settings.yesterday())
-    seen.done = standing.done_by(connection, run)
+    seen.effects = standing.effects(connection, run)
 
 
 def _publish(settings: Settings, run: Run, seen: _Seen) -> None:
     from ccb_luigi.telemetry import metrics  # its library takes a while to import
 
     ended = datetime.now(UTC)
-    _send(settings, f"ccb_luigi_{run.command}", metrics.of_run(run, ended, seen.done, seen.history),
+    _send(settings, f"ccb_luigi_{run.command}", metrics.of_run(run, ended, seen.effects, seen.history),
           keep=metrics.LAST_SUCCESS, command=run.command)  # fmt: skip
     if seen.standing:  # else what the last run said stays
         _send(settings, "ccb_luigi", metrics.of_tables(seen.standing))

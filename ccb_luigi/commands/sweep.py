@@ -10,11 +10,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from ccb_luigi.commands.frame import clean, json_option, progress_console, say_json, with_settings
 from ccb_luigi.commands.record import recorded
 from ccb_luigi.errors import CcbError
+from ccb_luigi.load.status import SWEEP
 from ccb_luigi.process.events import Event
 from ccb_luigi.proof import sweep
 from ccb_luigi.settings import Settings
-from ccb_luigi.telemetry.display import harmless
-from ccb_luigi.telemetry.runs import SWEEP, Recorder
+from ccb_luigi.telemetry.display import harmless, what_it_did
+from ccb_luigi.telemetry.runs import Recorder
 
 
 @click.command("sweep", short_help="Compare both sides; load what is missing, mark what is gone.")
@@ -68,15 +69,6 @@ def _shown(settings: Settings, confirmed: bool, as_json: bool) -> sweep.Swept:
 
 def summary(swept: sweep.Swept) -> str:
     """One line that says what was compared, and what came of it."""
-    done = [
-        f"{number:,} {words}"
-        for number, words in (
-            (swept.carregados, "loaded"),
-            (swept.marcados_excluidos, "marked as gone"),
-            (swept.reaparecidos, "back again"),
-        )
-        if number
-    ]
     older = ""
     if swept.mais_antigos:
         more = " ..." if swept.mais_antigos > len(swept.primeiros_mais_antigos) else ""
@@ -84,5 +76,5 @@ def summary(swept: sweep.Swept) -> str:
         older = f"; {swept.mais_antigos:,} are older in MongoDB than here, and stay as they are here: {named}"
     return (
         f"sweep: {swept.lidos_origem:,} documents compared with {swept.contratos_destino:,} contracts and"
-        f" {swept.ainda_em_quarentena:,} rejections: {', '.join(done) or 'nothing to do'}{older}"
+        f" {swept.ainda_em_quarentena:,} rejections: {what_it_did(swept)}{older}"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
@@ -74,7 +74,7 @@ def verify_command(
 
 
 @contextmanager
-def _progress(settings: Settings, scope: Scope, *, quiet: bool) -> Iterator[verify.Progress]:
+def _progress(settings: Settings, scope: Scope, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal; on stderr, since the result may be piped."""
     screen = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn())

@@ -34,7 +34,7 @@ def upgrade(settings: Settings, waiting: Callable[[str], None] = lambda _: None)
 
     Waits for the steps that are running (they hold ``LOCK`` shared), and they for it. Nobody else waits
     longer than a moment: the transaction of the migrations changes catalogues only and gives up rather
-    than queue for a table that is in use, and what takes its time is done after it (``settle``).
+    than queue for a table that is in use, and what takes its time is done after it (``online_ddl``).
 
     Raises:
         Busy: a step did not end within ``lock_seconds``, or a session kept a table for ``retry_seconds``;

@@ -17,6 +17,9 @@ from ccb_luigi.load import breaker, closing, markers
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import reconciliacoes, table_updates, varreduras
 
+SWEEP = varreduras.name
+"""The step that a sweep is told as, beside the dates' own."""
+
 DAYS = 30
 """So many dates the page and the metrics look back unless told otherwise."""
 

@@ -48,7 +48,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class Erasure:
     """What was removed; ``before``: the client had been erased already. ``freed``: see ``erase``."""
 
     found: Found
@@ -71,7 +71,7 @@ def preview(settings: Settings, client_id: str) -> Found:
     return postgres.of_process(settings).run(work)
 
 
-def erase(settings: Settings, client_id: str, waiting: Callable[[str], None] = lambda _: None) -> Erased:
+def erase(settings: Settings, client_id: str, waiting: Callable[[str], None] = lambda _: None) -> Erasure:
     """Removes the client in one transaction, and leaves what keeps the next run from loading them again.
 
     No step of a run is under way meanwhile. Dates that were between extraction and proof with documents of
@@ -83,7 +83,7 @@ def erase(settings: Settings, client_id: str, waiting: Callable[[str], None] = l
         Busy: a run did not end within ``lock_seconds``.
     """
 
-    def work(connection: Connection) -> Erased:
+    def work(connection: Connection) -> Erasure:
         schema.alone(connection, waiting)
         known = _checked_key(connection, settings)
         before = known is not None and known.holds(client_id)
@@ -91,7 +91,7 @@ def erase(settings: Settings, client_id: str, waiting: Callable[[str], None] = l
         if not (before and found.nothing):
             _remove(connection, client_id, found)
             _remember(connection, settings, client_id, found)
-        return Erased(found, before, quarantine.waiting_for(connection, found.codes) if found.codes else [])
+        return Erasure(found, before, quarantine.waiting_for(connection, found.codes) if found.codes else [])
 
     return postgres.of_process(settings).run(work)
 

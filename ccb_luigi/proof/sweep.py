@@ -43,7 +43,7 @@ FIRST_OLDER = 5
 LAST = 3
 """Turns of loading: each may free a code that another document waits for. The last only counts."""
 
-Progress = Callable[[str, int, int], None]
+Tell = Callable[[str, int, int], None]
 """(what is being done, how many so far, of how many or 0)"""
 
 
@@ -74,14 +74,14 @@ class Swept:
 
 
 @dataclass(slots=True)
-class _Sweep:
+class _UnderWay:
     """A sweep under way."""
 
     settings: Settings
     connection: Connection
     origin: LiveSource
     confirmed: bool
-    progress: Progress
+    progress: Tell
     started: datetime
     swept: Swept = field(default_factory=Swept)
     freed: list[str] = field(default_factory=list)
@@ -108,7 +108,7 @@ class _Sweep:
         self.progress("loaded", self.swept.carregados, 0)
 
 
-def sweep(settings: Settings, *, confirmed: bool = False, progress: Progress = lambda *_: None) -> Swept:
+def sweep(settings: Settings, *, confirmed: bool = False, progress: Tell = lambda *_: None) -> Swept:
     """Brings the tables up to the source, and marks what is gone from it.
 
     ``confirmed``: however many contracts vanished, they did. (An empty source is never believed.)
@@ -117,21 +117,15 @@ def sweep(settings: Settings, *, confirmed: bool = False, progress: Progress = l
         SweepRefused: so much would count as gone that something else is likelier; nothing is marked.
         NotReconciled, CircuitBroken: documents stay open. All else is done, and stays done.
     """
-    under_way: list[_Sweep] = []
+    under_way: list[_UnderWay] = []
 
-    def work(connection: Connection) -> _Sweep:
+    def work(connection: Connection) -> _UnderWay:
         postgres.lock(connection, LOCK)
         started = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
         with source.live(settings) as origin:
-            this = _Sweep(settings, connection, origin, confirmed, progress, started)
+            this = _UnderWay(settings, connection, origin, confirmed, progress, started)
             under_way[:] = [this]
-            _compare(this)
-            _load_missing(this)
-            _tell_older(this)
-            _close_gone(this)
-            _mark_gone(this)
-            if not this.freed:
-                _put(connection, this)
+            _bring_up(this)
         return this
 
     target = postgres.of_process(settings)
@@ -154,7 +148,18 @@ def sweep(settings: Settings, *, confirmed: bool = False, progress: Progress = l
     return done.swept
 
 
-def _compare(this: _Sweep) -> None:
+def _bring_up(this: _UnderWay) -> None:
+    """All of the sweep in its own transaction; its row as well, unless marking has freed codes."""
+    _compare(this)
+    _load_missing(this)
+    _tell_older(this)
+    _close_gone(this)
+    _mark_gone(this)
+    if not this.freed:
+        _put(this.connection, this)
+
+
+def _compare(this: _UnderWay) -> None:
     """Notes what the source holds.
 
     Raises:
@@ -188,7 +193,7 @@ def _compare(this: _Sweep) -> None:
 _OPEN_REJECTIONS = "SELECT count(*) FROM controle.quarentena WHERE resolvido_em IS NULL"
 
 
-def _load_missing(this: _Sweep) -> None:
+def _load_missing(this: _UnderWay) -> None:
     """Migrates what is missing or older here, as long as that changes anything; notes what stays open."""
     judge = judge_of(this.settings.zone, this.settings.strictness)
     held = _held_dates(this)
@@ -206,7 +211,7 @@ def _load_missing(this: _Sweep) -> None:
     _note_open(this, held, left + missing.nameless(this.connection, judge))
 
 
-def _note_open(this: _Sweep, held: list[date], left: list[missing.Open]) -> None:
+def _note_open(this: _UnderWay, held: list[date], left: list[missing.Open]) -> None:
     zone = this.settings.zone.key
     waiting = this.ask(_HELD, zone=zone, held=held) if held else 0
     this.swept.em_aberto = len(left) + waiting
@@ -223,7 +228,7 @@ def _note_open(this: _Sweep, held: list[date], left: list[missing.Open]) -> None
         )
 
 
-def _held_dates(this: _Sweep) -> list[date]:
+def _held_dates(this: _UnderWay) -> list[date]:
     """Dates that the circuit breaker keeps out of the tables: the sweep doesn't bring them in by a back door.
 
     They were never extracted, and so many of their documents are rejected that they couldn't be.
@@ -259,7 +264,7 @@ _HELD = """
 """
 
 
-def _tell_older(this: _Sweep) -> None:
+def _tell_older(this: _UnderWay) -> None:
     """Counts the documents that went back in time: what they say now will never be loaded.
 
     A clock that was wrong, a restored backup, another unit of time. What was loaded while the sweep ran may
@@ -277,7 +282,7 @@ _OLDER = """
 """
 
 
-def _close_gone(this: _Sweep) -> None:
+def _close_gone(this: _UnderWay) -> None:
     """Closes the open rejections of documents that are gone; each is looked up again before."""
     for group in this.names(_GONE_REJECTIONS, nameless=f"{BY_BYTES}%"):
         this.migrate(group)
@@ -292,7 +297,7 @@ _GONE_REJECTIONS = """
 """
 
 
-def _mark_gone(this: _Sweep) -> None:
+def _mark_gone(this: _UnderWay) -> None:
     """Marks contracts whose document is gone, and takes the mark from those whose document is back.
 
     Only what had been loaded when the sweep began can be gone, and each is looked up again before it's
@@ -342,7 +347,7 @@ _UNMARK = """
 """
 
 
-def _put(connection: Connection, this: _Sweep) -> None:
+def _put(connection: Connection, this: _UnderWay) -> None:
     """Writes the sweep's row."""
     this.swept.ainda_em_quarentena = connection.execute(text(_OPEN_REJECTIONS)).scalar_one()
     row = this.swept.row()

@@ -40,8 +40,6 @@ GROUP_DOCUMENTS = 250
 GROUP_BYTES = 8 << 20
 """Documents are compared in groups; one ends here even if it has few of them: some have 15 MB."""
 
-Progress = Callable[[int], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -57,7 +55,7 @@ class Scope:
         return self.day is None and self.sample is None
 
 
-def verify(settings: Settings, scope: Scope, progress: Progress = lambda _: None) -> Proof:
+def verify(settings: Settings, scope: Scope, progress: Callable[[int], None] = lambda _: None) -> Proof:
     """Compares the tables with the source; every difference is in the result, none is an exception."""
 
     def work(connection: Connection) -> Proof:

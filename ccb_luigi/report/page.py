@@ -26,7 +26,7 @@ from ccb_luigi.load.status import Day
 from ccb_luigi.process.streams import printable
 from ccb_luigi.report import charts, trouble, verdict, words
 from ccb_luigi.report.facts import Facts, Failure
-from ccb_luigi.report.verdict import Level, Point, Verdict
+from ccb_luigi.report.verdict import Point, Severity, Verdict
 from ccb_luigi.settings import LANGUAGES
 from ccb_luigi.tables import BY_NAME
 
@@ -58,7 +58,7 @@ def render_without_facts(
     key: str, day: date, now: datetime, *, failure: Failure | None = None, language: str = "pt"
 ) -> str:
     """A page that only says why there is nothing to see: a ``key`` of the words, and what failed."""
-    judged = Verdict((Point(Level.ATTENTION if key == "running" else Level.BAD, key),))
+    judged = Verdict((Point(Severity.ATTENTION if key == "running" else Severity.BAD, key),))
     failures = [failure] if failure else []
     return _template().render(**_frame(language, judged, day, now), facts=None, failures=failures)
 
@@ -173,7 +173,7 @@ def _capital(sentence: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Row:
     """A date of the matrix: rows, or the sign of what is wrong; ``rejected``: open rejections."""
 
     day: date
@@ -185,17 +185,17 @@ class Line:
     cells: tuple[int | str, ...]
 
 
-def _matrix(facts: Facts) -> list[Line]:
+def _matrix(facts: Facts) -> list[Row]:
     """The dates, newest first; from where nothing was ever run, no more."""
     since = facts.started or facts.day
-    return [_line(facts, day) for day in reversed(facts.days) if day.day >= since or day.rows]
+    return [_row(facts, day) for day in reversed(facts.days) if day.day >= since or day.rows]
 
 
-def _line(facts: Facts, day: Day) -> Line:
+def _row(facts: Facts, day: Day) -> Row:
     state = facts.states.get(day.day, "")
     sign = "–" if state in ("gap", "") else "✕"
     proven = "✓" if markers.RECONCILIATION in day.rows else sign
-    return Line(
+    return Row(
         day=day.day,
         state=state,
         recent=day.day >= facts.nights_begin,

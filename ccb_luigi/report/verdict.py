@@ -8,16 +8,13 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
-from ccb_luigi import tables
 from ccb_luigi.errors import CircuitBroken
+from ccb_luigi.load.status import SWEEP
 from ccb_luigi.report.facts import Facts
 from ccb_luigi.report.words import say
 
-SWEEP = tables.varreduras.name
-"""The step that a failed sweep is told as."""
 
-
-class Level(StrEnum):
+class Severity(StrEnum):
     """How bad it is."""
 
     GOOD = "good"
@@ -32,7 +29,7 @@ class Point:
     ``mend_first``: it helps once the reason of tonight's failure is mended.
     """
 
-    level: Level
+    level: Severity
     key: str
     values: dict[str, Any] = field(default_factory=dict)
     command: str = ""
@@ -55,7 +52,7 @@ class Verdict:
         return self.points[0]
 
     @property
-    def level(self) -> Level:
+    def level(self) -> Severity:
         """That of the headline."""
         return self.headline.level
 
@@ -68,14 +65,14 @@ def judge(facts: Facts) -> Verdict:
     is said, as less than a failure.
     """
     if facts.started is None:
-        return Verdict((Point(Level.BAD, "empty", command="ccb-luigi run --full"),))
+        return Verdict((Point(Severity.BAD, "empty", command="ccb-luigi run --full"),))
     points = _of_dates(facts)
     swept = next((failure for failure in facts.failures if failure.step == SWEEP), None)
     if swept and swept.exit_code == CircuitBroken.exit_code:
-        points.append(Point(Level.BAD, "sweep_waits"))
+        points.append(Point(Severity.BAD, "sweep_waits"))
     elif swept:
-        points.append(Point(Level.BAD, "sweep", command="ccb-luigi sweep", mend_first=True))
-    points.sort(key=lambda point: point.level is not Level.BAD)
+        points.append(Point(Severity.BAD, "sweep", command="ccb-luigi sweep", mend_first=True))
+    points.sort(key=lambda point: point.level is not Severity.BAD)
     if facts.open_rejections:
         key = "also_rejected"
         values: dict[str, Any] = {"n": len(facts.open_rejections)}
@@ -83,7 +80,7 @@ def judge(facts: Facts) -> Verdict:
             key = "rejected"
             values |= {"day": facts.day, "read": proof.lidos}
             values |= {"there": proof.in_tables, "bad": proof.quarentena}
-        points.append(Point(Level.ATTENTION, key, values, "ccb-luigi quarantine list"))
+        points.append(Point(Severity.ATTENTION, key, values, "ccb-luigi quarantine list"))
     return Verdict(tuple(points) or (_good(facts),))
 
 
@@ -91,11 +88,11 @@ def _of_dates(facts: Facts) -> list[Point]:
     found, begun = facts.states, {day.day for day in facts.days if day.rows}
     points = []
     for key, level, command in (
-        ("differs", Level.BAD, "ccb-luigi rerun --date {first}"),
-        ("early", Level.BAD, "ccb-luigi nightly"),
-        ("breaker", Level.BAD, "ccb-luigi quarantine list --date {first}"),
-        ("missing", Level.BAD, ""),
-        ("gap", Level.ATTENTION, ""),
+        ("differs", Severity.BAD, "ccb-luigi rerun --date {first}"),
+        ("early", Severity.BAD, "ccb-luigi nightly"),
+        ("breaker", Severity.BAD, "ccb-luigi quarantine list --date {first}"),
+        ("missing", Severity.BAD, ""),
+        ("gap", Severity.ATTENTION, ""),
     ):
         days = [day for day, state in found.items() if state == key]
         if days:
@@ -116,4 +113,4 @@ def _run(days: Sequence[date]) -> str:
 
 def _good(facts: Facts) -> Point:
     since = max(facts.started or facts.day, facts.day - timedelta(days=len(facts.days) - 1))
-    return Point(Level.GOOD, "good", {"day": facts.day, "n": (facts.day - since).days + 1})
+    return Point(Severity.GOOD, "good", {"day": facts.day, "n": (facts.day - since).days + 1})

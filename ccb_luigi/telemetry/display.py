@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from types import TracebackType
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -27,6 +28,9 @@ from ccb_luigi.load.reconcile import Reconciliation, total
 from ccb_luigi.load.status import Day, Sweep
 from ccb_luigi.process.events import Event
 from ccb_luigi.process.streams import printable
+
+if TYPE_CHECKING:
+    from ccb_luigi.proof.sweep import Swept  # with it comes all that reads documents
 
 SHORT = {
     "contratos": "read",
@@ -171,16 +175,20 @@ def sweep_line(sweep: Sweep | None, zone: ZoneInfo) -> str:
     """When the last sweep ended, and how."""
     if sweep is None:
         return "last sweep: never"
+    failed = f"[red]FAILED[/] ({sweep.motivo}): `ccb-luigi sweep` says more"
+    ended = f"{sweep.terminada_em.astimezone(zone):%Y-%m-%d %H:%M}"
+    return f"last sweep: {ended}, " + (f"[green]ok[/], {what_it_did(sweep)}" if sweep.ok else failed)
+
+
+def what_it_did(sweep: Sweep | Swept) -> str:
+    """What a sweep changed, in a few words."""
     done = (
         (sweep.carregados, "loaded"),
         (sweep.marcados_excluidos, "marked as gone"),
         (sweep.reaparecidos, "back again"),
         (sweep.em_aberto, "still open"),
     )
-    did = ", ".join(f"{number:,} {words}" for number, words in done if number) or "nothing to do"
-    failed = f"[red]FAILED[/] ({sweep.motivo}): `ccb-luigi sweep` says more"
-    ended = f"{sweep.terminada_em.astimezone(zone):%Y-%m-%d %H:%M}"
-    return f"last sweep: {ended}, " + (f"[green]ok[/], {did}" if sweep.ok else failed)
+    return ", ".join(f"{number:,} {words}" for number, words in done if number) or "nothing to do"
 
 
 def counted(number: int, word: str) -> str:

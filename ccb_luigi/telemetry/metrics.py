@@ -16,7 +16,7 @@ from ccb_luigi.codes import REJECTIONS
 from ccb_luigi.database import schema
 from ccb_luigi.load.status import Sweep
 from ccb_luigi.telemetry.runs import History, Run
-from ccb_luigi.telemetry.standing import Done, Standing
+from ccb_luigi.telemetry.standing import Effects, Standing
 
 LAST_SUCCESS = "ccb_luigi_run_last_success_timestamp_seconds"
 """Kept from the last exposition when the tables can't be asked."""
@@ -72,8 +72,8 @@ class _Gauges:
         gauge.set(value.timestamp() if isinstance(value, datetime) else float(value))
 
 
-def of_run(run: Run, ended: datetime, done: Done | None, history: History | None) -> CollectorRegistry:
-    """A run's metrics. Without ``done`` and ``history`` the tables couldn't be asked."""
+def of_run(run: Run, ended: datetime, effects: Effects | None, history: History | None) -> CollectorRegistry:
+    """A run's metrics. Without ``effects`` and ``history`` the tables couldn't be asked."""
     gauges = _Gauges("ccb_luigi_run_", OF_RUN)
 
     def put(name: str, value: float | datetime | None, **labels: str) -> None:
@@ -89,15 +89,15 @@ def of_run(run: Run, ended: datetime, done: Done | None, history: History | None
     put("documents_per_second", run.documents / run.seconds if run.seconds else 0.0)
     put("cpu_seconds", run.cpu_seconds)
     put("memory_peak_bytes", run.memory_bytes)
-    put("tables_readable", done is not None)
-    if done:
-        for what, number in done.documents.items():
+    put("tables_readable", effects is not None)
+    if effects:
+        for what, number in effects.documents.items():
             put("documents", number, outcome=what)
-        for road, number in done.roads.items():
+        for road, number in effects.roads.items():
             put("documents_by_road", number, road=road)
         for code in REJECTIONS:
-            put("rejected_documents", done.codes.get(code, 0), code=code)
-        for (table, change), number in done.rows.items():
+            put("rejected_documents", effects.codes.get(code, 0), code=code)
+        for (table, change), number in effects.rows.items():
             put("rows", number, table=table, change=change)
     known = history.last_success if history else None  # by the database's clock, as the row has it
     put("last_success_timestamp_seconds", known or (None if run.exit_code else ended))

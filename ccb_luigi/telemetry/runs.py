@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from ccb_luigi import __version__, tables
 from ccb_luigi.load import markers
+from ccb_luigi.load.status import SWEEP
 from ccb_luigi.process.events import Event
 from ccb_luigi.telemetry import footprint, logs
 
@@ -23,7 +24,6 @@ USUAL = 14
 FEWEST = 3
 """... and with fewer than these nothing is."""
 
-SWEEP = tables.varreduras.name
 PLANNED = ("fatias", "plano")
 Step = tuple[date | None, str]
 

@@ -32,7 +32,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Effects:
     """What a run did: documents by outcome and by road, rejections by code, rows by (table, change)."""
 
     documents: dict[str, int] = field(default_factory=dict)
@@ -59,7 +59,7 @@ def gather(connection: Connection, settings: Settings, day: date) -> Standing:
     )
 
 
-def done_by(connection: Connection, run: Run) -> Done:
+def effects(connection: Connection, run: Run) -> Effects:
     """What the run did. Dates that it read but didn't prove count with what it read and what was rejected."""
     proven, unproven = run.proven(), run.unproven()
     proof = reconcile.total(reconcile.stored(connection, "particao = ANY(:days)", days=proven).values())
@@ -71,7 +71,7 @@ def done_by(connection: Connection, run: Run) -> Done:
         "stale": proof.obsoletos,
         "quarantined": proof.quarentena + connection.execute(rejected, {"days": unproven}).scalar_one(),
     }
-    return Done(
+    return Effects(
         documents=documents,
         codes=_codes(connection, "AND particao = ANY(:days)", {"days": [*proven, *unproven]}),
         rows=_rows(connection, run),

@@ -110,7 +110,7 @@ def test_the_metrics_of_a_run_count_what_became_of_its_documents(world: World) -
     world.migrate(D2)
     run = migrated(world, D1)
     run.seconds = 1.5
-    found = ask(world, lambda c: standing.done_by(c, run))
+    found = ask(world, lambda c: standing.effects(c, run))
     registry = metrics.of_run(run, datetime(2026, 3, 3, tzinfo=UTC), found, History())
 
     def documents(outcome: str) -> float | None:
@@ -143,7 +143,7 @@ def test_a_date_that_the_circuit_breaker_stopped_counts_with_what_was_read_and_r
     with pytest.raises(CircuitBroken):
         migrated(world, D1)
     run = Run("run", [D1], read={D1: 52})
-    found = ask(world, lambda c: standing.done_by(c, run))
+    found = ask(world, lambda c: standing.effects(c, run))
     assert (found.documents["read"], found.documents["quarantined"]) == (52, 51)
     assert found.documents["loaded"] == 0
     assert found.codes == {"ausente": 51}
