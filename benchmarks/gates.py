@@ -22,13 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import documents
-from ccb_luigi.documents import compiled
 from ccb_luigi.documents.block import blocks
+from ccb_luigi.documents.compiled import Compiler
 from ccb_luigi.documents.contract import SCHEMA, Contract, Rejected
 from ccb_luigi.documents.fast.vectorised import VectorisedReader
-from ccb_luigi.documents.findings import totals
 from ccb_luigi.documents.rawbson import decode
-from ccb_luigi.documents.schedule import TextSchedule
+from ccb_luigi.documents.schedule import Schedule
 from ccb_luigi.settings import Settings
 
 Document = dict[str, Any]
@@ -63,7 +62,7 @@ def _msgspec() -> Candidate:
 
 
 def _side_by_side() -> Candidate:
-    columns = VectorisedReader(SCHEMA, Settings().zone, totals)
+    columns = VectorisedReader(SCHEMA, Compiler(Settings().zone))
 
     def read(raw: list[bytes]) -> list[Any]:
         found = (columns.read(block) for _, block in blocks(raw))
@@ -75,8 +74,8 @@ def _side_by_side() -> Candidate:
 # Add a candidate here: a name, and a function that makes it.
 CANDIDATES: dict[str, Callable[[], Candidate]] = {
     CERBERUS: _cerberus,
-    "gate.compiled": lambda: _one_by_one(compiled.compiled(SCHEMA, Settings().zone)),
-    "columns.Columns, side by side": _side_by_side,
+    "the compiled contract, one by one": lambda: _one_by_one(Compiler(Settings().zone).contract(SCHEMA)),
+    "the fast road, block by block": _side_by_side,
     "msgspec.convert (weaker)": _msgspec,
 }
 
@@ -181,7 +180,9 @@ def _answers(read: Candidate, raw: list[bytes]) -> tuple[float, str]:
 
 def _known(value: Any, rules: Rules | None = SCHEMA) -> Any:
     """A normal form without what is unknown to the schema or null, which the candidates may leave out."""
-    if isinstance(value, (list, TextSchedule)):
+    if isinstance(value, Schedule):
+        value = value.items
+    if isinstance(value, list):
         inner = (rules or {}).get("schema")
         return [_known(item, inner.get("schema") if inner else None) for item in value]
     if not isinstance(value, dict) or rules is None:

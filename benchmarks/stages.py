@@ -45,7 +45,7 @@ class _Clock:
 
 
 def one_pass(raw: list[bytes]) -> dict[str, float]:
-    """Stage → seconds for all documents, which the gate must be sure of; memories begin empty."""
+    """Stage → seconds for all documents, which the fast road must be sure of; memories begin empty."""
     zone = Settings().zone
     task = BatchSpec(1, documents.DAY, zone, USUAL)
     rules = fingerprint.key(zone, USUAL)
@@ -60,14 +60,15 @@ def one_pass(raw: list[bytes]) -> dict[str, float]:
 
 def _stages(clock: _Clock, block: list[bytes], rules: bytes) -> None:
     judge = judge_of(Settings().zone, USUAL)
-    (known,) = clock.each("read side by side, by the gate", judge.read, [block])
+    (known,) = clock.each("read with its block", judge.read, [block])
     passed = [one.document for one in known]
     clock.each("rows", rows_of, passed, [one.others for one in known], repeat(dict))
-    clock.each("findings", lambda one: findings(one, judge.zone, USUAL), passed)
+    schedules = [one.schedule for one in known]
+    clock.each("findings", findings, passed, schedules, repeat(judge.zone), repeat(USUAL))
     clock.each("fingerprint", lambda one: fingerprint.of(one, rules), block)
     decoded = clock.each("  one by one: decoded", rawbson.decode, block)
     clock.each("  keys that occur twice", rawbson.repeated_key, block, decoded)
-    clock.each("  gate", judge.contract.gate, decoded)
+    clock.each("  the compiled contract", judge.contract.compiled, decoded)
 
 
 @click.command()

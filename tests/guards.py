@@ -198,7 +198,7 @@ MUTATIONS = (
     Mutation(
         "side by side: each document has the expected keys and no more",
         "ccb_luigi/documents/fast/raw_columns.py",
-        "self.doubt(of.who[(position != of.ends - 1) | (self.bytes[position] != 0)])",
+        "self.fall_back(of.docs[(position != of.ends - 1) | (self.bytes[position] != 0)])",
         "pass",
         raw_columns("no_byte_of_a_document_can_change_unseen", "a_key_twice_is_nothing_to_be_sure_of"),
     ),
@@ -219,7 +219,7 @@ MUTATIONS = (
     Mutation(
         "side by side: texts end where they say",
         "ccb_luigi/documents/fast/raw_columns.py",
-        "self.doubt(found.who[self.bytes[found.ends - 1] != 0])",
+        "self.fall_back(found.docs[self.bytes[found.ends - 1] != 0])",
         "pass",
         raw_columns("values_of_every_type_are_judged_the_same"),
     ),
@@ -240,13 +240,13 @@ MUTATIONS = (
     Mutation(
         "forms of texts inside a schedule",
         "ccb_luigi/documents/fast/schedule_bytes.py",
-        "block.doubt(found.who[odd[~null]])",
+        "block.fall_back(found.docs[odd[~null]])",
         "pass",
         text_schedule("a_value_of_another_form_is_never_taken_for_text_that_can_be_copied"),
     ),
     Mutation(
         "a schedule that lacks a value that a rule needs doesn't surely add up",
-        "ccb_luigi/documents/findings.py",
+        "ccb_luigi/documents/fast/schedule_totals.py",
         "holds &= ~table.missing[name]",
         "pass",
         text_schedule("a_balance_that_is_missing_is_not_taken_for_zero"),

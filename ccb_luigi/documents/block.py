@@ -18,11 +18,11 @@ from ccb_luigi import tables
 from ccb_luigi.codes import Strictness
 from ccb_luigi.documents import copytext, fingerprint, rawbson
 from ccb_luigi.documents.contract import Document
-from ccb_luigi.documents.judge import Accepted, Judge, Known, Refused
+from ccb_luigi.documents.judge import Accepted, Judge, Refused
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.rows import Row
-from ccb_luigi.documents.schedule import TextSchedule
 from ccb_luigi.documents.shard import Covered, Shard, owns
+from ccb_luigi.documents.valid import Valid
 
 if TYPE_CHECKING:
     from ccb_luigi.documents.erased import Erased
@@ -149,30 +149,35 @@ class _Rendering:
 
     def done(self) -> Rendered:
         """The whole block."""
-        of_documents: dict[str, list[Sequence[Row] | TextSchedule]] = {
+        schedules = [judged.schedule for judged in self._accepted]
+        rows_of_each: dict[str, list[Sequence[Row]]] = {
             "contratos": [[version] for version in self._versions],
-            **{name: [judged.rows[name] for judged in self._accepted] for name in tables.STAGED},
+            **{name: [judged.rows[name] for judged in self._accepted] for name in _OTHERS},
             "qualidade": [judged.findings for judged in self._accepted],
         }
-        counts = {name: sum(map(len, rows)) for name, rows in of_documents.items()}
-        lines = {name: self._lines(name, rows) for name, rows in of_documents.items() if counts[name]}
+        counts = {name: sum(map(len, rows)) for name, rows in rows_of_each.items()}
+        counts[_SCHEDULE] = sum(map(len, schedules))
+        lines = {name: self._lines(name, rows) for name, rows in rows_of_each.items() if counts[name]}
+        if counts[_SCHEDULE]:
+            each = zip(schedules, self._prefixes, strict=True)
+            lines[_SCHEDULE] = _encoded(line for rows, prefix in each for line in rows.lines(prefix))
         return Rendered(lines, counts, self.refused, self.erased, self.roads, self.newest)
 
-    def _lines(self, name: str, of_documents: list[Sequence[Row] | TextSchedule]) -> bytes:
+    def _lines(self, name: str, rows_of_each: list[Sequence[Row]]) -> bytes:
         """The lines of one table, of whose rows each document has some."""
         begin = HIDING if name in tables.PERSONAL else ""
         prefixes = [begin + prefix for prefix in self._prefixes] if begin else self._prefixes
-        ready = [
-            prefix + rows.text.replace("\n", "\n" + prefix)
-            for prefix, rows in zip(prefixes, of_documents, strict=True)
-            if type(rows) is TextSchedule
-        ]
-        others = (
-            [() if type(rows) is TextSchedule else rows for rows in of_documents] if ready else of_documents
-        )
-        of_each = chain.from_iterable(map(repeat, prefixes, map(len, others)))
-        lines = map(add, of_each, copytext.lines([*chain.from_iterable(others)]))
-        return "\n".join([*ready, *lines, ""]).encode()
+        prefix_of_each = chain.from_iterable(map(repeat, prefixes, map(len, rows_of_each)))
+        return _encoded(map(add, prefix_of_each, copytext.lines([*chain.from_iterable(rows_of_each)])))
+
+
+_SCHEDULE = tables.parcelas.name
+"""The table whose rows may be text already."""
+_OTHERS = [name for name in tables.STAGED if name != _SCHEDULE]
+
+
+def _encoded(lines: Iterable[str]) -> bytes:
+    return "\n".join([*lines, ""]).encode()
 
 
 @lru_cache(maxsize=4)
@@ -200,7 +205,7 @@ def is_full(documents: int, size: int) -> bool:
     return documents == DOCUMENTS or size >= BYTES
 
 
-def _read(judge: Judge, documents: Sequence[bytes]) -> Iterator[tuple[int, bytes, Known | None]]:
+def _read(judge: Judge, documents: Sequence[bytes]) -> Iterator[tuple[int, bytes, Valid | None]]:
     """(place, document, what it is if that is sure by reading all side by side), without empty places."""
     places = [place for place, raw in enumerate(documents) if raw]
     there = [documents[place] for place in places]
@@ -209,8 +214,8 @@ def _read(judge: Judge, documents: Sequence[bytes]) -> Iterator[tuple[int, bytes
 
 
 def _opened(
-    judge: Judge, raw: bytes, known: Known | None
-) -> tuple[date | None, Any, Known | Document | None]:
+    judge: Judge, raw: bytes, known: Valid | None
+) -> tuple[date | None, Any, Valid | Document | None]:
     """A document's date, its ``updatedAt`` as it came, and itself, as far as it is read by now.
 
     All ``None``: it can't be decoded. No date: its time can't be read.

@@ -1,9 +1,9 @@
-"""The fast way through the contract: the Cerberus schema compiled once into functions.
+"""The contract compiled: its Cerberus schema turned once into functions, a fast way through it.
 
-The gate answers with the normalised document, or with ``None`` for *unsure*: it never rejects. What it
-isn't sure of goes to Cerberus, the only judge. It reads values with the same functions, so valid here
-means valid there, with the same normal forms (a property test holds that). A rule, coercion or check
-that this compiler doesn't know makes its field unsure for ever, never wrongly valid.
+It answers with the normalised document, or with ``None`` for *unsure*: it never rejects. What it isn't sure
+of goes to Cerberus, the only judge. It reads values with the same readers (``kinds``), so valid here means
+valid there, with the same normal forms (a property test holds that). A rule, kind or check that this
+compiler doesn't know makes its field unsure for ever, never wrongly valid.
 """
 
 from __future__ import annotations
@@ -13,303 +13,206 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ccb_luigi.documents import times, values
-from ccb_luigi.documents.schedule import TextSchedule
-from ccb_luigi.documents.values import Rounded, Unreadable
+from ccb_luigi.documents import values
+from ccb_luigi.documents.kinds import KINDS, Kind, Usual
+from ccb_luigi.documents.values import Unreadable
 
 Document = dict[str, Any]
 Rules = Mapping[str, Any]
 Reader = Callable[[Any], Any]
-Gate = Callable[[Document], Document | None]
+"""From a raw value to its normal form; raises ``Unsure`` or ``Unreadable``."""
 
 MEMORY = 10_000
-"""Distinct texts of amounts, rates and dates that are remembered, per reader."""
+"""Distinct texts that are remembered, per kind."""
 
-_USUAL_RULES = frozenset({"type", "coerce", "nullable", "required", "maxlength"})
-_KNOWN_RULES = frozenset(
-    {"type", "coerce", "nullable", "required", "schema", "maxlength", "min", "check_with"}
-)
+_SCALAR_RULES = frozenset({"type", "coerce", "nullable", "required", "maxlength", "min"})
+_DOCUMENT_RULES = frozenset({"type", "coerce", "nullable", "required", "schema"})
+_LIST_RULES = _DOCUMENT_RULES | {"check_with"}
 
 
 class Unsure(Exception):
     """Cerberus must look at this document."""
 
 
-def compiled(schema: Rules, zone: ZoneInfo) -> Gate:
-    """The gate of a schema; ``zone`` is the one in which local times are read."""
-    read = _fields(schema, zone)
-
-    def gate(document: Document) -> Document | None:
-        try:
-            return read(document)
-        except (Unsure, Unreadable):
-            return None
-
-    return gate
-
-
-def _fields(schema: Rules, zone: ZoneInfo) -> Callable[[Document], Document]:
-    """A function from a raw (sub-)document to its normalised known fields.
-
-    It is written here as code, one expression per field: the usual form of a value is read in place, and
-    only another one by the field's reader. Calls are what the gate's time would go into.
-    """
-    written = Expressions(zone)
-    entries = [f"{name!r}: {written.of(rules, f'get({name!r})')}" for name, rules in schema.items()]
-    return written.function(f"lambda document: (get := document.get) and {{{', '.join(entries)}}}")
-
-
-class Expressions:
-    """Writes code that reads values."""
+class Compiler:
+    """Makes readers of fields out of their rules; ``zone`` is the one in which local times are read."""
 
     def __init__(self, zone: ZoneInfo) -> None:
-        self._zone = zone
-        memories = {f"remembered_{coerce}": _Memory(read(zone)) for coerce, read in _REMEMBERED.items()}
-        self._known: dict[str, Any] = {"datetime": datetime, "UTC": UTC, **memories}
+        self._readers = {name: _certain(kind, zone) for name, kind in KINDS.items()}
+        self._memories = {
+            name: _Memory(self._readers[name]) for name, kind in KINDS.items() if kind.remembered
+        }
 
-    def of(self, rules: Rules, value: str) -> str:
-        """An expression for the normal form of the raw value that the expression ``value`` gives."""
-        read = self._name("read", reader(rules, self._zone))
-        if usual := _usual(rules):
-            found, condition = usual
-            return f"{found} if {condition.format(value)} else {read}(v)"
-        if inner := usual_document(rules):
-            fields = self._name("fields", _fields(inner, self._zone))
-            return f"{fields}(v) if {_IS_DOCUMENT.format(value)} else {read}(v)"
-        if inner := usual_items(rules):
-            item = self._name("item", self.function(f"lambda i: {self.of(inner, 'i')}"))
-            only = f"[{item}(v)] if {_IS_DOCUMENT.format('v')} else {read}(v)"
-            return f"[*map({item}, v)] if type(v := {value}) is list else {only}"
-        return f"{read}({value})"
+    def contract(self, schema: Rules) -> Callable[[Document], Document | None]:
+        """A function from a decoded document to its normal form, ``None`` if that isn't sure."""
+        read = self.fields(schema)
 
-    def _name(self, kind: str, value: Any) -> str:
-        """A name by which expressions can mention ``value``."""
-        name = f"{kind}_{len(self._known)}"
-        self._known[name] = value
-        return name
+        def check(document: Document) -> Document | None:
+            try:
+                return read(document)
+            except (Unsure, Unreadable):
+                return None
 
-    def function(self, code: str) -> Callable[..., Any]:
-        """What the code says."""
-        found: Callable[..., Any] = eval(code, self._known)  # noqa: S307  # nothing of a document is in it
-        return found
+        return check
+
+    def fields(self, schema: Rules) -> Callable[[Document], Document]:
+        """A function from a raw (sub-)document to its normalised known fields."""
+        readers = [(name, self.reader(rules)) for name, rules in schema.items()]
+
+        def read(document: Document) -> Document:
+            get = document.get
+            return {name: of_field(get(name)) for name, of_field in readers}
+
+        return read
+
+    def reader(self, rules: Rules) -> Reader:
+        """A function from a field's raw value to its normal form, that holds all the rules of the field."""
+        kind = known_kind(rules)
+        if kind is None:
+            return _never
+        if kind.type == "dict":
+            return _required(self._document(rules), rules)
+        if kind.type == "list":
+            return _required(self._items(rules), rules)
+        read: Reader = self._written("lambda v: {}", kind, rules)
+        return read
+
+    def column(self, rules: Rules, one: Reader) -> Callable[[list[Any]], list[Any]]:
+        """A function for many values of a field; ``one``: its ``reader``."""
+        kind = known_kind(rules)
+        if kind is None or kind.type in ("dict", "list"):
+            return lambda column: [*map(one, column)]
+        written: Callable[[list[Any]], list[Any]] = self._written(
+            "lambda column: [{} for v in column]", kind, rules
+        )
+        return written
+
+    def _written(self, code: str, kind: Kind, rules: Rules) -> Any:
+        """A function of this code, in which {} stands for the normal form of the raw value ``v``.
+
+        The usual form of a value is read in place, and only another one by the field's reader.
+        """
+        memory = self._memories.get(rules["coerce"])
+        of_kind = self._readers[rules["coerce"]] if memory is None else memory
+        read = _required(_within(of_kind, rules), rules)
+        usual = kind.usual
+        if kind.remembered:
+            must_be = rules.get("required") or not rules.get("nullable")
+            usual = Usual(f"type(v) is str{' and memory[v] is not None' if must_be else ''}", "memory[v]")
+        expression = "read(v)"
+        if usual and "min" not in rules:
+            # What is short enough is so when it is trimmed, too.
+            short = f" and len(v) <= {rules['maxlength']!r}" if "maxlength" in rules else ""
+            expression = f"{usual.found} if {usual.condition}{short} else read(v)"
+        known = {"read": read, "memory": memory, "datetime": datetime, "UTC": UTC}
+        return eval(code.format(expression), known)  # noqa: S307  # nothing of a document is in it
+
+    def _document(self, rules: Rules) -> Reader:
+        read = self.fields(rules.get("schema", {}))
+
+        def document(value: Any) -> Document | None:
+            if type(value) is dict and "@i:nil" not in value and "@xsi:nil" not in value:  # nearly all
+                return read(value)
+            if values.is_null(value):
+                return None
+            if type(value) is not dict:
+                raise Unsure
+            return read(value)
+
+        return document
+
+    def _items(self, rules: Rules) -> Reader:
+        read = self.reader(rules.get("schema", {}))
+        check = _CHECKS[rules.get("check_with")]
+
+        def items(value: Any) -> list[Any] | None:
+            if type(value) is not list:
+                if values.is_null(value):
+                    return None
+                value = [value]
+            found = [read(item) for item in value]
+            check(found)
+            return found
+
+        return items
 
 
-# What reads a value ``v`` of its usual form, and the condition for it, where {} stands for the raw value.
-_TEXT = ("s", "type(v := {}) is str and (s := v.strip()) and '\\0' not in s")
-_USUAL = {
-    "text": _TEXT,
-    "key": _TEXT,
-    # Hardly one begins with any of these: of such `names` knows which are told in quotes.
-    "mongo_id": ("v", "type(v := {}) is str and '\\0' not in v and v[:1] not in '{{[\"ntfs'"),
-    "person_type": ("v", "type(v := {}) is str and v in ('PF', 'PJ')"),
-    "boolean": ("v", "type(v := {}) is bool"),
-    # Between these years every zone has a day for it.
-    "moment": ("v", "type(v := {}) is datetime and v.tzinfo is UTC and 1 < v.year < 9999"),
-}
-
-
-# Nearly all are; what could be null by its keys goes to the reader, which asks `values.is_null`.
-_IS_DOCUMENT = "type(v := {}) is dict and '@i:nil' not in v and '@xsi:nil' not in v"
-
-
-def usual_document(rules: Rules) -> Rules | None:
-    """The schema of a field that is a sub-document, if a document that isn't null is all that it asks for."""
-    usual = rules.keys() <= {"type", "coerce", "nullable", "required", "schema"}
-    is_document = (rules.get("coerce"), rules.get("type")) == ("document", "dict")
-    return rules.get("schema", {}) if usual and is_document else None
-
-
-def usual_items(rules: Rules) -> Rules | None:
-    """The rules of a list's items, if the list has no other rules."""
-    usual = rules.keys() <= {"type", "coerce", "nullable", "schema"}
-    is_list = (rules.get("coerce"), rules.get("type")) == ("items", "list")
-    return rules.get("schema") if usual and is_list else None
-
-
-def _usual(rules: Rules) -> tuple[str, str] | None:
-    """``_USUAL`` for a field, its rules included; ``None``: its reader must look at all values."""
-    coerce = str(rules.get("coerce"))
-    if not rules.keys() <= _USUAL_RULES or _TYPE_OF.get(coerce) != rules.get("type"):
+def known_kind(rules: Rules) -> Kind | None:
+    """The kind of a field, if all its rules are known here."""
+    kind = KINDS.get(str(rules.get("coerce")))
+    if kind is None or kind.type != rules.get("type"):
         return None
-    if "maxlength" in rules and rules["type"] != "string":
-        return None
-    if coerce in _REMEMBERED:
-        found, condition = f"remembered_{coerce}[v]", "type(v := {}) is str"
-        if rules.get("required") or not rules.get("nullable"):
-            condition += f" and {found} is not None"
-    elif coerce in _USUAL:
-        found, condition = _USUAL[coerce]
+    if kind.type == "dict":
+        known = rules.keys() <= _DOCUMENT_RULES
+    elif kind.type == "list":
+        known = rules.keys() <= _LIST_RULES and rules.get("check_with") in _CHECKS
     else:
-        return None
-    if "maxlength" in rules:  # trimming makes it no longer
-        condition += f" and len(v) <= {rules['maxlength']!r}"
-    return found, condition
-
-
-def reader(rules: Rules, zone: ZoneInfo) -> Reader:
-    """A function from a raw value to its normal form, that holds all the rules of the field."""
-    coerce, kind = rules.get("coerce"), rules.get("type")
-    if not rules.keys() <= _KNOWN_RULES or _TYPE_OF.get(str(coerce)) != kind:
-        return _never
-    if coerce == "document":
-        read = _document_reader(rules, zone)
-    elif coerce == "items":
-        read = _items_reader(rules, zone)
-    elif "schema" in rules:
-        return _never
-    else:
-        read = _scalar_reader(str(coerce), zone)
-    for rule, check in (("maxlength", _at_most), ("min", _at_least), ("check_with", _checked)):
-        if rule in rules:
-            read = check(read, rules[rule])
-    nullable = rules.get("nullable", False)
-    return read if nullable and not rules.get("required") else _present(read, nullable)
-
-
-_TYPE_OF = {
-    "text": "string",
-    "key": "string",
-    "mongo_id": "string",
-    "person_type": "string",
-    "tax_id": "string",
-    "zip_code": "string",
-    "money": "decimal",
-    "rate": "decimal",
-    "integer": "integer",
-    "boolean": "boolean",
-    "date": "date",
-    "moment": "datetime",
-    "document": "dict",
-    "items": "list",
-}
+        known = rules.keys() <= _SCALAR_RULES and ("maxlength" not in rules or kind.type == "string")
+    return kind if known else None
 
 
 def _never(_: Any) -> Any:
     raise Unsure
 
 
-def _scalar_reader(coerce: str, zone: ZoneInfo) -> Reader:
-    if coerce in _REMEMBERED:
-        return _Memory(_REMEMBERED[coerce](zone)).recall
-    return _ONCE[coerce](zone)
+def _certain(kind: Kind, zone: ZoneInfo) -> Reader:
+    """The kind's reader for values that it can read without Cerberus."""
+    read, certain, beside = kind.read, kind.certain, dict[str, Any]()
+    if certain is None:
+        return lambda value: read(value, zone, beside)
 
+    def sure(value: Any) -> Any:
+        found = read(value, zone, beside)
+        if not certain(value, found):
+            raise Unsure
+        return found
 
-def _tax_id(value: Any) -> str | None:
-    if type(value) is not str:  # how many digits an int had depends on the field beside it
-        raise Unsure
-    return values.tax_id(value, None)
-
-
-def _exact_money(value: Any) -> Any:
-    found = values.money(value)
-    if type(found) is Rounded:  # which is a finding
-        raise Unsure
-    return found
-
-
-_ONCE: dict[str, Callable[[ZoneInfo], Reader]] = {
-    "text": lambda zone: values.text,
-    "key": lambda zone: values.key,
-    "mongo_id": lambda zone: values.mongo_id,
-    "person_type": lambda zone: values.person_type,
-    "tax_id": lambda zone: _tax_id,
-    "zip_code": lambda zone: values.zip_code,
-    "boolean": lambda zone: values.boolean,
-    "moment": lambda zone: lambda value: times.moment(value, zone),
-}
-
-_REMEMBERED: dict[str, Callable[[ZoneInfo], Reader]] = {
-    "money": lambda zone: _exact_money,
-    "rate": lambda zone: values.rate,
-    "integer": lambda zone: values.integer,
-    "date": lambda zone: lambda value: times.calendar_date(value, zone),
-}
+    return sure
 
 
 class _Memory(dict[Any, Any]):
-    """Texts and what they mean. Amounts and dates repeat: most fields of a schedule are "0"."""
+    """Texts of one kind and what they mean. Amounts and dates repeat: most fields of a schedule are "0"."""
 
     def __init__(self, read: Reader) -> None:
         super().__init__()
-        self.read = read
+        self._read = read
 
-    def __missing__(self, value: Any) -> Any:
-        found = self.read(value)
-        if type(value) is str and len(self) < MEMORY:  # 1, 1.0 and True would be one key
+    def __missing__(self, value: str) -> Any:
+        found = self._read(value)
+        if len(self) < MEMORY:
             self[value] = found
         return found
 
-    def recall(self, value: Any) -> Any:
-        """The meaning of any value, also of one that can't be a key."""
-        return self[value] if type(value) is str else self.read(value)
+    def __call__(self, value: Any) -> Any:
+        """The meaning of any value. Of what is no text nothing is remembered: 1, 1.0 and True are one key."""
+        return self[value] if type(value) is str else self._read(value)
 
 
-def _document_reader(rules: Rules, zone: ZoneInfo) -> Reader:
-    read = _fields(rules.get("schema", {}), zone)
+def _within(read: Reader, rules: Rules) -> Reader:
+    """A reader that holds the bounds of a field as well."""
+    longest, least = rules.get("maxlength"), rules.get("min")
+    if longest is None and least is None:
+        return read
 
-    def document(value: Any) -> Document | None:
-        if values.is_null(value):
+    def bounded(value: Any) -> Any:
+        found = read(value)
+        if found is None:
             return None
-        if type(value) is not dict:
-            raise Unsure
-        return read(value)
-
-    return document
-
-
-def _items_reader(rules: Rules, zone: ZoneInfo) -> Reader:
-    read = reader(rules.get("schema", {}), zone)
-
-    def items(value: Any) -> list[Any] | TextSchedule | None:
-        if type(value) is TextSchedule:  # whoever made it has checked its items
-            return value
-        if type(value) is not list:
-            if values.is_null(value):
-                return None
-            value = [value]
-        return [read(item) for item in value]
-
-    return items
-
-
-def _at_most(read: Reader, limit: int) -> Reader:
-    def short(value: Any) -> Any:
-        found = read(value)
-        if found is not None and len(found) > limit:
+        if (longest is not None and len(found) > longest) or (least is not None and found < least):
             raise Unsure
         return found
 
-    return short
+    return bounded
 
 
-def _at_least(read: Reader, limit: Any) -> Reader:
-    def large(value: Any) -> Any:
-        found = read(value)
-        if found is not None and found < limit:
-            raise Unsure
-        return found
+def _required(read: Reader, rules: Rules) -> Reader:
+    """A reader that takes no null where there must be a value.
 
-    return large
-
-
-def _checked(read: Reader, check: Any) -> Reader:
-    if check != "distinct_numbers":
-        return _never
-
-    def distinct(value: Any) -> Any:
-        found = read(value)
-        if type(found) is TextSchedule and "NumeroDaParcela" in found.rising:
-            return found
-        numbers = [row["NumeroDaParcela"] for row in found or () if row is not None]
-        if len(numbers) != len(set(numbers)):
-            raise Unsure
-        return found
-
-    return distinct
-
-
-def _present(read: Reader, nullable: bool) -> Reader:
-    """A required field. One that may be null but not missing can't be told apart here."""
+    Of a field that may be null but not missing, only Cerberus can tell which it is.
+    """
+    nullable = rules.get("nullable", False)
+    if nullable and not rules.get("required"):
+        return read
 
     def present(value: Any) -> Any:
         if value is None and nullable:
@@ -320,3 +223,15 @@ def _present(read: Reader, nullable: bool) -> Reader:
         return found
 
     return present
+
+
+def _distinct_numbers(rows: list[Any]) -> None:
+    numbers = [row["NumeroDaParcela"] for row in rows if row is not None]
+    if len(numbers) != len(set(numbers)):
+        raise Unsure
+
+
+_CHECKS: dict[Any, Callable[[list[Any]], None]] = {
+    None: lambda found: None,
+    "distinct_numbers": _distinct_numbers,
+}

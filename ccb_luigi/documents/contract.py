@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -17,7 +17,9 @@ from bson import ObjectId
 from cerberus import TypeDefinition, Validator, errors
 
 from ccb_luigi.codes import REJECTIONS, message
-from ccb_luigi.documents import compiled, times, values
+from ccb_luigi.documents import times
+from ccb_luigi.documents.compiled import Compiler
+from ccb_luigi.documents.kinds import KINDS, Kind
 
 Document = dict[str, Any]
 Rules = dict[str, Any]
@@ -180,9 +182,14 @@ class Contract:
         self.zone = zone
 
     @cached_property
-    def gate(self) -> compiled.Gate:
-        """The fast way through the contract (see ``gate``)."""
-        return compiled.compiled(SCHEMA, self.zone)
+    def compiled(self) -> Callable[[Document], Document | None]:
+        """The contract without Cerberus: a document's normal form, or ``None`` for *unsure*."""
+        return self.compiler.contract(SCHEMA)
+
+    @cached_property
+    def compiler(self) -> Compiler:
+        """What makes readers of the contract's fields; whoever uses the same one shares its memories."""
+        return Compiler(self.zone)
 
     @cached_property
     def _validator(self) -> Any:
@@ -194,7 +201,7 @@ class Contract:
         Raises:
             Rejected: the document breaks a rule of contract §3.7.
         """
-        passed = self.gate(document)
+        passed = self.compiled(document)
         return self.judge(document) if passed is None else passed
 
     def judge(self, document: Document) -> Document:
@@ -216,9 +223,6 @@ class Contract:
         own = document.get("_id")
         return own.generation_time if isinstance(own, ObjectId) else None
 
-
-_NO_DOCUMENT = object()
-"""In the place of what should be a sub-document and isn't: it has no type that the schema knows."""
 
 _CODE_OF_RULE = {
     "required": "ausente",
@@ -250,61 +254,23 @@ def _leaves(found: Iterable[Any]) -> Iterator[Any]:
             yield error
 
 
-class _Validator(Validator):  # type: ignore[misc]  # Cerberus ships no types
-    """Cerberus with the readers of ``values`` and ``times`` as coercions, which it tells the ``zone``."""
+def _coercion(kind: Kind) -> Callable[[Any, Any], Any]:
+    return lambda self, value: kind.read(value, self._config["zone"], self.document)
+
+
+# Which coercions there are Cerberus asks a class once, when it is made.
+_COERCIONS = {f"_normalize_coerce_{name}": _coercion(kind) for name, kind in KINDS.items()}
+_WithKinds: Any = type("_WithKinds", (Validator,), _COERCIONS)
+
+
+class _Validator(_WithKinds):  # type: ignore[misc]  # Cerberus ships no types
+    """Cerberus, with the ``kinds`` as coercions."""
 
     types_mapping = {
         **Validator.types_mapping,
         "decimal": TypeDefinition("decimal", (Decimal,), ()),
         "date": TypeDefinition("date", (date,), (datetime,)),
     }
-
-    def _normalize_coerce_text(self, value: Any) -> str | None:
-        return values.text(value)
-
-    def _normalize_coerce_key(self, value: Any) -> str | None:
-        return values.key(value)
-
-    def _normalize_coerce_mongo_id(self, value: Any) -> str | None:
-        return values.mongo_id(value)
-
-    def _normalize_coerce_person_type(self, value: Any) -> str | None:
-        return values.person_type(value)
-
-    def _normalize_coerce_tax_id(self, value: Any) -> str | None:
-        return values.tax_id(value, self.document.get("type"))
-
-    def _normalize_coerce_zip_code(self, value: Any) -> str | None:
-        return values.zip_code(value)
-
-    def _normalize_coerce_money(self, value: Any) -> Decimal | None:
-        return values.money(value)
-
-    def _normalize_coerce_rate(self, value: Any) -> Decimal | None:
-        return values.rate(value)
-
-    def _normalize_coerce_integer(self, value: Any) -> int | None:
-        return values.integer(value)
-
-    def _normalize_coerce_boolean(self, value: Any) -> bool | None:
-        return values.boolean(value)
-
-    def _normalize_coerce_date(self, value: Any) -> date | None:
-        return times.calendar_date(value, self._config["zone"])
-
-    def _normalize_coerce_moment(self, value: Any) -> datetime | None:
-        return times.moment(value, self._config["zone"])
-
-    def _normalize_coerce_document(self, value: Any) -> Any:
-        if values.is_null(value):
-            return None
-        # Cerberus would rebuild any other sequence (bytes are one) item by item, and stumble.
-        return value if isinstance(value, dict) else _NO_DOCUMENT
-
-    def _normalize_coerce_items(self, value: Any) -> Any:
-        if values.is_null(value):
-            return None
-        return value if isinstance(value, list) else [value]
 
     def _check_with_distinct_numbers(self, field: str, rows: Any) -> None:
         numbers = [row.get("NumeroDaParcela") for row in rows or () if isinstance(row, dict)]

@@ -67,7 +67,7 @@ def _unknown_inside(rules: Rules) -> Walk | None:
     walk_item, leaf = _unknown(inner["schema"]), _leaf(rules)
 
     def walk_items(value: Any, path: str, found: Document) -> None:
-        if not isinstance(value, (list, dict)):  # a TextSchedule has known fields only
+        if not isinstance(value, (list, dict)):
             return
         items = value if isinstance(value, list) else [value]
         with suppress(TypeError):  # some item has no keys

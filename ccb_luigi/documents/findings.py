@@ -10,19 +10,15 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from ccb_luigi.codes import Strictness
 from ccb_luigi.documents import identifiers
 from ccb_luigi.documents.contract import OPERATION, PARCELA, Document
-from ccb_luigi.documents.rows import schedule
 from ccb_luigi.documents.sanity import HUNDREDTH, Finding, instalment, sanity
-from ccb_luigi.documents.schedule import TextSchedule
+from ccb_luigi.documents.schedule import Schedule, Totals
 from ccb_luigi.documents.values import Rounded
-
-if TYPE_CHECKING:
-    from ccb_luigi.documents.fast.schedule_bytes import Table
 
 ANNUAL_TOLERANCE = Decimal("0.10")
 SURELY_NEAR = 0.099
@@ -31,13 +27,12 @@ ZERO = Decimal(0)
 _LIST = "operation.parcelas.PrevisaoDeParcela"
 
 
-def findings(document: Document, zone: ZoneInfo, strictness: Strictness) -> list[Finding]:
+def findings(document: Document, schedule: Schedule, zone: ZoneInfo, strictness: Strictness) -> list[Finding]:
     """All findings on a normalised document but ``rounded``; no value is ever part of one."""
     operation = document["operation"]
-    rows = schedule(document)
     found = [*_client(document), *_operation(operation), *sanity(document, zone, strictness.emission_days)]
-    if not (type(rows) is TextSchedule and _adds_up(operation, rows.known)):
-        found += _schedule(operation)
+    if schedule.totals is None or not _adds_up(operation, schedule.totals):
+        found += _schedule(operation, schedule)
     return found
 
 
@@ -53,80 +48,12 @@ def rounded(value: Any, path: str = "") -> Iterator[Finding]:
             yield from rounded(inner, f"{path}.{index}")
 
 
-class Totals(NamedTuple):
-    """What a schedule's rows amount to; amounts in cents, days as the number YYYYMMDD.
-
-    ``holds``: the rows are in order, and every rule that looks at rows alone holds on all of them.
-    ``opening``: the balance before the first instalment; ``level``: what each instalment but the last pays
-    without charges, where that is one amount to be judged by the Price table, else 0.
-    """
-
-    holds: bool
-    due: int
-    before: int
-    principal: int
-    interest: int
-    payment: int
-    first_due: int
-    last_due: int
-    opening: int
-    level: int
-
-
-def totals(table: Table) -> list[Totals]:
-    """The schedules of many contracts: the rules of ``_schedule``, on whole columns at once."""
-    import numpy as np  # for many documents only
-
-    columns, begins = table.columns, table.begins
-    number, day = columns["NumeroDaParcela"], columns["DataDeVencimento"]
-    before, after = columns["ValorDoSaldoAnterior"], columns["ValorDoSaldoAtual"]
-    principal, interest, payment = (columns[name] for name in _PARTS)
-    charges = sum(columns[name] for name in _CHARGES)
-    first = np.zeros(len(number), bool)
-    first[begins] = True
-    is_due = number >= 1
-    holds = after == before + interest + charges - payment
-    holds &= ~is_due | (payment == principal + interest + charges)
-    follows = (before[1:] == after[:-1]) & (number[1:] == number[:-1] + 1) & (day[1:] > day[:-1])
-    holds[1:] &= first[1:] | follows
-    for name in _ROW_AMOUNTS:
-        holds &= columns[name] >= 0
-    holds[begins] &= number[begins] <= 1
-    ends = np.append(begins[1:], len(number)) - 1
-    holds[ends] &= (after[ends] == 0) & is_due[ends]
-    for name in _JUDGED & table.missing.keys():  # a charge or interest that is missing counts as zero
-        holds &= ~table.missing[name]
-    first_due = np.minimum(begins + ~is_due[begins], ends)
-    due = np.add.reduceat(is_due.astype(np.int64), begins)
-    fixed = payment - charges
-    unlike = is_due & (fixed != np.repeat(fixed[first_due], ends - begins + 1))
-    unlike[ends] = False  # what rounding leaves over may go to the last instalment
-    is_level = ~np.logical_or.reduceat(unlike, begins) & (due >= FEWEST_LEVEL) & (principal[first_due] > 0)
-    facts = (
-        np.logical_and.reduceat(holds, begins),
-        due,
-        before[begins],
-        *(np.add.reduceat(amounts, begins) for amounts in (principal, interest, payment)),
-        day[first_due],
-        day[ends],
-        before[first_due],
-        np.where(is_level, fixed[first_due], 0),
-    )
-    return [*map(Totals, *(fact.tolist() for fact in facts))]
-
-
-_PARTS = ("ValorDaAmortizacao", "ValorDoJuros", "ValorDaPrestacao")
-_CHARGES = ("ValorDaCorrecao", "ValorDoSeguro", "ValorTaxaBancaria")
-_ROW_AMOUNTS = [name for name, rules in PARCELA.items() if rules.get("coerce") == "money"]
+CHARGES = ("ValorDaCorrecao", "ValorDoSeguro", "ValorTaxaBancaria")
+"""What is paid beside principal and interest; where it is missing it is zero."""
+ROW_AMOUNTS = [name for name, rules in PARCELA.items() if rules.get("coerce") == "money"]
 
 FEWEST_LEVEL = 3
 """Instalments from which on equal ones are a Price table: of two, one alone would be equal to itself."""
-_JUDGED = {"ValorDaAmortizacao", "ValorDoSaldoAnterior", "ValorDoSaldoAtual"}
-
-
-def as_amount(cents: int) -> Decimal:
-    """An amount in reais."""
-    return Decimal(cents).scaleb(-2)
 
 
 def _adds_up(operation: Document, rows: Totals) -> bool:
@@ -230,11 +157,8 @@ def _compounds(monthly: Decimal | None, annual: Decimal | None) -> bool:
     return abs(((1 + monthly / 100) ** 12 - 1) * 100 - annual) <= ANNUAL_TOLERANCE
 
 
-def _schedule(operation: Document) -> Iterator[Finding]:
-    listed = (operation.get("parcelas") or {}).get("PrevisaoDeParcela") or ()
-    # Null items count for the index: it is the source's own.
-    present = [(index, row) for index, row in enumerate(listed) if row is not None]
-    indexed = sorted(present, key=lambda pair: pair[1]["NumeroDaParcela"])
+def _schedule(operation: Document, schedule: Schedule) -> Iterator[Finding]:
+    indexed = sorted(schedule.indexed(), key=lambda pair: pair[1]["NumeroDaParcela"])
     rows = [row for _, row in indexed]
     due = [row for row in rows if row["NumeroDaParcela"] >= 1]
     if operation.get("NumeroDeParcelas") not in (None, len(due)):
@@ -304,14 +228,14 @@ def _negative(indexed: list[tuple[int, Document]], due: int) -> Iterator[Finding
     By a cent per instalment at most: half from its own rounding, half from its interest's.
     """
     for index, row in indexed:
-        for name in _ROW_AMOUNTS:
+        for name in ROW_AMOUNTS:
             is_rest = name == "ValorDoJuros" and index == indexed[-1][0]
             if (amount := row.get(name)) is not None and amount < (-due * HUNDREDTH if is_rest else 0):
                 yield "valor_negativo", f"{_LIST}.{index}.{name}"
 
 
 def _charges(row: Document) -> Decimal:
-    return sum((row.get(name) or ZERO for name in _CHARGES), ZERO)
+    return sum((row.get(name) or ZERO for name in CHARGES), ZERO)
 
 
 def _without_charges(row: Document) -> Decimal:

@@ -6,7 +6,7 @@ Rows leave out what the load adds: the batch, the document's number and the keys
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import itemgetter
@@ -17,8 +17,7 @@ from sqlalchemy import Table
 
 from ccb_luigi import tables
 from ccb_luigi.documents import values
-from ccb_luigi.documents.contract import PARCELA, Document
-from ccb_luigi.documents.schedule import TextSchedule
+from ccb_luigi.documents.contract import Document
 
 Row = tuple[Any, ...]
 
@@ -37,18 +36,15 @@ _ADDRESS_KINDS = {
 
 @dataclass(slots=True)
 class Rows:
-    """``tables``: table name → rows. ``left_out``: (path, finding or None) of what has no row, only extras.
+    """``tables``: name → rows. ``left_out``: (path, finding or None) of what has no row, only extras."""
 
-    Rows that came as a ``TextSchedule`` are one: their text for COPY is there already.
-    """
-
-    tables: dict[str, list[Row] | TextSchedule]
+    tables: dict[str, list[Row]]
     left_out: list[tuple[str, str | None]] = field(default_factory=list)
     extras: str = "{}"
 
 
 def rows_of(document: Document, others: Document, raw: Callable[[], Document]) -> Rows:
-    """The rows of one contract.
+    """The rows of one contract, but for its schedule's (``parcelas``).
 
     ``others``: path → value of the fields without a column. ``raw`` gives the document as it was read, for
     parts of it that have no row either.
@@ -60,7 +56,6 @@ def rows_of(document: Document, others: Document, raw: Callable[[], Document]) -
     rows.tables["enderecos"] = _addresses(document, rows)
     rows.tables["contatos"] = _contacts(document)
     rows.tables["dados_bancarios"] = _accounts(document, rows)
-    rows.tables["parcelas"] = _parcelas(document)
     cet = operation.get("detalhamentoDaCET")
     breakdown = _cet.fields(cet) if cet else ()
     shares = any(part is not None for part in breakdown)
@@ -71,22 +66,6 @@ def rows_of(document: Document, others: Document, raw: Callable[[], Document]) -
     rows.extras = _json(others)
     rows.tables["operacoes"] = [_operation.row(_operation.fields(document), rows.extras)]
     return rows
-
-
-def schedule(document: Document) -> list[Document] | TextSchedule:
-    """The rows of PrevisaoDeParcela, null items left out, in the document's order."""
-    container = document["operation"].get("parcelas")
-    listed = container.get("PrevisaoDeParcela") if container else None
-    if type(listed) is TextSchedule:
-        return listed
-    return [row for row in listed if row is not None] if listed else []
-
-
-def _parcelas(document: Document) -> list[Row] | TextSchedule:
-    rows = schedule(document)
-    if type(rows) is TextSchedule and _SCHEDULE_IS_THE_TABLE:
-        return rows.map(_row_of_schedule)
-    return [_row_of_schedule(row) for row in rows]
 
 
 def _json(found: Document) -> str:
@@ -178,7 +157,8 @@ def staged_columns(table: Table) -> Iterator[Any]:
 
 
 _parcela = _Columns(tables.parcelas)
-_SCHEDULE_IS_THE_TABLE = [*PARCELA] == [column.info.get("path") for column in staged_columns(tables.parcelas)]
+PARCELA_FIELDS = [column.info["path"] for column in staged_columns(tables.parcelas)]
+"""The fields of a schedule's row, in the order of the columns that hold them."""
 _cet = _Columns(tables.detalhamento_cet)
 _operation = _Columns(tables.operacoes, "extras")
 _client = _Columns(tables.clientes, "cpf_cnpj")
@@ -189,8 +169,9 @@ _account = _Columns(tables.dados_bancarios)
 _account_key = _fields([c.info["path"] for c in tables.dados_bancarios.primary_key if "path" in c.info])
 
 
-def _row_of_schedule(row: Document) -> Row:
-    return _parcela.row(_parcela.fields(row))
+def parcelas(schedule: Iterable[Document]) -> list[Row]:
+    """The rows of a contract's schedule."""
+    return [_parcela.row(_parcela.fields(row)) for row in schedule]
 
 
 def _identities(document: Document, rows: Rows) -> list[Row]:

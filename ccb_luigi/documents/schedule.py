@@ -1,61 +1,124 @@
-"""Lists whose items are all alike: text of a plain form in every field, which can stay text.
-
-Two thirds of a contract are its schedule: a dozen rows of eleven short texts. Joined by tabs and newlines the
-texts are, as they stand, what COPY takes; values are made of them only where somebody asks for these. A cell
-that is null or missing is COPY's null.
-"""
+"""A contract's schedule (PrevisaoDeParcela), whichever way its rows were read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from ccb_luigi.documents.copytext import NULL
+from ccb_luigi.documents import copytext
+from ccb_luigi.documents.rows import parcelas
+
+Document = dict[str, Any]
 
 
-class TextSchedule(Sequence[Any]):
-    """Valid items of a list: all of them as text, and their normal forms, made when somebody looks at one.
+class Totals(NamedTuple):
+    """What a schedule's rows amount to; amounts in cents, days as the number YYYYMMDD.
 
-    ``text``: a line per item, without the last newline; its fields, in the schema's order, parted by tabs.
-    ``rising``: fields whose numbers rise from each item to the next; ``known``: what else its reader found.
-    Ask for it by ``type(x) is TextSchedule``: an abstract class answers ``isinstance`` slowly.
+    ``holds``: the rows are in order, and every rule that looks at rows alone holds on all of them.
+    ``opening``: the balance before the first instalment; ``level``: what each instalment but the last pays
+    without charges, where that is one amount to be judged by the Price table, else 0.
     """
 
-    def __init__(
-        self,
-        text: str,
-        names: Sequence[str],
-        read: Callable[[Any], Any],
-        rising: frozenset[str] = frozenset(),
-        known: Any = None,
-    ) -> None:
+    holds: bool
+    due: int
+    before: int
+    principal: int
+    interest: int
+    payment: int
+    first_due: int
+    last_due: int
+    opening: int
+    level: int
+
+
+class Schedule:
+    """Valid rows of a schedule.
+
+    ``items``: their normal forms in the document's order, null items as ``None``. ``totals``: what they
+    amount to, if that is known already. ``len``: rows, without null items.
+    """
+
+    items: Sequence[Document | None]
+    totals: Totals | None = None
+
+    def indexed(self) -> list[tuple[int, Document]]:
+        """(index, row) without null items, which count for the index: it is the source's own."""
+        return [(index, row) for index, row in enumerate(self.items) if row is not None]
+
+    def payments(self) -> Decimal:
+        """The sum of all instalments, in reais."""
+        return sum((row.get("ValorDaPrestacao") or ZERO for _, row in self.indexed()), ZERO)
+
+    def lines(self, prefix: str) -> Iterator[str]:
+        """Lines for COPY into parcelas, without newlines; ``prefix``: what each begins with."""
+        rows = parcelas(row for _, row in self.indexed())
+        return (prefix + line for line in copytext.lines(rows))
+
+    def __len__(self) -> int:
+        return len(self.items) - sum(item is None for item in self.items)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Schedule) and [*self.items] == [*other.items]
+
+    __hash__ = None  # type: ignore[assignment]  # as a list
+
+
+class ParsedSchedule(Schedule):
+    """Rows that were read value by value."""
+
+    def __init__(self, items: Sequence[Document | None]) -> None:
+        self.items = items
+
+
+class TextSchedule(Schedule):
+    """Rows that have stayed text, since all of it is of a plain form: what COPY takes, as it stands.
+
+    Two thirds of a contract are its schedule: a dozen rows of eleven short texts. Values are made of them
+    only where somebody asks for these. ``text``: a line per row, without the last newline; its cells, in the
+    order of the columns, parted by tabs. ``read``: from a row's texts, by the names of its fields, to its
+    normal form.
+    """
+
+    totals: Totals
+
+    def __init__(self, text: str, names: Sequence[str], read: Callable[[Any], Any], totals: Totals) -> None:
         self.text = text
-        self.rising = rising
-        self.known = known
+        self.totals = totals
         self._names = names
         self._read = read
 
     @cached_property
-    def _rows(self) -> list[list[str | None]]:
-        cells = (line.split("\t") for line in self.text.split("\n"))
-        return [[None if cell == NULL else cell for cell in row] for row in cells]
+    def items(self) -> list[Document | None]:  # type: ignore[override]
+        """The normal forms of the rows; made when somebody first looks at one."""
+        return [self._read(dict(zip(self._names, cells, strict=True))) for cells in self._cells()]
+
+    def payments(self) -> Decimal:
+        """As of any schedule."""
+        return as_amount(self.totals.payment)
+
+    def lines(self, prefix: str) -> Iterator[str]:
+        """As of any schedule."""
+        yield prefix + self.text.replace("\n", "\n" + prefix)
 
     def __len__(self) -> int:
         return self.text.count("\n") + 1
 
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        return self._read(dict(zip(self._names, self._rows[index], strict=True)))
+    def _cells(self) -> Iterator[list[str | None]]:
+        for line in self.text.split("\n"):
+            yield [None if cell == copytext.NULL else cell for cell in line.split("\t")]
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and [*self] == [*other]
 
-    __hash__ = None  # type: ignore[assignment]  # as a list
+def schedule_of(document: Document) -> Schedule:
+    """The schedule of a normalised document, whose rows were read value by value."""
+    container = document["operation"].get("parcelas")
+    return ParsedSchedule((container and container.get("PrevisaoDeParcela")) or ())
 
-    def map(self, read: Callable[[Any], Any]) -> TextSchedule:
-        """The same text with another meaning: what ``read`` makes of each normal form."""
-        return TextSchedule(
-            self.text, self._names, lambda item: read(self._read(item)), self.rising, self.known
-        )
+
+def as_amount(cents: int) -> Decimal:
+    """An amount in reais."""
+    return Decimal(cents).scaleb(-2)
+
+
+ZERO = as_amount(0)

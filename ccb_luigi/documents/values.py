@@ -91,7 +91,7 @@ def key(value: Any) -> str | None:
 def mongo_id(value: Any) -> str | None:
     """``_id``: a string exactly as it is (it is an identity, so not trimmed), or an ObjectId as hex.
 
-    In quotes, if it would be the name of another value: see ``names``.
+    In quotes, if it would be the name of another value: see ``identity``.
     """
     if isinstance(value, ObjectId):
         return str(value)
@@ -139,6 +139,25 @@ def zip_code(value: Any) -> str | None:
 def is_zip_code(value: str) -> bool:
     """Whether a normalised CEP has its eight digits."""
     return bool(_ZIP_CODE(value))
+
+
+NO_DOCUMENT = object()
+"""In the place of what should be a sub-document and isn't: it has no type that the schema knows."""
+
+
+def document(value: Any) -> Any:
+    """A sub-document as it is; ``NO_DOCUMENT`` for what is neither that nor null."""
+    if is_null(value):
+        return None
+    # Cerberus would rebuild any other sequence (bytes are one) item by item, and stumble.
+    return value if isinstance(value, dict) else NO_DOCUMENT
+
+
+def items(value: Any) -> list[Any] | None:
+    """A list as it is; one of the only item, where no list was written for it."""
+    if is_null(value):
+        return None
+    return value if isinstance(value, list) else [value]
 
 
 def money(value: Any) -> Decimal | None:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents.block import BatchSpec
-from ccb_luigi.documents.judge import ROADS
+from ccb_luigi.documents.valid import ROADS
 from ccb_luigi.errors import CircuitBroken, NotCovered, PartitionFailed, SourceError
 from ccb_luigi.load import (
     backfill_plan,
@@ -203,7 +203,7 @@ def _told(batch: Batch, loaded: Loaded) -> dict[str, Any]:
 
 
 Days = dict[str, tuple[Reconciliation, dict[str, int]]]
-"""Date → its proof, its rows per table, and its documents per road (``judge.ROADS``)."""
+"""Date → its proof, its rows per table, and its documents per road (``valid.ROADS``)."""
 
 
 class Ended(NamedTuple):

@@ -22,7 +22,7 @@ from ccb_luigi.documents.block import (
     judge_of,
     render,
 )
-from ccb_luigi.documents.judge import ROADS
+from ccb_luigi.documents.valid import ROADS
 from ccb_luigi.load import parallel, quarantine
 from ccb_luigi.load.batch import Batch
 from ccb_luigi.load.unchanged import Unchanged
@@ -47,7 +47,7 @@ class Counts:
 
     ``por_data``: date → documents read and rejected, of batches of several dates. ``mais_novo``: the newest
     time in a dump, whatever its date, in ISO 8601 (UTC, so that the greater text is the later time).
-    ``roads``: how the documents were read (``judge.ROADS``), without those that were passed over;
+    ``roads``: how the documents were read (``valid.ROADS``), without those that were passed over;
     ``roads_por_data``: the same per date, like ``por_data``.
     """
 

@@ -37,7 +37,7 @@ class Day:
     steps aren't in it. ``written``: table → rows that its load really touched. ``proven``: the last
     reconciliation, ``None`` if there was none. ``quarantined``: the date's open rejections. ``early``: it
     was marked before it was over, which counts for nothing. ``so_far``: its contracts in the tables, if it
-    isn't marked. ``roads``: how its documents were read (``judge.ROADS``), those that were judged.
+    isn't marked. ``roads``: how its documents were read (``valid.ROADS``), those that were judged.
     """
 
     day: date

@@ -30,6 +30,7 @@ from ccb_luigi.documents.extras import extras
 from ccb_luigi.documents.findings import findings, rounded
 from ccb_luigi.documents.identity import name_of
 from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.schedule import schedule_of
 from ccb_luigi.documents.times import EPOCH
 from ccb_luigi.documents.values import Unreadable
 
@@ -96,7 +97,7 @@ def _accepted(
     rows["clientes"][0].update(own)
     rows["operacoes"][0].update(own, extras=_extras(raw, [path for path, _ in unplaced]))
     found = {
-        *findings(document, contract.zone, strictness),
+        *findings(document, schedule_of(document), contract.zone, strictness),
         *rounded(document),
         *((code, path) for path, code in unplaced if code),
     }

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, text
 
 from ccb_luigi import tables
-from ccb_luigi.documents.judge import ROADS
+from ccb_luigi.documents.valid import ROADS
 from ccb_luigi.load import markers, reconcile, status
 from ccb_luigi.load.status import Sweep
 from ccb_luigi.settings import Settings

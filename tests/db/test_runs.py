@@ -12,7 +12,7 @@ from world import D1, D2, D3, World, at, document, rejected
 
 from ccb_luigi import tables
 from ccb_luigi.database import postgres
-from ccb_luigi.documents.judge import ROADS
+from ccb_luigi.documents.valid import ROADS
 from ccb_luigi.errors import CircuitBroken
 from ccb_luigi.load import pipeline
 from ccb_luigi.process.events import Event

@@ -19,6 +19,7 @@ from ccb_luigi import tables
 from ccb_luigi.documents import rows
 from ccb_luigi.documents.contract import Contract
 from ccb_luigi.documents.extras import extras
+from ccb_luigi.documents.schedule import schedule_of
 from ccb_luigi.proof import expected
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -53,6 +54,7 @@ def loaded(rows_module: ModuleType, document: dict[str, Any]) -> dict[str, Table
     """What the load would write, column by column."""
     checked = Contract(ZONE).check(document)
     found = rows_module.rows_of(checked, extras(document), lambda: document)
+    found.tables["parcelas"] = rows_module.parcelas(row for _, row in schedule_of(checked).indexed())
     staged = rows_module.tables.BY_NAME
     return {
         name: [

@@ -1,4 +1,4 @@
-"""The gate says valid only where Cerberus does, with the same normal forms, and follows the schema."""
+"""What the compiled contract calls valid Cerberus does, with the same normal forms; it follows the schema."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from contracts import bson_values, changed, contract, field_paths
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ccb_luigi.documents import compiled
+from ccb_luigi.documents.compiled import Compiler
 from ccb_luigi.documents.contract import SCHEMA, Contract, Document, Rejected
-from ccb_luigi.documents.schedule import TextSchedule
+from ccb_luigi.documents.schedule import Schedule
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 CONTRACT = Contract(ZONE)
@@ -31,7 +31,8 @@ def known(document: Any, schema: Any) -> Any:
         if inner and rules["type"] == "dict":
             value = known(value, inner)
         elif inner and "schema" in inner and value is not None:
-            value = [known(item, inner["schema"]) for item in value]
+            items = value.items if isinstance(value, Schedule) else value
+            value = [known(item, inner["schema"]) for item in items]
         found[name] = value
     return found
 
@@ -40,21 +41,23 @@ def exactly(value: Any) -> Any:
     """Tells 1.0 from 1.00 and True from 1, which compare equal."""
     if isinstance(value, dict):
         return {name: exactly(inner) for name, inner in value.items()}
-    if isinstance(value, (list, TextSchedule)):
+    if isinstance(value, Schedule):
+        value = [*value.items]
+    if isinstance(value, list):
         return [exactly(inner) for inner in value]
     return type(value).__name__, str(value)
 
 
 def agree(document: Document, schema: Any = SCHEMA) -> None:
-    passed = CONTRACT.gate(document)
+    passed = CONTRACT.compiled(document)
     if passed is None:
         return
-    judged = CONTRACT.judge(document)  # raises Rejected if the gate was wrong
+    judged = CONTRACT.judge(document)  # raises Rejected if the compiled contract was wrong
     assert exactly(known(passed, schema)) == exactly(known(judged, schema))
 
 
-def test_the_gate_is_sure_of_an_ordinary_contract() -> None:
-    assert CONTRACT.gate(contract()) is not None
+def test_the_compiled_contract_is_sure_of_an_ordinary_contract() -> None:
+    assert CONTRACT.compiled(contract()) is not None
 
 
 @pytest.mark.parametrize(
@@ -69,21 +72,23 @@ def test_the_gate_is_sure_of_an_ordinary_contract() -> None:
         {"operation.NumeroDeParcelas": "12"},
     ],
 )
-def test_the_gate_reads_the_usual_variants_by_itself(changes: Document) -> None:
+def test_the_compiled_contract_reads_the_usual_variants_by_itself(changes: Document) -> None:
     document = contract(**changes)
-    assert CONTRACT.gate(document) is not None
+    assert CONTRACT.compiled(document) is not None
     agree(document)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(PATHS), bson_values())
-def test_valid_by_the_gate_is_valid_by_cerberus_with_the_same_values(path: str, value: Any) -> None:
+def test_what_is_valid_without_cerberus_is_valid_by_cerberus_with_the_same_values(
+    path: str, value: Any
+) -> None:
     agree(changed(contract(), path, value))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(PATHS), bson_values(), min_size=2, max_size=4))
-def test_several_changes_at_once_do_not_fool_the_gate(changes: Document) -> None:
+def test_several_changes_at_once_do_not_fool_the_compiled_contract(changes: Document) -> None:
     document = contract()
     for path, value in sorted(changes.items()):
         try:
@@ -93,7 +98,7 @@ def test_several_changes_at_once_do_not_fool_the_gate(changes: Document) -> None
     agree(document)
 
 
-def test_the_gate_never_remembers_one_type_for_another() -> None:
+def test_the_compiled_contract_never_remembers_one_type_for_another() -> None:
     for value in ("1", 1, True, 1.0, "1", 1, True):
         agree(contract(**{"operation.ValorDoSeguro": value}))
         agree(contract(**{"operation.Carencia": value}))
@@ -121,18 +126,18 @@ def rules_at(schema: Any, path: tuple[str, ...]) -> Any:
 def test_a_rule_that_the_compiler_does_not_know_makes_every_document_unsure(path: tuple[str, ...]) -> None:
     schema = copy.deepcopy(SCHEMA)
     rules_at(schema, path)["forbidden"] = ["x"]
-    assert compiled.compiled(schema, ZONE)(contract()) is None
+    assert Compiler(ZONE).contract(schema)(contract()) is None
 
 
 @pytest.mark.parametrize("path", every_field(SCHEMA), ids=".".join)
 def test_a_coercion_that_does_not_go_with_the_type_makes_every_document_unsure(path: tuple[str, ...]) -> None:
     schema = copy.deepcopy(SCHEMA)
     rules_at(schema, path)["type"] = "set"
-    assert compiled.compiled(schema, ZONE)(contract()) is None
+    assert Compiler(ZONE).contract(schema)(contract()) is None
 
 
 @pytest.mark.parametrize("path", every_field(SCHEMA), ids=".".join)
-def test_a_field_that_becomes_required_is_required_by_the_gate(path: tuple[str, ...]) -> None:
+def test_a_field_that_becomes_required_is_required_by_the_compiled_contract(path: tuple[str, ...]) -> None:
     schema = copy.deepcopy(SCHEMA)
     rules_at(schema, path).update(required=True, nullable=False)
     steps = [step for step in path if step != "schema"]
@@ -142,7 +147,7 @@ def test_a_field_that_becomes_required_is_required_by_the_gate(path: tuple[str, 
         place = place[step]
         place = place[0] if isinstance(place, list) else place
     place.pop(steps[-1], None)
-    assert compiled.compiled(schema, ZONE)(document) is None
+    assert Compiler(ZONE).contract(schema)(document) is None
 
 
 @pytest.mark.parametrize(
@@ -155,14 +160,14 @@ def test_a_field_that_becomes_required_is_required_by_the_gate(path: tuple[str, 
     ],
     ids=str,
 )
-def test_a_stricter_rule_is_stricter_in_the_gate(path: tuple[str, ...], rule: str, value: Any) -> None:
+def test_a_stricter_rule_is_stricter_when_compiled(path: tuple[str, ...], rule: str, value: Any) -> None:
     schema = copy.deepcopy(SCHEMA)
     rules_at(schema, path)[rule] = value
-    assert compiled.compiled(schema, ZONE)(contract()) is None
+    assert Compiler(ZONE).contract(schema)(contract()) is None
 
 
-def test_the_gate_never_rejects_by_itself() -> None:
+def test_the_compiled_contract_never_rejects_by_itself() -> None:
     bad = contract(**{"operation.ValorBruto": "NaN"})
-    assert CONTRACT.gate(bad) is None
+    assert CONTRACT.compiled(bad) is None
     with pytest.raises(Rejected):
         CONTRACT.check(bad)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ccb_luigi.documents.contract import Document, Rejected
 from ccb_luigi.documents.judge import Judge, Refused
 from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.schedule import Schedule
 from ccb_luigi.proof.expected import expected
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -127,6 +128,7 @@ def day_of(ms: int, zone: str) -> date:
 
 def at(document: Any, path: str) -> Any:
     for step in path.split("."):
+        document = document.items if isinstance(document, Schedule) else document
         document = document[int(step)] if step.isdigit() else document[step]
     return document
 
@@ -139,7 +141,7 @@ def meanings(documents: list[Document], zone: str, *paths: str) -> list[tuple[se
         rows = expected(raw, ZoneInfo(zone)).rows  # by Cerberus alone
         places = [FIELDS[path] for path in paths]
         means: list[set[Any]] = [{rows[table][row][column]} for table, row, column in places]
-        passed = judge.contract.gate(decode(raw))
+        passed = judge.contract.compiled(decode(raw))
         for one in (passed, read and read.document):
             if one is not None:
                 for each, path in zip(means, paths, strict=True):
@@ -168,7 +170,7 @@ def reasons(documents: list[Document], zone: str) -> list[dict[str, list[str]]]:
     assert None not in read[len(raws) :]
     found = []
     for document, raw in zip(documents, raws, strict=True):
-        assert judge.contract.gate(document) is None
+        assert judge.contract.compiled(document) is None
         assert not expected(raw, ZoneInfo(zone)).accepted
         judged = judge.judge(raw)
         assert isinstance(judged, Refused)

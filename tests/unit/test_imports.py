@@ -48,8 +48,10 @@ OWNERS = {
     "cerberus": {"documents.contract"},
     "distributed": {"load.cluster"},
     "numpy": {
-        "documents.findings",
-        *(f"documents.fast.{name}" for name in ("raw_columns", "schedule_bytes", "vectorised")),
+        *(
+            f"documents.fast.{name}"
+            for name in ("raw_columns", "schedule_bytes", "schedule_totals", "vectorised")
+        ),
     },
 }
 

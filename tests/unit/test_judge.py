@@ -25,6 +25,7 @@ from ccb_luigi.codes import FINDINGS, REJECTIONS, Strictness
 from ccb_luigi.documents.identity import name_of
 from ccb_luigi.documents.judge import Accepted, Judge, Refused
 from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.rows import parcelas
 from ccb_luigi.proof import expected as by_verify
 from ccb_luigi.sources.mongo import split
 
@@ -505,8 +506,9 @@ def check(raw: bytes) -> None:
         assert len(key) <= 255
         assert "\0" not in key
     assert found.atualizado_em.utcoffset() == timedelta(0)
-    assert found.rows.keys() == {table.name for table in tables.LOADED}
-    for name, rows in found.rows.items():
+    of_tables = {**found.rows, "parcelas": parcelas(row for _, row in found.schedule.indexed())}
+    assert of_tables.keys() == {table.name for table in tables.LOADED}
+    for name, rows in of_tables.items():
         columns = [c for c in tables.STAGED[name].columns if c.name not in ("lote", "doc")]
         for row in rows:
             assert len(row) == len(columns)

@@ -14,7 +14,8 @@ from contracts import MISSING, SCHEDULE, Document, contract, parcela, schedule
 
 from ccb_luigi.documents.contract import Contract
 from ccb_luigi.documents.extras import extras
-from ccb_luigi.documents.rows import Rows, rows_of
+from ccb_luigi.documents.rows import Rows, parcelas, rows_of
+from ccb_luigi.documents.schedule import schedule_of
 
 CHECKER = Contract(ZoneInfo("America/Sao_Paulo"))
 PJ = {"type": "PJ", "taxId": "12.ABC.345/01DE-35"}
@@ -22,15 +23,20 @@ PJ = {"type": "PJ", "taxId": "12.ABC.345/01DE-35"}
 
 def rows(**changes: Any) -> Rows:
     document = contract(**changes)
-    return rows_of(CHECKER.check(document), extras(document), lambda: document)
+    return all_rows(CHECKER.check(document), document)
+
+
+def all_rows(checked: Document, raw: Document) -> Rows:
+    found = rows_of(checked, extras(raw), lambda: raw)
+    found.tables["parcelas"] = parcelas(row for _, row in schedule_of(checked).indexed())
+    return found
 
 
 def table(name: str, /, **changes: Any) -> list[tuple[Any, ...]]:
     """The rows of one table; both ways through the contract must give the same."""
     document = contract(**changes)
-    raw, others = (lambda: document), extras(document)
-    found = rows_of(CHECKER.check(document), others, raw).tables[name]
-    assert rows_of(CHECKER.judge(document), others, raw).tables[name] == found
+    found = all_rows(CHECKER.check(document), document).tables[name]
+    assert all_rows(CHECKER.judge(document), document).tables[name] == found
     return found
 
 

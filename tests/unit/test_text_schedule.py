@@ -19,15 +19,13 @@ from hostile import Pairs, Raw, encode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ccb_luigi.documents import compiled
+from ccb_luigi.documents.compiled import Compiler
 from ccb_luigi.documents.contract import PARCELA, SCHEMA, Contract, Document
 from ccb_luigi.documents.fast import schedule_bytes
 from ccb_luigi.documents.fast.vectorised import VectorisedReader
-from ccb_luigi.documents.findings import totals
 from ccb_luigi.documents.judge import Judge
 from ccb_luigi.documents.rawbson import decode
-from ccb_luigi.documents.rows import schedule as schedule_of
-from ccb_luigi.documents.schedule import TextSchedule
+from ccb_luigi.documents.schedule import TextSchedule, schedule_of
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 JUDGE = Judge(ZONE)
@@ -39,7 +37,7 @@ GOOD = encode(contract())
 
 def opened(items: Any) -> TextSchedule | None:
     (known,) = JUDGE.read([encode(contract(items))])
-    found = known and schedule_of(known.document)
+    found = known and known.schedule
     return found if type(found) is TextSchedule else None
 
 
@@ -105,7 +103,7 @@ rows = st.lists(
     min_size=1,
     max_size=5,
     unique_by=lambda row: row["NumeroDaParcela"],
-)
+).map(lambda found: sorted(found, key=lambda row: int(row["NumeroDaParcela"])))
 
 
 @settings(max_examples=100, deadline=None)
@@ -115,18 +113,18 @@ def test_the_text_for_copy_says_what_cerberus_reads(items: list[Document]) -> No
     assert found is not None or any("00-02-29" in row["DataDeVencimento"] for row in items)
     same_as_decoded(encode(contract(items)))
     if found is not None:
-        assert [*found] == [{name: row.get(name) for name in PARCELA} for row in judged]
+        assert [*found.items] == [{name: row.get(name) for name in PARCELA} for row in judged]
         expected = [tuple(row.get(name) for name in PARCELA) for row in judged]
         assert [parsed(line) for line in found.text.split("\n")] == expected
-        assert found.known.interest == sum(row.get("ValorDoJuros") or 0 for row in judged) * 100
-        assert found.known.payment == sum(row.get("ValorDaPrestacao") or 0 for row in judged) * 100
+        assert found.totals.interest == sum(row.get("ValorDoJuros") or 0 for row in judged) * 100
+        assert found.totals.payment == sum(row.get("ValorDaPrestacao") or 0 for row in judged) * 100
 
 
 def test_an_ordinary_schedule_is_read_from_its_bytes() -> None:
     found = opened(schedule())
     assert found is not None
     assert len(found) == 13
-    assert [found[0], *found[1:-1], found[-1]] == by_cerberus(schedule())
+    assert found.items == by_cerberus(schedule())
 
 
 @pytest.mark.parametrize("name", AMOUNTS)
@@ -138,7 +136,7 @@ def test_a_cell_without_a_value_leaves_the_schedule_as_fast_as_any(name: str, nu
         items = [{field: value for field, value in row.items() if value is not MISSING} for row in items]
         found = opened(items)
         assert found is not None
-        assert [row[name] is None for row in found] == [place in places for place in range(13)]
+        assert [row[name] is None for row in found.items] == [place in places for place in range(13)]
         raws.append(encode(contract(items)))
     same_as_decoded(*raws)
 
@@ -146,9 +144,9 @@ def test_a_cell_without_a_value_leaves_the_schedule_as_fast_as_any(name: str, nu
 def test_a_balance_that_is_missing_is_not_taken_for_zero() -> None:
     items = schedule()
     assert items[-1]["ValorDoSaldoAtual"] == "0"
-    assert opened(items).known.holds  # type: ignore[union-attr]
+    assert opened(items).totals.holds  # type: ignore[union-attr]
     items[-1] = {**items[-1], "ValorDoSaldoAtual": None}
-    assert not opened(items).known.holds  # type: ignore[union-attr]
+    assert not opened(items).totals.holds  # type: ignore[union-attr]
 
 
 def test_of_a_block_only_the_schedules_that_lack_a_cell_lack_it() -> None:
@@ -157,16 +155,20 @@ def test_of_a_block_only_the_schedules_that_lack_a_cell_lack_it() -> None:
     raws = [encode(contract(items)) for items in (schedule(), lacking, nulls, schedule()[:3], lacking[:1])]
     for raw, known in zip(raws, JUDGE.read(raws), strict=True):
         assert known is not None
-        assert type(schedule_of(known.document)) is TextSchedule
+        assert type(known.schedule) is TextSchedule
         assert JUDGE.judge(raw, known) == JUDGE.judge(raw)
 
 
 def test_rows_of_a_uniform_schedule_are_rows_and_text_at_once() -> None:
     raw = bson.encode(contract())
-    found = JUDGE.judge(raw, *JUDGE.read([raw])).rows["parcelas"]  # type: ignore[union-attr]
+    found = JUDGE.judge(raw, *JUDGE.read([raw])).schedule  # type: ignore[union-attr]
+    alone = JUDGE.judge(raw).schedule  # type: ignore[union-attr]
     assert isinstance(found, TextSchedule)
-    assert found == JUDGE.judge(raw).rows["parcelas"]  # type: ignore[union-attr]
-    assert [parsed(line) for line in found.text.split("\n")] == [*found]
+    assert found == alone
+    lines = "\n".join(found.lines("7\t8\t")).split("\n")
+    assert len(lines) == len(found) == len(alone) == 13
+    assert all(line.startswith("7\t8\t") for line in lines)
+    assert [parsed(line[4:]) for line in lines] == [parsed(line) for line in alone.lines("")]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +217,7 @@ def test_a_value_of_another_form_is_never_taken_for_text_that_can_be_copied(chan
         schedules.append(items)
     raws = [encode(contract(items)) for items in schedules]
     for known in JUDGE.read([*raws, GOOD, GOOD, GOOD, GOOD])[:3]:
-        assert known is None or type(schedule_of(known.document)) is not TextSchedule
+        assert known is None or type(known.schedule) is not TextSchedule
     same_as_decoded(*raws)
 
 
@@ -244,6 +246,13 @@ def test_a_value_of_another_form_is_never_taken_for_text_that_can_be_copied(chan
 def test_a_day_that_can_be_copied_is_in_every_calendar(day: str, plain: bool) -> None:
     items = [{**schedule()[0], "DataDeVencimento": day}]
     assert (opened(items) is not None) == plain
+    same_as_decoded(encode(contract(items)))
+
+
+def test_rows_whose_numbers_do_not_rise_are_read_one_by_one() -> None:
+    items = schedule()
+    items[3], items[4] = items[4], items[3]
+    assert opened(items) is None
     same_as_decoded(encode(contract(items)))
 
 
@@ -335,7 +344,7 @@ ARRAY = GOOD[ROWS - 1 :][: struct.unpack("<i", GOOD[ROWS + len(LIST) + 1 :][:4])
 def test_what_only_looks_like_the_schedule_is_not_taken_for_it(document: Document) -> None:
     raw = encode(document)
     for known in JUDGE.read([raw]):
-        assert known is None or schedule_of(known.document) == schedule_of(CONTRACT.judge(decode(raw)))
+        assert known is None or known.schedule == schedule_of(CONTRACT.judge(decode(raw)))
     same_as_decoded(raw)
 
 
@@ -383,15 +392,15 @@ def test_a_rule_that_looks_can_not_hold_leaves_the_list_to_others(name: str, rul
     listed: Any = schema["operation"]["schema"]["parcelas"]["schema"]["PrevisaoDeParcela"]
     listed["schema"]["schema"][name].update(rule)
     item = listed["schema"]
-    assert schedule_bytes.reader(item, compiled.reader(item, ZONE), totals) is None
+    assert schedule_bytes.reader(item, Compiler(ZONE).reader(item)) is None
 
 
 def test_the_list_keeps_its_own_rules() -> None:
-    assert VectorisedReader(SCHEMA, ZONE, totals).read([GOOD]) != [None]
+    assert VectorisedReader(SCHEMA, Compiler(ZONE)).read([GOOD]) != [None]
     for rule in ({"maxlength": 12}, {"forbidden": ["x"]}, {"check_with": "something_else"}):
         schema = copy.deepcopy(SCHEMA)
         schema["operation"]["schema"]["parcelas"]["schema"]["PrevisaoDeParcela"].update(rule)
-        assert VectorisedReader(schema, ZONE, totals).read([GOOD]) == [None]
+        assert VectorisedReader(schema, Compiler(ZONE)).read([GOOD]) == [None]
 
 
 def test_rows_may_have_their_fields_in_an_order_of_their_own() -> None:
@@ -400,15 +409,15 @@ def test_rows_may_have_their_fields_in_an_order_of_their_own() -> None:
     judge = Judge(ZONE)
     (known,) = judge.read([raw])
     assert known is not None
-    assert type(schedule_of(known.document)) is TextSchedule
+    assert type(known.schedule) is TextSchedule
     assert judge.judge(raw, known) == judge.judge(raw)
-    assert judge.judge(raw, known).rows["parcelas"] == JUDGE.judge(GOOD).rows["parcelas"]  # type: ignore[union-attr]
+    assert judge.judge(raw, known).schedule == JUDGE.judge(GOOD).schedule  # type: ignore[union-attr]
 
 
 def test_a_list_of_another_form_harms_no_neighbour() -> None:
     others = [None, {}, [], [None], "", schedule()[0], [{}], [{"Nova": "1"}], [*schedule(), None], [1], ["x"]]
     raws = [encode(contract(items)) for items in [schedule(), *others, schedule()[:-1]]]
     known = JUDGE.read(raws)
-    assert [type(schedule_of(known[place].document)) for place in (0, -1)] == [TextSchedule, TextSchedule]  # type: ignore[union-attr]
+    assert [type(known[place].schedule) for place in (0, -1)] == [TextSchedule, TextSchedule]  # type: ignore[union-attr]
     for raw, one in zip(raws, known, strict=True):
         assert one is None or JUDGE.judge(raw, one) == JUDGE.judge(raw)

@@ -1,12 +1,12 @@
-"""Many documents read side by side: field by field over all of them, instead of document by document.
+"""A columnar scan of raw BSON: field by field over all documents of a block, not document by document.
 
-The bytes of a block are one array. For each key in turn it is looked up, in one step for all documents, who
-has it next, of what type its value is and where that ends; so the walk costs per field, and hardly per
-document. The values of a field then pass the gate as one column.
+The bytes of a block are one array. For each key in turn, one step over all documents looks up which of them
+have it next, of what type the value is and where it ends; so the scan costs per field, and hardly per
+document.
 
-Documents of one source have their keys in one order, of which each may lack some: that order is learnt from
-the first ones. Whatever isn't as expected leaves its document in doubt, and somebody else reads it: this
-reader is only ever sure or not.
+Documents of one source have their keys in one order, of which each may lack some. A document with other
+keys, or keys in another order, or with anything else that isn't as expected, falls back: it is marked
+uncertain, and read by itself elsewhere.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ _NILS = sorted(
 
 
 class Values(NamedTuple):
-    """Values of one field: the documents' numbers, BSON types, where each begins and where it ends."""
+    """Values of one field: their documents (places in the block), BSON types, where each begins and ends."""
 
-    who: Positions
+    docs: Positions
     kinds: NDArray[np.uint8]
     starts: Positions
     ends: Positions
@@ -83,9 +83,10 @@ class Values(NamedTuple):
 
 
 class Block:
-    """The bytes of documents, one after the other, and of which of them it is still sure.
+    """The bytes of documents, one after the other.
 
-    ``null_text``: where ``NULL_TEXT`` begins, behind all that a look can meet.
+    ``certain``: which of them are still read here. ``null_text``: where ``NULL_TEXT`` begins, behind all that
+    a look can meet.
     """
 
     def __init__(self, documents: Sequence[bytes]) -> None:
@@ -98,23 +99,23 @@ class Block:
         kinds = np.full(len(documents), DOCUMENT, np.uint8)
         self.all = Values(np.arange(len(documents)), kinds, ends - sizes, ends)
         self.null_text = len(self.raw) - len(NULL_TEXT)
-        self.sure = sizes >= 5
-        self.sure &= self.at("<i4", self.all.starts) == sizes
+        self.certain = sizes >= 5
+        self.certain &= self.at("<i4", self.all.starts) == sizes
 
-    def doubt(self, who: Any) -> None:
-        """Leaves documents to somebody else."""
-        self.sure[who] = False
+    def fall_back(self, docs: Any) -> None:
+        """Leaves documents to whoever reads them alone."""
+        self.certain[docs] = False
 
     def elements(
         self, of: Values, keys: Sequence[bytes], *, gaps: bool = True
     ) -> Iterator[tuple[bytes, Positions, Values]]:
         """(key, which of ``of`` have it, its values) for each of the keys that some have.
 
-        ``of``: sub-documents, arrays or the documents themselves. Whoever has others, or in another order, is
-        in doubt; the end of a value is where its own length says, within what holds it. Without ``gaps`` (in
-        arrays) nobody has a key if nobody has the one before it.
+        ``of``: sub-documents, arrays or the documents themselves. Documents with other keys, or keys in
+        another order, fall back. A value ends where its length prefix says, clamped to what encloses it.
+        Without ``gaps`` (in arrays) no document has a key if none has the one before it.
         """
-        position = of.starts + 4
+        position = of.starts + 4  # behind the length: where each next element (type, key, NUL, value) begins
         for key in keys:
             name = key + b"\0"
             at = np.flatnonzero(self.at(f"S{len(name)}", position + 1) == name)
@@ -122,33 +123,35 @@ class Block:
                 if gaps:
                     continue
                 break
-            everybody = len(at) == len(position)
-            here, who, within = (part if everybody else part[at] for part in (position, of.who, of.ends))
+            all_have = len(at) == len(position)  # nearly always: then nothing has to be copied
+            here, docs, within = (part if all_have else part[at] for part in (position, of.docs, of.ends))
             kinds, starts = self.bytes[here], here + (1 + len(name))
+            # What stands first in the value: its length, if its type has one (``_COUNTED`` is 0 otherwise).
             lengths = self.at("<i4", starts)
             sizes = _BESIDES[kinds] + lengths * _COUNTED[kinds]
             if (impossible := lengths < _LEAST[kinds]).any():
-                self.doubt(who[impossible])
-                sizes[impossible] = 0
+                self.fall_back(docs[impossible])
+                sizes[impossible] = 0  # so that no position leaves the block
             ends = np.minimum(starts + sizes, within)
-            yield key, at, Values(who, kinds, starts, ends)
-            position[at] = ends
-        self.doubt(of.who[(position != of.ends - 1) | (self.bytes[position] != 0)])
+            yield key, at, Values(docs, kinds, starts, ends)
+            position[at] = ends  # behind the value the next element begins
+        # Whoever has come to its last byte, a NUL, has no other keys.
+        self.fall_back(of.docs[(position != of.ends - 1) | (self.bytes[position] != 0)])
 
     @staticmethod
     def filled(of: Values, at: Positions, found: Values) -> Values:
         """Values for all of ``of``: what was found at ``at``, and elsewhere some of no type."""
-        if len(at) == len(of.who):
+        if len(at) == len(of.docs):
             return found
         _, kinds, starts, ends = Block.absent(of)
         kinds[at], starts[at], ends[at] = found[1:]
-        return Values(of.who, kinds, starts, ends)
+        return Values(of.docs, kinds, starts, ends)
 
     @staticmethod
     def absent(of: Values) -> Values:
         """Values for all of ``of`` where none has any."""
-        starts, ends = np.full((2, len(of.who)), 8)
-        return Values(of.who, np.full(len(of.who), ABSENT, np.uint8), starts, ends)
+        starts, ends = np.full((2, len(of.docs)), 8)
+        return Values(of.docs, np.full(len(of.docs), ABSENT, np.uint8), starts, ends)
 
     def null(self, found: Values) -> NDArray[np.bool_]:
         """Which values are one of the source's usual ways to say null (``values.is_null``), or absent."""
@@ -173,11 +176,11 @@ class Block:
         return nil
 
     def decoded(self, found: Values) -> list[Any]:
-        """The values as PyMongo would give them, where it can; elsewhere ``None``, in doubt."""
+        """The values as PyMongo would give them; ``None`` for what it can't decode, which falls back."""
         kinds = sorted({*found.kinds.tobytes()})
         if len(kinds) == 1:
             return self._of_kind(kinds[0], found)
-        values: list[Any] = [None] * len(found.who)
+        values: list[Any] = [None] * len(found.docs)
         for kind in kinds:
             at = np.flatnonzero(found.kinds == kind)
             for index, value in zip(at.tolist(), self._of_kind(kind, found.where(at)), strict=True):
@@ -194,7 +197,7 @@ class Block:
             return self._dates(found)
         if kind == BOOLEAN:
             truth = self.bytes[found.starts]
-            self.doubt(found.who[truth > 1])
+            self.fall_back(found.docs[truth > 1])
             return [*map(bool, truth.tolist())]
         if kind == INT64:
             return [*map(Int64, self.at("<i8", found.starts).tolist())]
@@ -204,42 +207,46 @@ class Block:
         if kind == OBJECT_ID:
             return [ObjectId(self.raw[start : start + 12]) for start in found.starts.tolist()]
         if kind == NULL:
-            return [None] * len(found.who)
-        where = zip(found.who.tolist(), found.starts.tolist(), found.ends.tolist(), strict=True)
+            return [None] * len(found.docs)
+        where = zip(found.docs.tolist(), found.starts.tolist(), found.ends.tolist(), strict=True)
         name = bytes([kind]) + b"value\0"
-        return [self._alone(who, name + self.raw[start:end]) for who, start, end in where]
+        return [self._alone(doc, name + self.raw[start:end]) for doc, start, end in where]
 
-    def _alone(self, who: int, element: bytes) -> Any:
+    def _alone(self, doc: int, element: bytes) -> Any:
         if document := rawbson.document_of(element):
             return document["value"]
-        self.doubt(who)
+        self.fall_back(doc)
         return None
 
     def _strings(self, found: Values) -> list[Any]:
-        self.doubt(found.who[self.bytes[found.ends - 1] != 0])
+        # A string: its length (4 bytes), its characters, a NUL.
+        self.fall_back(found.docs[self.bytes[found.ends - 1] != 0])
         text = self._text
         strings = [
             text[start:end]
             for start, end in zip((found.starts + 4).tolist(), (found.ends - 1).tolist(), strict=True)
         ]
-        return strings if "".join(strings).isascii() else [*map(self._as_utf8, strings, found.who.tolist())]
+        return strings if "".join(strings).isascii() else [*map(self._as_utf8, strings, found.docs.tolist())]
 
-    def _as_utf8(self, string: str, who: int) -> str | None:
+    def _as_utf8(self, string: str, doc: int) -> str | None:
         try:
             return string if string.isascii() else string.encode("latin-1").decode()
         except UnicodeDecodeError:
-            self.doubt(who)
+            self.fall_back(doc)
             return None
 
     def _dates(self, found: Values) -> list[Any]:
         """Between the years that every zone has a day for."""
         moments = self.at("<i8", found.starts)
         odd = (moments < _YEAR_2) | (moments >= _YEAR_9999)
-        self.doubt(found.who[odd])
+        self.fall_back(found.docs[odd])
         return [EPOCH + timedelta(milliseconds=ms) for ms in np.where(odd, 0, moments).tolist()]
 
     def at(self, kind: str, positions: Positions) -> NDArray[Any]:
-        """What is at the positions, read as one of NumPy's types."""
+        """What is at the positions, read as one of NumPy's types.
+
+        A window is a view of the block in which place k holds the type's bytes from byte k on, for every k.
+        """
         if (window := self._windows.get(kind)) is None:
             size = np.dtype(kind).itemsize
             window = np.ndarray((len(self.raw) - size + 1,), kind, self.raw, strides=(1,))
@@ -254,24 +261,28 @@ class Order:
         self.keys: list[bytes] = []
         self._before: dict[bytes, set[bytes]] = {}
 
-    def learn(self, keys: Sequence[bytes]) -> bool:
-        """Takes the keys of one more document in. Whether there was something new.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Order) and self.keys == other.keys
 
-        Nothing is learnt of a document that has them in another order, or that is something else when it is
-        decoded: a null ("@i:nil"), a reference ("$ref").
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def learn(self, keys: Sequence[bytes]) -> None:
+        """Takes the keys of one more document in.
+
+        Nothing is learnt from keys that contradict the order so far, or of what is no plain document once it
+        is decoded: a null ("@i:nil"), a reference ("$ref").
         """
-        if any(len(key) > LONGEST_KEY or key.startswith((b"@", b"$")) for key in keys):
-            return False
+        if any(not key or len(key) > LONGEST_KEY or key.startswith((b"@", b"$")) for key in keys):
+            return
         before = {key: {*others} for key, others in self._before.items()}
         for key in keys[:1]:
             before.setdefault(key, set())
         for earlier, key in pairwise(keys):
             before.setdefault(key, set()).add(earlier)
         if before == self._before or len(before) > KEYS:
-            return False
+            return
         try:
             self.keys = [*TopologicalSorter(before).static_order()]
         except CycleError:
-            return False
+            return
         self._before = before
-        return True

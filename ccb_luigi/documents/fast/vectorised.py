@@ -1,94 +1,117 @@
-"""The gate, a column at a time: the same compiled expressions, over one field of many documents at once."""
+"""The compiled contract over columns: the values of one field of many documents at once."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import partial
-from itertools import islice
-from typing import Any, NamedTuple, Protocol
-from zoneinfo import ZoneInfo
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, Protocol
 
 import numpy as np
 from bson.errors import InvalidBSON
 
-from ccb_luigi.documents import compiled, rawbson
-from ccb_luigi.documents.compiled import Expressions, Unsure
+from ccb_luigi.documents import rawbson
+from ccb_luigi.documents.compiled import Compiler, Reader, Unsure, known_kind
 from ccb_luigi.documents.fast import schedule_bytes
 from ccb_luigi.documents.fast.raw_columns import ARRAY, DOCUMENT, STRING, Block, Order, Positions, Values
-from ccb_luigi.documents.fast.schedule_bytes import Know
+from ccb_luigi.documents.rows import REMEMBERED
+from ccb_luigi.documents.schedule import ParsedSchedule, Schedule, TextSchedule
+from ccb_luigi.documents.valid import ROWS_ALONE, TOGETHER, Valid
 from ccb_luigi.documents.values import Unreadable, is_null
 
 Document = dict[str, Any]
 Rules = Mapping[str, Any]
 
 ITEMS = 64
-"""Lists that are longer are left to others."""
-LESSONS, EXAMPLES = 3, 20
-"""So often the order of keys is learnt within a block, each time of so many documents (or items)."""
-PAUSE, MANY = 10, 100
-"""So many blocks are left to others after one most of whose documents, and so many, could not be read."""
+"""Documents with longer lists (the schedule aside) fall back."""
+LESSONS, EXAMPLES = 4, 20
+"""So often the order of keys is learnt within a block, each time of so many documents (or lists)."""
 
 _INDEXES = [str(index).encode() for index in range(ITEMS)]
-_DOUBT = object()
+_FALL_BACK = object()
 """In the place of a normal form that there is not."""
 
 
-class Read(NamedTuple):
-    """A valid document in its normal form, and the elements (BSON) of all its fields without a column."""
-
-    document: Document
-    others: bytes
-
-
 class VectorisedReader:
-    """Reads documents of one source side by side; learns in what order they have their keys."""
+    """Reads documents of one source, which have their keys in much the same order."""
 
-    def __init__(self, schema: Rules, zone: ZoneInfo, know: Know) -> None:
-        self._beginner = partial(_Fields, schema, zone, know)
-        self._root = self._beginner()
-        self._pause = 0
+    def __init__(self, schema: Rules, compiler: Compiler) -> None:
+        self._root = _Fields(schema, compiler)
 
-    def read(self, documents: Sequence[bytes]) -> list[Read | None]:
-        """The documents that are surely valid; ``None`` for the others."""
-        if self._pause:
-            self._pause -= 1
-            return [None] * len(documents)
-        found = self._read_and_learn(documents)
-        if found.count(None) > len(found) / 2:  # what was learnt may have been the exception
-            self._root = self._beginner()
-            found = self._read_and_learn(documents)
-            if found.count(None) > max(MANY, len(found)) / 2:
-                self._pause = PAUSE
-        return found
-
-    def _read_and_learn(self, documents: Sequence[bytes]) -> list[Read | None]:
-        found = self._read(documents)
+    def read(self, documents: Sequence[bytes]) -> list[Valid | None]:
+        """Those that are certainly valid; ``None`` for the others."""
+        found: list[Valid | None] = [None] * len(documents)
+        left = [*range(len(documents))]
+        before: Orders = {}
         for _ in range(LESSONS):
-            lost = [number for number, read in enumerate(found) if read is None]
-            examples = (documents[number] for number in _some(lost))
-            if not sum(self._root.learn(raw, 0) for raw in examples if _decodes(raw)):
+            orders = self._orders(_some([documents[place] for place in left]))
+            if orders == before:  # nothing new to be tried
                 break
-            again = self._read([documents[number] for number in lost])
-            for number, read in zip(lost, again, strict=True):
-                found[number] = read
+            for place, valid in zip(left, self._read([documents[p] for p in left], orders), strict=True):
+                found[place] = valid
+            left = [place for place in left if found[place] is None]
+            before = orders
         return found
 
-    def _read(self, documents: Sequence[bytes]) -> list[Read | None]:
-        block = _Gathering(documents)
+    def _orders(self, examples: Sequence[bytes]) -> Orders:
+        """In which order these have their keys. Nothing is kept for another block."""
+        orders: Orders = defaultdict(Order)
+        for raw in examples:
+            with suppress(InvalidBSON):
+                self._root.learn(rawbson.decode(raw), orders)
+        return dict(orders)
+
+    def _read(self, documents: Sequence[bytes], orders: Orders) -> list[Valid | None]:
+        block = _Gathering(documents, orders)
         read = self._root.read(block, block.all, "")
         elements = block.unknown_of_each(len(documents))
         return [
-            Read(document, others) if sure else None
-            for sure, document, others in zip(block.sure.tolist(), read, elements, strict=True)
+            _valid(document, others) if certain else None
+            for certain, document, others in zip(block.certain.tolist(), read, elements, strict=True)
         ]
+
+
+Orders = dict[Any, Order]
+"""The reader of a (sub-)document's fields → the order in which documents have its keys."""
+
+
+def _valid(document: Document, elements: bytes) -> Valid | None:
+    """``elements``: of all fields without a column, under their paths."""
+    moment = document["updatedAt"] or document["createdAt"] or document["emitedAt"]
+    # What has no column is nearly the same in every document of a source, unless it is large.
+    others = _short_others(elements) if len(elements) <= REMEMBERED else _others(elements)
+    if moment is None or others is None:
+        return None
+    container = document["operation"]["parcelas"]
+    found: Schedule | None = container and container["PrevisaoDeParcela"]
+    schedule = _NO_ROWS if found is None else found
+    road = TOGETHER if schedule.totals or not len(schedule) else ROWS_ALONE
+    return Valid(document, schedule, others, moment, (), road)
+
+
+_NO_ROWS = ParsedSchedule(())
+
+
+def _others(elements: bytes) -> Document | None:
+    found = rawbson.document_of(elements)
+    return None if found is None else dict(sorted(found.items()))
+
+
+_short_others = lru_cache(maxsize=4096)(_others)
 
 
 class _Gathering(Block):
     """A block, and what was found in it that the schema doesn't know."""
 
-    def __init__(self, documents: Sequence[bytes]) -> None:
+    def __init__(self, documents: Sequence[bytes], orders: Orders) -> None:
         super().__init__(documents)
+        self._orders = orders
         self._unknown: list[tuple[bytes, Values]] = []
+
+    def order(self, field: Any) -> Order:
+        """In which order documents have the keys of this field."""
+        return self._orders.get(field) or Order()
 
     def unknown(self, path: str, found: Values) -> None:
         """Puts values aside whose field has no column; they may be anything."""
@@ -99,64 +122,61 @@ class _Gathering(Block):
         elements: list[list[bytes]] = [[] for _ in range(documents)]
         for name, found in self._unknown:
             named = [bytes([kind]) + name for kind in range(256)]
-            for who, kind, start, end in zip(*(part.tolist() for part in found), strict=True):
-                elements[who] += (named[kind], self.raw[start:end])
+            for doc, kind, start, end in zip(*(part.tolist() for part in found), strict=True):
+                elements[doc] += (named[kind], self.raw[start:end])
         return [*map(b"".join, elements)]
 
 
 class _Field(Protocol):
-    """Reads the values of one field. ``absent``: the normal form of none at all, or ``_DOUBT``."""
+    """Reads the values of one field. ``absent``: the normal form of none at all, or ``_FALL_BACK``."""
 
     absent: Any
 
     def read(self, block: _Gathering, found: Values, path: str) -> list[Any]:
-        """Their normal forms; whatever has none leaves its document in doubt."""
+        """Their normal forms; where there is none the document falls back."""
 
-    def learn(self, raw: bytes, kind: int, start: int) -> bool:
-        """Learns the order of keys inside a value. Whether there were new ones."""
+    def learn(self, value: Any, orders: Orders) -> None:
+        """Learns the order of keys inside a decoded value."""
 
 
-def _field(rules: Rules, zone: ZoneInfo, know: Know) -> _Field:
-    if inner := compiled.usual_document(rules):
-        return _SubDocument(rules, zone, _Fields(inner, zone, know))
-    if inner := compiled.usual_items(rules):
-        return _Items(rules, zone, _field(inner, zone, know))
-    if rules.get("coerce") == "items":
-        item = rules.get("schema", {})
-        if read := schedule_bytes.reader(item, compiled.reader(item, zone), know):
-            return _Alike(rules, zone, read)
-    return _Scalar(rules, zone)
+def _field(rules: Rules, compiler: Compiler) -> _Field:
+    kind = known_kind(rules)
+    if kind and kind.type == "dict":
+        return _SubDocument(rules, compiler)
+    if kind and kind.type == "list":
+        if rules.get("check_with") is None:
+            return _Items(rules, compiler)
+        if read := schedule_bytes.reader(rules["schema"], compiler.reader(rules["schema"])):
+            return _Schedule(rules, compiler, read)
+    return _Scalar(rules, compiler)
 
 
 class _Scalar:
-    """Values that are one thing each."""
+    """Values that are one thing each, and whatever isn't read in another way."""
 
-    def __init__(self, rules: Rules, zone: ZoneInfo) -> None:
-        written = Expressions(zone)
-        value = written.of(rules, "raw")
-        self._column = written.function(f"lambda column: [{value} for raw in column]")
-        self._one = written.function(f"lambda raw: {value}")
-        self.absent = _of_nothing(rules, zone)
+    def __init__(self, rules: Rules, compiler: Compiler) -> None:
+        self._one = compiler.reader(rules)
+        self._column = compiler.column(rules, self._one)
+        self.absent = _of_nothing(self._one)
 
     def read(self, block: _Gathering, found: Values, path: str) -> list[Any]:
         raw = block.decoded(found)
         try:
-            normal: list[Any] = self._column(raw)
+            return self._column(raw)
         except (Unsure, Unreadable):  # one of them
             one = self._one
-            return [_checked(one, block, who, value) for who, value in zip(found.who, raw, strict=True)]
-        return normal
+            return [_checked(one, block, doc, value) for doc, value in zip(found.docs, raw, strict=True)]
 
-    def learn(self, raw: bytes, kind: int, start: int) -> bool:
-        return False
+    def learn(self, value: Any, orders: Orders) -> None:
+        """There is nothing inside."""
 
 
 class _SubDocument:
     """Values that are documents, or null."""
 
-    def __init__(self, rules: Rules, zone: ZoneInfo, fields: _Fields) -> None:
-        self._fields = fields
-        self._other = _Scalar(rules, zone)
+    def __init__(self, rules: Rules, compiler: Compiler) -> None:
+        self._fields = _Fields(rules.get("schema", {}), compiler)
+        self._other = _Scalar(rules, compiler)
         self.absent = self._other.absent
 
     def read(self, block: _Gathering, found: Values, path: str) -> list[Any]:
@@ -165,16 +185,17 @@ class _SubDocument:
             return self._fields.read(block, found, f"{path}.")
         return _parted(block, found, path, (is_document, self), (~is_document, self._other))
 
-    def learn(self, raw: bytes, kind: int, start: int) -> bool:
-        return kind == DOCUMENT and self._fields.learn(raw, start)
+    def learn(self, value: Any, orders: Orders) -> None:
+        if type(value) is dict:
+            self._fields.learn(value, orders)
 
 
 class _Items:
     """Values that are lists, null, or the only item of a list."""
 
-    def __init__(self, rules: Rules, zone: ZoneInfo, item: _Field) -> None:
-        self._item = item
-        self._other = _Scalar(rules, zone)
+    def __init__(self, rules: Rules, compiler: Compiler) -> None:
+        self._item = _field(rules.get("schema", {}), compiler)
+        self._other = _Scalar(rules, compiler)
         self.absent = self._other.absent
 
     def read(self, block: _Gathering, found: Values, path: str) -> list[Any]:
@@ -190,63 +211,62 @@ class _Items:
         return _parted(block, found, path, (is_list, self), (is_item, self), (other, self._other))
 
     def _lists(self, block: _Gathering, found: Values, path: str) -> list[Any]:
-        lists: list[list[Any]] = [[] for _ in found.who]
+        lists: list[list[Any]] = [[] for _ in found.docs]
         for index, at, items in block.elements(found, _INDEXES, gaps=False):
             read = self._item.read(block, items, f"{path}.{index.decode()}")
             for place, item in zip(at.tolist(), read, strict=True):
                 lists[place].append(item)
         return lists
 
-    def learn(self, raw: bytes, kind: int, start: int) -> bool:
-        if kind != ARRAY:
-            return self._item.learn(raw, kind, start)
-        inside = islice(rawbson.elements(raw, start), EXAMPLES)
-        return sum(self._item.learn(raw, inner, value) for inner, _, value in inside) > 0
+    def learn(self, value: Any, orders: Orders) -> None:
+        for item in value[:EXAMPLES] if type(value) is list else [value]:
+            self._item.learn(item, orders)
 
 
-class _Alike:
-    """Lists whose items are alike in nearly every document."""
+class _Schedule:
+    """The schedule: read from its bytes in nearly every document, row by row in the others."""
 
-    def __init__(self, rules: Rules, zone: ZoneInfo, read: schedule_bytes.Read) -> None:
+    def __init__(self, rules: Rules, compiler: Compiler, read: schedule_bytes.Read) -> None:
         self._read = read
-        self._order = Order()
-        self._check = compiled.reader(rules, zone)
+        self._check = compiler.reader(rules)
         self._known = frozenset(rules["schema"]["schema"])
-        self.absent = _of_nothing(rules, zone)
+        self.absent = _of_nothing(self._check)
 
-    def read(self, block: _Gathering, found: Values, path: str) -> list[Any]:
-        read: list[Any] = [None] * len(found.who)
-        self._uniform(block, found, np.flatnonzero(found.kinds == ARRAY), read)
-        others = [index for index, uniform in enumerate(read) if uniform is None]
-        for index, value in zip(others, block.decoded(found.where(others)) if others else (), strict=True):
-            read[index] = value
+    def read(self, block: _Gathering, found: Values, path: str) -> list[Schedule | None]:
+        read: list[Schedule | None] = [*self._texts(block, found)]
+        others = [index for index, schedule in enumerate(read) if schedule is None]
+        decoded = block.decoded(found.where(others)) if others else ()
+        for index, doc, value in zip(others, found.docs[others], decoded, strict=True):
             if self._knows_not_all(value):
-                block.doubt(found.who[index])
-        return [_checked(self._check, block, who, value) for who, value in zip(found.who, read, strict=True)]
+                block.fall_back(doc)
+            rows = _checked(self._check, block, doc, value)
+            read[index] = None if rows is None else ParsedSchedule(rows)
+        return read
 
-    def _uniform(self, block: _Gathering, found: Values, at: Any, read: list[Any]) -> None:
-        """Reads those at ``at`` that are uniform; learns from the others the order of the items' keys."""
-        half = len(at) / 2
-        for _ in range(2 * LESSONS):
-            lists = self._read(block, found.where(at), self._order.keys) if len(at) else []
-            for index, uniform in zip(at, lists, strict=True):
-                read[index] = uniform
-            at = [index for index in at if read[index] is None]
-            examples = (block.raw[found.starts[index] : found.ends[index]] for index in _some(at))
-            if sum(map(self._learn, examples)):
-                continue
-            if len(at) <= half:
+    def _texts(self, block: _Gathering, found: Values) -> list[TextSchedule | None]:
+        """Those of which all is plain text; learns from the others how their rows' keys are ordered."""
+        read: list[TextSchedule | None] = [None] * len(found.docs)
+        left, order = np.flatnonzero(found.kinds == ARRAY), block.order(self)
+        for _ in range(LESSONS):
+            schedules = self._read(block, found.where(left), order.keys) if len(left) else []
+            for index, schedule in zip(left, schedules, strict=True):
+                read[index] = schedule
+            left = left[[read[index] is None for index in left]]
+            before, order = order, Order()
+            for index in _some([*left]):
+                self._learn(block.raw[found.starts[index] : found.ends[index]], order)
+            if order == before or not order.keys:
                 break
-            self._order = Order()  # what was learnt may have been the exception
-            half = len(at)  # once is enough
+        return read
 
-    def _learn(self, array: bytes) -> bool:
-        if rawbson.document_of(b"\x04items\0" + array) is None:
-            return False
-        items = [start for kind, _, start in rawbson.elements(array, 0) if kind == DOCUMENT]
-        orders = ([key for _, key, _ in rawbson.elements(array, start)] for start in _some(items))
-        known = (keys for keys in orders if self._known.issuperset(map(bytes.decode, keys)))
-        return sum(map(self._order.learn, known)) > 0
+    def _learn(self, array: bytes, order: Order) -> None:
+        if decoded := rawbson.document_of(b"\x04rows\0" + array):
+            self.learn(decoded["rows"], {self: order})
+
+    def learn(self, value: Any, orders: Orders) -> None:
+        for row in _some(value) if type(value) is list else ():
+            if type(row) is dict and self._known.issuperset(row):
+                orders[self].learn([*map(str.encode, row)])
 
     def _knows_not_all(self, value: Any) -> bool:
         items = value if isinstance(value, list) else [value]
@@ -255,91 +275,84 @@ class _Alike:
             for item in items
         )
 
-    def learn(self, raw: bytes, kind: int, start: int) -> bool:
-        return False  # it learns when it reads
-
 
 class _Fields:
     """The fields of a (sub-)document."""
 
-    def __init__(self, schema: Rules, zone: ZoneInfo, know: Know) -> None:
-        self._order = Order()
-        self._fields = {name.encode(): _field(rules, zone, know) for name, rules in schema.items()}
+    def __init__(self, schema: Rules, compiler: Compiler) -> None:
+        self._fields = {name.encode(): _field(rules, compiler) for name, rules in schema.items()}
+        self._inside = [
+            (name, self._fields[name.encode()]) for name, rules in schema.items() if "schema" in rules
+        ]
+        # Written as code, since a dictionary of so many names is made twice as fast by a display as by
+        # dict(zip(...)): lambda v0, v1: [{'_id': v0, 'clientId': v1} for v0, v1 in zip(v0, v1)]
         each = [f"v{number}" for number in range(len(schema))]
         entries = ", ".join(f"{name!r}: {value}" for name, value in zip(schema, each, strict=True))
-        values = ", ".join(each)
+        columns = ", ".join(each)
         self._documents = eval(  # noqa: S307  # the schema's own names
-            f"lambda {values}: [{{{entries}}} for {values}, in zip({values}, strict=True)]"
+            f"lambda {columns}: [{{{entries}}} for {columns}, in zip({columns}, strict=True)]"
         )
 
     def read(self, block: _Gathering, found: Values, prefix: str) -> list[Document]:
         """The normalised (sub-)documents."""
         columns: dict[bytes, list[Any]] = {}
-        for key, at, values in block.elements(found, self._order.keys):
+        for key, at, values in block.elements(found, block.order(self).keys):
             path = prefix + rawbson.shown(key)
             field = self._fields.get(key)
             if field is None:
                 block.unknown(path, values)
                 continue
             read = field.read(block, values, path)
-            columns[key] = read if len(at) == len(found.who) else self._spread(block, found, field, at, read)
+            columns[key] = read if len(at) == len(found.docs) else self._spread(block, found, field, at, read)
         for key, field in self._fields.items():
             if key not in columns:
-                columns[key] = [field.absent] * len(found.who)
-                if field.absent is _DOUBT:
-                    block.doubt(found.who)
+                columns[key] = [field.absent] * len(found.docs)
+                if field.absent is _FALL_BACK:
+                    block.fall_back(found.docs)
         documents: list[Document] = self._documents(*map(columns.__getitem__, self._fields))
         return documents
 
     @staticmethod
     def _spread(block: _Gathering, found: Values, field: _Field, at: Positions, read: list[Any]) -> list[Any]:
         """A column of which some documents lack the field."""
-        column = [field.absent] * len(found.who)
+        column = [field.absent] * len(found.docs)
         for index, value in zip(at.tolist(), read, strict=True):
             column[index] = value
-        if field.absent is _DOUBT:
-            block.doubt(np.delete(found.who, at))
+        if field.absent is _FALL_BACK:
+            block.fall_back(np.delete(found.docs, at))
         return column
 
-    def learn(self, raw: bytes, start: int) -> bool:
-        """Learns the order of the keys of a document that can be decoded. Whether there were new ones."""
-        elements = [*rawbson.elements(raw, start)]
-        known = [(field, kind, value) for kind, key, value in elements if (field := self._fields.get(key))]
-        ours = self._order.learn([key for _, key, _ in elements])
-        return ours + sum(field.learn(raw, kind, value) for field, kind, value in known) > 0
+    def learn(self, document: Document, orders: Orders) -> None:
+        """Learns the order of the keys of a decoded document."""
+        orders[self].learn([*map(str.encode, document)])
+        for name, field in self._inside:
+            if (value := document.get(name)) is not None:
+                field.learn(value, orders)
 
 
-def _of_nothing(rules: Rules, zone: ZoneInfo) -> Any:
+def _of_nothing(read: Reader) -> Any:
     try:
-        return compiled.reader(rules, zone)(None)
+        return read(None)
     except (Unsure, Unreadable):
-        return _DOUBT
+        return _FALL_BACK
 
 
-def _some(examples: list[Any]) -> list[Any]:
+def _some(examples: Sequence[Any]) -> Sequence[Any]:
     """A few of them, from everywhere."""
     return examples[:: 1 + len(examples) // EXAMPLES]
 
 
-def _decodes(raw: bytes) -> bool:
-    try:
-        rawbson.decode(raw)
-    except InvalidBSON:
-        return False
-    return True
-
-
-def _checked(read: compiled.Reader, block: _Gathering, who: Any, value: Any) -> Any:
+def _checked(read: Reader, block: _Gathering, doc: Any, value: Any) -> Any:
     try:
         return read(value)
     except (Unsure, Unreadable):
-        block.doubt(who)
+        block.fall_back(doc)
         return None
 
 
 def _parted(block: _Gathering, found: Values, path: str, *parts: tuple[Any, _Field]) -> list[Any]:
-    """The normal forms of values of several kinds: per mask who reads them."""
-    merged: list[Any] = [None] * len(found.who)
+    """The normal forms of values of several kinds: per mask the field that reads them."""
+    merged: list[Any] = [None] * len(found.docs)
     for mask, field in parts:
         if len(at := np.flatnonzero(mask)):
             for index, value in zip(at.tolist(), field.read(block, found.where(at), path), strict=True):
