@@ -33,6 +33,7 @@ def said(directory: Path) -> str:
 def test_the_demo_from_a_dump_shows_what_the_one_with_mongodb_shows(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(show, "DAYS", 3)
     with_mongo = said(directory) if store.has_mongo() else None
     monkeypatch.setattr(store, "has_mongo", lambda: False)
     from_a_dump = said(directory)
