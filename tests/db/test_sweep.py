@@ -790,24 +790,19 @@ def test_an_overlap_of_no_change_migrates_nothing(world: World, monkeypatch: pyt
     assert (world.row_versions(), tries(world)) == before
 
 
-@pytest.mark.parametrize(
-    ("hours", "loaded"), [(0, set()), (1, {"1"}), (25.5, {"1", "25"}), (168, {"1", "25", "49"})]
-)
-def test_the_overlap_is_a_setting_and_ends_where_dates_are_not_done(
-    world: World, hours: float, loaded: set[str]
-) -> None:
-    theirs = World(replace(world.settings, overlap_hours=hours))
+def test_the_overlap_is_a_setting_and_ends_where_dates_are_not_done(world: World) -> None:
     world.put(document("other", "OTHER", at(D4 + timedelta(days=9))))  # of an empty source nothing is marked
     for day in (D1 - timedelta(days=1), D1, D2, D3):
         world.migrate(day)
     world.forget(D1 - timedelta(days=1), "parcelas")
     end = at(D4, 3)
-    theirs.put(
+    world.put(
         *(document(str(n), str(n), end - timedelta(hours=n) + timedelta(minutes=1)) for n in (1, 25, 49)),
         document("not done", "NOT DONE", end - timedelta(hours=73)),
     )
-    theirs.migrate(D4)
-    assert set(theirs.contracts()) == loaded
+    for hours, loaded in [(0, set()), (1, {"1"}), (25.5, {"1", "25"}), (168, {"1", "25", "49"})]:
+        World(replace(world.settings, overlap_hours=hours)).again(D4)
+        assert set(world.contracts()) == loaded, hours
 
 
 def test_a_date_before_the_next_one_is_done_is_not_read_twice(
