@@ -144,10 +144,10 @@ def test_no_name_that_somebody_types_ends_a_command(name: str) -> None:
         assert id_text(read(value)) == name
 
 
-@given(EXTENDED | st.text(max_size=300))
-@settings(deadline=None)
-def test_every_road_calls_a_document_the_same(text: str) -> None:
-    raw = bson.encode(contract(_id=text))
-    names = {name_of(raw), quick_name(raw), JUDGE.judge(raw).mongo_id}
-    names |= {JUDGE.judge(raw, known).mongo_id for known in JUDGE.read([raw])}
-    assert names == {id_text(text)}
+@given(st.lists(EXTENDED | st.text(max_size=300), min_size=10, max_size=10))
+@settings(max_examples=12, deadline=None)
+def test_every_road_calls_a_document_the_same(texts: list[str]) -> None:
+    raws = [bson.encode(contract(_id=text)) for text in texts]
+    for text, raw, known in zip(texts, raws, JUDGE.read(raws), strict=True):
+        names = {name_of(raw), quick_name(raw), JUDGE.judge(raw).mongo_id, JUDGE.judge(raw, known).mongo_id}
+        assert names == {id_text(text)}

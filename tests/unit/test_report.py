@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from string import Formatter
@@ -500,8 +501,9 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("language", FOREIGN)
-def test_a_page_in_one_language_has_no_sentence_in_the_other_whatever_fails(language: str) -> None:
+@cache
+def pages_of_every_failure() -> dict[str, str]:
+    """What → the page, which holds both languages."""
     pages = {name: page.render(known) for name, known in PAGES.items()}
     for code, step in KINDS:
         failed = Failure(
@@ -511,7 +513,12 @@ def test_a_page_in_one_language_has_no_sentence_in_the_other_whatever_fails(lang
     failed = Failure("", None, "the server is not there, and that was not its fault", 14)
     for key in ("running", "stopped", "unread"):
         pages[key] = page.render_without_facts(key, D, NOW, failure=failed)
-    for name, html in pages.items():
+    return pages
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_a_page_in_one_language_has_no_sentence_in_the_other_whatever_fails(language: str) -> None:
+    for name, html in pages_of_every_failure().items():
         assert set(Visible(html, language).words) & FOREIGN[language] == set(), name
 
 

@@ -73,14 +73,29 @@ def console_script(directory: Path, begins: str) -> str:
     return str(script)
 
 
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """So often the program calls or returns when nobody strikes it."""
+    directory = tmp_path_factory.mktemp("unstruck")
+    assert run(directory, signal.SIGINT, NEVER).returncode == STATUS
+    calls = counted(directory)
+    assert calls > 10_000
+    return calls
+
+
+MOMENTS = {
+    signal.SIGINT: (0.02, 0.2, 0.4, 0.6, 0.8, 0.9),
+    signal.SIGTERM: (0.1, 0.5, 0.9),
+    signal.SIGHUP: (0.3, 0.7),
+}
+"""Parts of the program's whole course; who listens is the same for all, so the others look elsewhere."""
+
+
 @pytest.mark.parametrize("number", ENDING)
 def test_a_signal_at_any_moment_ends_the_program_with_its_status_and_one_line(
-    number: signal.Signals, tmp_path: Path
+    number: signal.Signals, calls: int, tmp_path: Path
 ) -> None:
-    assert run(tmp_path, number, NEVER).returncode == STATUS
-    calls = counted(tmp_path)
-    assert calls > 10_000
-    moments = [1, *(int(calls * part) for part in (0.02, 0.2, 0.4, 0.6, 0.8, 0.9))]
+    moments = [1, *(int(calls * part) for part in MOMENTS[number])]
     for nth in moments:
         done = run(tmp_path, number, nth)
         assert done.returncode == 128 + number, (nth, done.stderr)
