@@ -124,9 +124,10 @@ trace, which may have had no documents.
 
 
 def states(days: Sequence[Day], first: date | None, nightly_days: int) -> dict[date, str]:
-    """Which of the ``STATES`` each date is in that isn't well; of the last ``nightly_days`` all have to be.
+    """Date → one of ``STATES``, for each date with which something is wrong. ``days``: the oldest first.
 
-    ``first``: the first date that anything is known of, if there is one.
+    ``first``: the first date that anything is known of, if there is one. ``nightly_days``: so many of the
+    last dates must be complete, whether anything of them is known or not.
     """
     found = ((day.day, _state(day, first, nights_begin(days[-1].day, nightly_days))) for day in days)
     return {day: state for day, state in found if state}

@@ -10,7 +10,7 @@ from ccb_luigi.errors import CcbError
 
 
 def write_whole(path: Path, content: bytes, *, mode: int | None = None) -> None:
-    """The file, whole or not at all: nobody ever reads half of it. ``mode``: its rights, whatever the umask.
+    """Replaces the file as a whole, or not at all. ``mode``: its rights, whatever the umask.
 
     Raises:
         CcbError: it can't be written there; what was there stays.

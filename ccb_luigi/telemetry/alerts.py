@@ -104,7 +104,8 @@ def message(settings: Settings, ending: Ending, host: str, moment: datetime) -> 
     if settings.report_dir:
         lines.append(f"{say('morning_page')}:  {Path(settings.report_dir) / 'ultimo.html'}")
     text = "\n".join(lines) + "\n"
-    mail.set_content(text, cte="7bit" if text.isascii() else "quoted-printable")  # 8-bit isn't every server's
+    # Some mail servers take no 8-bit letters.
+    mail.set_content(text, cte="7bit" if text.isascii() else "quoted-printable")
     return mail
 
 
