@@ -80,7 +80,7 @@ MILLION ?= 1000000
 bench-million: $(BIN)/.bench ## A million contracts by a plan, interrupted twice, beside 20,000 (MILLION=1000000)
 	@$(BIN)/python -m benchmarks.million --contracts $(MILLION)
 
-bench-gates: $(BIN)/.bench ## Candidates for the gate of the contract, and each stage, in microseconds
+bench-gates: $(BIN)/.bench ## Ways through the contract, and each stage, in microseconds
 	@$(BIN)/python -m benchmarks.gates --repeat $(REPEAT)
 	@$(BIN)/python -m benchmarks.stages --documents $(CONTRACTS) --repeat $(REPEAT)
 
