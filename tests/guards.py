@@ -648,6 +648,30 @@ MUTATIONS = (
         ("db/test_unchanged.py::test_a_rerun_of_one_table_vouches_for_no_other",),
     ),
     Mutation(
+        "who lost a code is read again",
+        "ccb_luigi/load/by_id.py",
+        "missing = dict.fromkeys(quarantine.without_document(connection))",
+        "missing = dict.fromkeys(list[str]())",
+        (
+            *rules("of_two_documents_of_one_code_the_newest_has_the_row_and_the_other_is_kept_whole"),
+            "db/test_lost_codes.py::test_a_loser_that_a_killed_run_left_unread_is_read_by_the_next",
+        ),
+    ),
+    Mutation(
+        "who wasn't read again yet may have a vacated code",
+        "ccb_luigi/load/quarantine.py",
+        "if raw is None or _code(bytes(raw)) in wanted]",
+        "if raw is not None and _code(bytes(raw)) in wanted]",
+        ("db/test_lost_codes.py::test_a_loser_that_was_not_read_yet_has_the_code_as_soon_as_it_is_vacated",),
+    ),
+    Mutation(
+        "who loses a code twice",
+        "ccb_luigi/load/loading.py",
+        "SELECT DISTINCT ON (mongo_id) mongo_id, particao FROM (",
+        "SELECT mongo_id, particao FROM (",
+        ("db/test_lost_codes.py::test_who_loses_its_code_in_its_batch_and_in_the_table_is_rejected_once",),
+    ),
+    Mutation(
         "rejections stay open for an older reading",
         "ccb_luigi/load/quarantine.py",
         "AND (q.ultima_vez <= :read_at\n",
