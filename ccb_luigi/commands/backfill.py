@@ -11,7 +11,7 @@ from ccb_luigi.commands.frame import complain, progress_console
 from ccb_luigi.database import postgres
 from ccb_luigi.errors import CcbError
 from ccb_luigi.load import backfill_plan
-from ccb_luigi.load.backfill_plan import Plan, Progress
+from ccb_luigi.load.backfill_plan import Plan, PlanProgress
 from ccb_luigi.process.events import Event
 from ccb_luigi.settings import Settings
 from ccb_luigi.telemetry import display
@@ -42,10 +42,10 @@ def _run(settings: Settings, found: Plan, workers: int | None, recorder: Recorde
 
     target, screen = postgres.of_process(settings), progress_console()
 
-    def look(connection: Connection) -> Progress:
+    def look(connection: Connection) -> PlanProgress:
         return backfill_plan.progress(connection, found.id)
 
-    def ask() -> Progress | None:
+    def ask() -> PlanProgress | None:
         try:
             with target.transaction() as connection:
                 return look(connection)

@@ -7,7 +7,7 @@ and keeps them to its commit: while one loads, the others read and judge.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import date
 from decimal import Decimal
@@ -17,7 +17,6 @@ from sqlalchemy import Connection
 
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
-from ccb_luigi.documents.block import BatchSpec
 from ccb_luigi.documents.valid import ROADS
 from ccb_luigi.errors import CircuitBroken, NotCovered, PartitionFailed, SourceError
 from ccb_luigi.load import (
@@ -26,7 +25,6 @@ from ccb_luigi.load import (
     by_id,
     closing,
     cluster,
-    erasures,
     markers,
     reconcile,
     whole,
@@ -34,10 +32,10 @@ from ccb_luigi.load import (
 from ccb_luigi.load.batch import Batch
 from ccb_luigi.load.pipeline import FREED
 from ccb_luigi.load.reconcile import Reconciliation
-from ccb_luigi.load.staging import Counts, Extraction
+from ccb_luigi.load.staging import Counts
 from ccb_luigi.load.whole import Loaded, Show
 from ccb_luigi.settings import Settings
-from ccb_luigi.sources import source
+from ccb_luigi.sources.source import Source
 
 log = logging.getLogger(__name__)
 
@@ -91,18 +89,22 @@ def _stage(batch: Batch, settings: Settings, number: int, progress: Callable[[in
     """Reads the shard whose number is the batch's."""
     ours = backfill_plan.get(batch.connection, number)
     piece = backfill_plan.get_shard(batch.connection, number, batch.number)
-    erased = erasures.known(batch.connection, settings)
-    with source.opened(settings) as origin:
-        horizon = closing.horizon(batch.connection, origin)
-        spec = BatchSpec(
-            batch.number, None, settings.zone, settings.strictness, erased, ours.covered, piece, horizon
-        )
+
+    def documents(origin: Source) -> Iterable[bytes]:
         if origin.identity() != ours.origem:
             raise SourceError(
                 f"shard {batch.number}: the source is another one than the plan {number} was made of"
             )
-        extraction = Extraction(batch, spec, workers=cluster.workers(settings), progress=progress)
-        return extraction.run(origin.shard(piece))
+        return origin.shard(piece)
+
+    return whole.stage(
+        settings,
+        batch,
+        documents,
+        shard=(ours.covered, piece),
+        workers=cluster.workers(settings),
+        progress=lambda read, _: progress(read),
+    )
 
 
 def _flooded_in_part(settings: Settings, counts: Counts) -> list[str]:

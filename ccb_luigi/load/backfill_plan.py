@@ -48,7 +48,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class PlanProgress:
     """How far a plan is, whoever has done it: shards, documents planned for these, documents read in them."""
 
     shards: int
@@ -148,13 +148,13 @@ def missing(connection: Connection, plan: int) -> list[int]:
     return list(found.scalars())
 
 
-def progress(connection: Connection, plan: int) -> Progress:
+def progress(connection: Connection, plan: int) -> PlanProgress:
     """How far it is."""
     row = connection.execute(
         text(f"SELECT count(*), coalesce(sum(documentos), 0), coalesce(sum(linhas), 0) {_DONE}"),
         {"plan": plan},
     ).one()
-    return Progress(*map(int, row))
+    return PlanProgress(*map(int, row))
 
 
 def began(connection: Connection, plan: int) -> datetime:

@@ -37,7 +37,7 @@ class Batch:
     @classmethod
     def of_date(cls, connection: Connection, day: date) -> Batch:
         """A date's batch in the shared tables, where each of its steps finds it."""
-        return cls(connection, day.toordinal())
+        return cls(connection, number_of(day))
 
     @classmethod
     def own(cls, connection: Connection, number: int) -> Batch:
@@ -114,3 +114,8 @@ class Batch:
         """
         if self.prefix == SHARED:
             self.run("SELECT staging.limpar(:lote)")
+
+
+def number_of(day: date) -> int:
+    """The batch of a date: its ordinal, from 1 on."""
+    return day.toordinal()

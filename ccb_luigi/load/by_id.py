@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from ccb_luigi.database import postgres, schema
-from ccb_luigi.documents.block import BatchSpec, judge_of
+from ccb_luigi.documents.block import judge_of
 from ccb_luigi.documents.identity import name_of
 from ccb_luigi.documents.judge import Refused
-from ccb_luigi.load import closing, erasures, quarantine, whole
+from ccb_luigi.load import erasures, quarantine, whole
 from ccb_luigi.load.batch import Batch
 from ccb_luigi.load.missing import GROUP
-from ccb_luigi.load.staging import Counts, Extraction
+from ccb_luigi.load.staging import Counts
 from ccb_luigi.load.whole import Show
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
@@ -54,12 +54,7 @@ def _migrated(settings: Settings, ids: list[str]) -> tuple[Counts, int]:
         schema.check(connection)
         batch = Batch.own(connection, AD_HOC)
         read_at = whole.now(connection)
-        erased = erasures.known(connection, settings)
-        with source.opened(settings) as origin:
-            spec = BatchSpec(AD_HOC, None, settings.zone, settings.strictness, erased)
-            counts = Extraction(batch, spec).run(origin.by_ids(ids))
-            if not counts.lidos:
-                closing.refuse_an_empty(origin)
+        counts = whole.stage(settings, batch, lambda origin: origin.by_ids(ids))
         loaded = whole.load_staged(settings, batch, counts, read_at, "documents loaded by _id")
         counts.quarentena = loaded.result.quarentena
         # That a dump doesn't hold a document doesn't say that it is gone.

@@ -48,7 +48,7 @@ MOST_WORKERS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Request:
     """A block for a worker. ``rules`` is the key of the rules that must be the worker's too."""
 
     zone: str
@@ -58,8 +58,8 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """What came of an order: a value, or in ``failure`` what went wrong, without data."""
+class Reply:
+    """What came of a request: a value, or in ``failure`` what went wrong, without data."""
 
     value: Any = field(default=None, repr=False)
     failure: str = ""
@@ -229,9 +229,9 @@ class _Cluster:
     def submit(self, work: Callable[..., T], /, *item: Any) -> parallel.Awaited[T]:
         """Sends the block; the answer is waited for as long as there is anybody to give it."""
         packed = pickle.dumps((work, item), pickle.HIGHEST_PROTOCOL)
-        order = Order(self._settings.zone.key, self._settings.strictness, self._rules, packed)
+        request = Request(self._settings.zone.key, self._settings.strictness, self._rules, packed)
         try:
-            return _Answer(self._executor.submit(carry_out, order), self)
+            return _Answer(self._executor.submit(carry_out, request), self)
         except Exception:  # noqa: BLE001 - the client has given up, whatever it calls that
             raise _lost() from None
 
@@ -246,17 +246,17 @@ class _Cluster:
 
 @dataclass(frozen=True, slots=True)
 class _Answer(Generic[T]):
-    future: Future[Delivery]
+    future: Future[Reply]
     cluster: _Cluster
 
     def result(self) -> T:
-        delivery = self._delivery()
-        if delivery.failure:
-            raise PartitionFailed(f"a worker of the Dask cluster (CCB_EXECUTOR): {delivery.failure}")
-        found: T = delivery.value
+        reply = self._reply()
+        if reply.failure:
+            raise PartitionFailed(f"a worker of the Dask cluster (CCB_EXECUTOR): {reply.failure}")
+        found: T = reply.value
         return found
 
-    def _delivery(self) -> Delivery:
+    def _reply(self) -> Reply:
         while not wait([self.future], SECONDS_BETWEEN_LOOKS).done:
             if not self.cluster.workers():
                 raise _lost()
@@ -285,16 +285,16 @@ _alone = threading.Lock()
 """A worker may have several threads, and Cerberus' validator is one person's."""
 
 
-def carry_out(order: Order) -> Delivery:
-    """Does an order, on a worker. Never raises."""
+def carry_out(request: Request) -> Reply:
+    """Does a request, on a worker. Never raises."""
     try:
-        if fingerprint.key(ZoneInfo(order.zone), order.strictness) != order.rules:
-            return Delivery(
+        if fingerprint.key(ZoneInfo(request.zone), request.strictness) != request.rules:
+            return Reply(
                 failure="it reads documents by other rules: it needs the same version of ccb_luigi, of Python"
                 " and of the pinned libraries (requirements.txt), and a restart after an upgrade"
             )
         with _alone:
-            work, item = pickle.loads(order.work)  # noqa: S301 - who may send orders may run anything there
-            return Delivery(work(*item))
+            work, item = pickle.loads(request.work)  # noqa: S301 - who may send requests may run anything there
+            return Reply(work(*item))
     except Exception as error:  # noqa: BLE001 - its text may quote a document
-        return Delivery(failure=words_of(error))
+        return Reply(failure=words_of(error))

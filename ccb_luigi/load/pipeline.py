@@ -8,7 +8,6 @@ other finds it done.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 
@@ -17,7 +16,7 @@ from sqlalchemy import Connection, Table
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents import fingerprint
-from ccb_luigi.documents.block import BatchSpec, judge_of
+from ccb_luigi.documents.block import judge_of
 from ccb_luigi.errors import CircuitBroken, NotCovered, NotReconciled, StagingIncomplete
 from ccb_luigi.load import (
     breaker,
@@ -33,9 +32,9 @@ from ccb_luigi.load import (
     unchanged,
     whole,
 )
-from ccb_luigi.load.batch import Batch
-from ccb_luigi.load.staging import Counts, Extraction
-from ccb_luigi.load.whole import Loaded, Show
+from ccb_luigi.load.batch import Batch, number_of
+from ccb_luigi.load.staging import Counts
+from ccb_luigi.load.whole import Loaded, Reading, Show
 from ccb_luigi.settings import LONGEST_OVERLAP, Settings
 from ccb_luigi.sources import source
 
@@ -43,9 +42,6 @@ log = logging.getLogger(__name__)
 
 FREED = "liberados"
 """In the marker of operacoes: the documents that wait for a code that this load vacated."""
-
-Reading = Callable[[int, float | None], None]
-"""Is told of an extraction now and then: documents read, and their share of all (``None``: unknown)."""
 
 
 def extract(settings: Settings, day: date, progress: Reading = lambda *_: None) -> Counts | None:
@@ -97,7 +93,7 @@ def load_so_far(settings: Settings, day: date, progress: Reading = lambda *_: No
     def work(connection: Connection) -> Loaded | None:
         if not _begin_extraction(connection, settings, day):
             return None
-        batch = Batch.own(connection, day.toordinal())
+        batch = Batch.own(connection, number_of(day))
         read_at = whole.now(connection)
         counts = _stage(batch, settings, day, progress)
         if _flooded(settings, counts):
@@ -120,21 +116,15 @@ def _begin_extraction(connection: Connection, settings: Settings, day: date) -> 
 
 def _stage(batch: Batch, settings: Settings, day: date, progress: Reading) -> Counts:
     rules = fingerprint.key(settings.zone, settings.strictness)
-    erased = erasures.known(batch.connection, settings)
-    with source.opened(settings) as origin:
-        horizon = closing.horizon(batch.connection, origin)
-        spec = BatchSpec(batch.number, day, settings.zone, settings.strictness, erased, horizon=horizon)
-        extraction = Extraction(
-            batch,
-            spec,
-            unchanged=unchanged.Unchanged(batch, day, rules),
-            workers=cluster.workers(settings),
-            progress=lambda read: progress(read, origin.share_read()),
-        )
-        counts = extraction.run(origin.documents(*settings.bounds(day)))
-        if not counts.lidos:
-            closing.refuse_an_empty(origin)
-    return counts
+    return whole.stage(
+        settings,
+        batch,
+        lambda origin: origin.documents(*settings.bounds(day)),
+        day=day,
+        unchanged=unchanged.Unchanged(batch, day, rules),
+        workers=cluster.workers(settings),
+        progress=progress,
+    )
 
 
 def _flooded(settings: Settings, counts: Counts) -> bool:

@@ -34,8 +34,6 @@ TOGETHER = 1 << 20
 PATIENCE = 0.05
 """Seconds without a first document after which the time is used to get ready for judging."""
 
-Progress = Callable[[int], None]
-
 _ROADS = dict(
     zip(ROADS, ("together", "together but for their schedule", "alone", "by Cerberus"), strict=True)
 )
@@ -130,7 +128,7 @@ class Extraction:
         *,
         unchanged: Unchanged | None = None,
         workers: parallel.Workers | None = None,
-        progress: Progress = lambda _: None,
+        progress: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.counts = Counts(staging={table.name: 0 for table in tables.STAGING})
         self._batch = batch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -10,13 +10,21 @@ from sqlalchemy import Connection, Table, text
 
 from ccb_luigi import tables
 from ccb_luigi.database import postgres
+from ccb_luigi.documents.block import BatchSpec
+from ccb_luigi.documents.shard import Covered, Shard
 from ccb_luigi.errors import NotReconciled
-from ccb_luigi.load import loading, quarantine, reconcile, unchanged
+from ccb_luigi.load import closing, erasures, loading, parallel, quarantine, reconcile
 from ccb_luigi.load.batch import Batch
 from ccb_luigi.load.planner_settings import look_up_by_keys
 from ccb_luigi.load.reconcile import Reconciliation
-from ccb_luigi.load.staging import Counts
+from ccb_luigi.load.staging import Counts, Extraction
+from ccb_luigi.load.unchanged import Unchanged, remember
 from ccb_luigi.settings import Settings
+from ccb_luigi.sources import source
+from ccb_luigi.sources.source import Source
+
+Reading = Callable[[int, float | None], None]
+"""Is told of an extraction now and then: documents read, and their share of all (``None``: unknown)."""
 
 Show = Callable[[str, float], None]
 """Is told what a step begins to do, in words without data, and how far it is, in per cent."""
@@ -39,6 +47,40 @@ class Loaded:
     def result(self) -> Reconciliation:
         """The proof of all dates together."""
         return reconcile.total(self.days.values())
+
+
+def stage(
+    settings: Settings,
+    batch: Batch,
+    documents: Callable[[Source], Iterable[bytes]],
+    *,
+    day: date | None = None,
+    shard: tuple[Covered, Shard] | None = None,
+    unchanged: Unchanged | None = None,
+    workers: parallel.Workers | None = None,
+    progress: Reading = lambda *_: None,
+) -> Counts:
+    """Reads the ``documents`` of the source, and stages those of the ``day``, those of the shard, or all.
+
+    Raises:
+        SourceError: the source can't be read, or holds no document at all.
+    """
+    erased = erasures.known(batch.connection, settings)
+    with source.opened(settings) as origin:
+        horizon = closing.horizon(batch.connection, origin)
+        covered, part = shard or (None, None)
+        spec = BatchSpec(
+            batch.number, day, settings.zone, settings.strictness, erased, covered, part, horizon
+        )
+
+        def tell(read: int) -> None:
+            progress(read, origin.share_read())
+
+        extraction = Extraction(batch, spec, unchanged=unchanged, workers=workers, progress=tell)
+        counts = extraction.run(documents(origin))
+        if not counts.lidos:
+            closing.refuse_an_empty(origin)
+    return counts
 
 
 def now(connection: Connection) -> datetime:
@@ -77,7 +119,7 @@ def load_staged(
         found.freed += freed
     show("counts and adds up both sides", 97)
     found.days = _proven(batch, counts, what)
-    unchanged.remember(batch)
+    remember(batch)
     batch.clear()
     return found
 

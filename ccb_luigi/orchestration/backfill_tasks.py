@@ -16,7 +16,7 @@ from ccb_luigi import settings as settings_module
 from ccb_luigi.database import postgres
 from ccb_luigi.errors import CcbError
 from ccb_luigi.load import backfill, backfill_plan
-from ccb_luigi.load.backfill_plan import Plan, Progress
+from ccb_luigi.load.backfill_plan import Plan, PlanProgress
 from ccb_luigi.orchestration.targets import MarkerTarget
 from ccb_luigi.orchestration.visible import Shown, without_data
 from ccb_luigi.process import events
@@ -79,8 +79,8 @@ class MigrateShard(PlanStep):
         self._show(f"done and proven: {result.told}", 100)
         return result.lidos
 
-    def _look(self, settings: settings_module.Settings) -> tuple[Plan, Progress]:
-        def work(connection: Connection) -> tuple[Plan, Progress]:
+    def _look(self, settings: settings_module.Settings) -> tuple[Plan, PlanProgress]:
+        def work(connection: Connection) -> tuple[Plan, PlanProgress]:
             return backfill_plan.get(connection, self.plan), backfill_plan.progress(connection, self.plan)
 
         return postgres.of_process(settings).run(work)

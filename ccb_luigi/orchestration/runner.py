@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.errors import PartitionFailed
 from ccb_luigi.load import markers
-from ccb_luigi.load.backfill_plan import Plan, Progress, marker, progress
+from ccb_luigi.load.backfill_plan import Plan, PlanProgress, marker, progress
 from ccb_luigi.orchestration import luigid
 from ccb_luigi.orchestration.backfill_tasks import END, EndPlan
 from ccb_luigi.orchestration.targets import all_done
@@ -110,7 +110,7 @@ class PlanOutcome:
     """What a run of a plan came to. ``interrupted``: it was asked to end after the shards under way."""
 
     complete: bool
-    progress: Progress
+    progress: PlanProgress
     interrupted: bool = False
     failures: list[Event] = field(default_factory=list)
 
@@ -140,7 +140,7 @@ def run_plan(
             failures.append(event)
         watch(event)
 
-    def look(connection: Connection) -> tuple[bool, Progress]:
+    def look(connection: Connection) -> tuple[bool, PlanProgress]:
         return bool(markers.done(connection, [marker(plan.id)])), progress(connection, plan.id)
 
     with stopping.gently(asked_to_stop) as gentle, events.listening(handle):

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from ccb_luigi.errors import NotCovered
 from ccb_luigi.load import markers
-from ccb_luigi.load.backfill_plan import Plan, Progress
+from ccb_luigi.load.backfill_plan import Plan, PlanProgress
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.reconcile import Reconciliation, total
 from ccb_luigi.load.status import Day, Sweep
@@ -267,7 +267,7 @@ class PlanDisplay:
     """One bar over the documents of a plan, whoever migrates them, and a line per shard that is done here."""
 
     def __init__(
-        self, console: Console, plan: Plan, before: Progress, ask: Callable[[], Progress | None]
+        self, console: Console, plan: Plan, before: PlanProgress, ask: Callable[[], PlanProgress | None]
     ) -> None:
         self._console = console
         self._plan = plan

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 from rich.console import Console
 
-from ccb_luigi.load.backfill_plan import Plan, Progress
+from ccb_luigi.load.backfill_plan import Plan, PlanProgress
 from ccb_luigi.process.events import Event
 from ccb_luigi.telemetry import display
 from ccb_luigi.telemetry.display import PlanDisplay, lasting
@@ -24,8 +24,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_shard_that_is_done_is_told_with_what_all_hosts_have_done(clock: list[float]) -> None:
-    out, asked = io.StringIO(), iter([Progress(5, 500, 500), None])
-    shown = PlanDisplay(Console(file=out, width=100), PLAN, Progress(2, 200, 200), lambda: next(asked))
+    out, asked = io.StringIO(), iter([PlanProgress(5, 500, 500), None])
+    shown = PlanDisplay(Console(file=out, width=100), PLAN, PlanProgress(2, 200, 200), lambda: next(asked))
     with shown:
         clock[0] += 10
         shown.handle(Event("started", "fatias", shard=3))
@@ -41,7 +41,7 @@ def test_a_shard_that_is_done_is_told_with_what_all_hosts_have_done(clock: list[
 
 def test_a_failure_is_told_once(clock: list[float]) -> None:
     out = io.StringIO()
-    shown = PlanDisplay(Console(file=out, width=40), PLAN, Progress(0, 0, 0), lambda: None)
+    shown = PlanDisplay(Console(file=out, width=40), PLAN, PlanProgress(0, 0, 0), lambda: None)
     with shown:
         for _ in range(3):
             shown.handle(Event("failed", "fatias", message="[no] disk", exit_code=14, shard=3))
