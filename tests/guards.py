@@ -462,8 +462,8 @@ MUTATIONS = (
     Mutation(
         "a cluster's worker with other rules",
         "ccb_luigi/load/cluster.py",
-        "!= order.rules:",
-        "!= order.rules and False:",
+        "!= request.rules:",
+        "!= request.rules and False:",
         ("db/test_dask.py::test_workers_with_other_rules_judge_nothing_and_that_is_told",),
     ),
     Mutation(
