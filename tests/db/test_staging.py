@@ -117,5 +117,5 @@ def test_processes_that_judge_find_ready_what_that_takes(
     world.put(*(document(f"m{n}", f"A{n}", at(D1), client=f"c{n}", rows=1) for n in range(NUMBER)))
     World(replace(world.settings, processes=2)).migrate(D1)
     assert made
-    assert "_columns" in transform_of(world.settings.zone, world.settings.strictness).__dict__
+    assert "read" in transform_of(world.settings.zone, world.settings.strictness).__dict__
     assert world.column("SELECT count(*) FROM operacoes") == [NUMBER]
