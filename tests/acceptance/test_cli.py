@@ -175,7 +175,7 @@ def test_options_that_make_no_sense_are_refused_before_anything_is_done(words: t
 def test_rerun_of_a_table_does_that_table_again(program: Program) -> None:
     world = program.world
     world.put(document("a", "A", at(D1)))
-    program.run("run", "--date", D1)
+    world.migrate(D1)
     before = world.markers(D1)
     world.query("DELETE FROM parcelas WHERE numero_parcela = 2")
     assert_plain(program.run("rerun", "--date", D1, "--table", "parcelas"))
@@ -194,7 +194,7 @@ def test_nightly_catches_up_the_dates_that_were_missed(program: Program) -> None
     last = yesterday()
     world = program.world
     world.put(*(document(f"d{n}", f"C{n}", at(last - timedelta(days=n))) for n in range(4)))
-    program.run("run", "--date", last - timedelta(days=1), CCB_NIGHTLY_DAYS="3")
+    world.migrate(last - timedelta(days=1))
     marked = world.markers(last - timedelta(days=1))
     program.run("nightly", CCB_NIGHTLY_DAYS="3")
     assert {"C0", "C1", "C2"} <= set(world.contracts())
@@ -206,7 +206,7 @@ def test_nightly_catches_up_the_dates_that_were_missed(program: Program) -> None
 def test_status_shows_what_is_done_and_what_is_missing(program: Program) -> None:
     world = program.world
     world.put(document("a", "A", at(D1)), rejected(document("b", "B", at(D1))))
-    program.run("run", "--date", D1)
+    world.migrate(D1)
     done = program.run("status", "--days", 3, "--until", D2)
     assert_plain(done)
     (line,) = [line for line in done.stdout.splitlines() if line.startswith(str(D1))]
@@ -236,7 +236,7 @@ def test_the_quarantine_is_listed_shown_and_tried_again(program: Program, tmp_pa
     assert "empty" in program.run("quarantine", "list").stdout
     good = document("late", "LATE", at(D2))
     world.put(rejected(good), document("a", "A", at(D2)))
-    program.run("run", "--date", D2)
+    world.migrate(D2)
     listed = program.run("quarantine", "list", "--date", D2)
     assert_plain(listed)
     assert re.search(rf"^late +{D2} +ausente +1 ", listed.stdout, re.MULTILINE)
@@ -264,7 +264,7 @@ def test_the_quarantine_is_listed_shown_and_tried_again(program: Program, tmp_pa
 def test_ids_from_outside_can_not_command_the_terminal(program: Program) -> None:
     evil = "\x1b]0;owned\x07[red]id[/red]"
     program.world.put(rejected(document(evil, "A", at(D1))))
-    program.run("run", "--date", D1)
+    program.world.migrate(D1)
     for words in (("quarantine", "list"), ("quarantine", "show", evil)):
         done = program.run(*words)
         assert not re.search(r"[\x1b\x07]", done.stdout)
@@ -273,7 +273,7 @@ def test_ids_from_outside_can_not_command_the_terminal(program: Program) -> None
 
 def test_a_long_id_is_shown_whole_within_the_terminal(program: Program) -> None:
     program.world.put(rejected(document("x" * 200, "A", at(D1))))
-    program.run("run", "--date", D1)
+    program.world.migrate(D1)
     listed = program.run("quarantine", "list")
     assert_plain(listed)
     assert listed.stdout.count("x") >= 200
@@ -282,7 +282,7 @@ def test_a_long_id_is_shown_whole_within_the_terminal(program: Program) -> None:
 def test_synthetic_contracts_go_to_mongo_and_migrate_without_a_finding(program: Program) -> None:
     written = program.run("synth", "--contracts", 60, "--seed", 7, "--days", 2, "--until", D2, "--to-mongo")
     assert_plain(written)
-    program.run("run", "--since", D1, "--until", D2)
+    program.world.migrate(D1, D2)
     assert program.world.one("SELECT count(*) FROM operacoes") == 60
     assert program.world.quarantined() == {}
     assert program.world.query("SELECT codigo, campo FROM controle.qualidade") == []
@@ -306,7 +306,7 @@ def with_password(url: str, password: str) -> str:
 
 def test_a_source_that_is_not_there_ends_with_13(program: Program) -> None:
     uri = f"mongodb://reader:canary-senha@{NOBODY}/"
-    done = program.run("run", "--date", D1, status=13, CCB_MONGO_URI=uri, CCB_RETRY_SECONDS="1")
+    done = program.run("run", "--date", D1, status=13, CCB_MONGO_URI=uri, CCB_RETRY_SECONDS="0.2")
     assert_one_reason(done, r"MongoDB can't be reached")
     assert "canary" not in done.stdout + done.stderr
     assert program.world.markers(D1) == {}
@@ -315,7 +315,7 @@ def test_a_source_that_is_not_there_ends_with_13(program: Program) -> None:
 def test_a_target_that_is_not_there_ends_with_14(program: Program) -> None:
     url = f"postgresql://loader:canary-senha@{NOBODY}/ccb"
     for words in (("run", "--date", D1), ("status",), ("db", "upgrade"), ("quarantine", "list")):
-        done = program.run(*words, status=14, CCB_POSTGRES_URL=url, CCB_RETRY_SECONDS="1")
+        done = program.run(*words, status=14, CCB_POSTGRES_URL=url, CCB_RETRY_SECONDS="0.2")
         assert_one_reason(done, r"PostgreSQL can't be reached")
         assert "canary" not in done.stdout + done.stderr
 

@@ -15,6 +15,7 @@ from test_systemd import ask, needs_systemd
 from world import D1, World, at, document
 
 from ccb_luigi.cli import main
+from ccb_luigi.database import postgres
 from ccb_luigi.settings import Settings
 
 PAGE = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -24,7 +25,8 @@ def test_a_database_restored_from_an_older_backup_is_caught_up_by_its_own_marker
     world, last = program.world, yesterday()
     days = [last - timedelta(days=n) for n in reversed(range(3))]
     world.put(document("a", "A", at(days[0])), document("gone", "GONE", at(days[0]), client="c2"))
-    program.run("run", "--date", days[0])
+    world.migrate(days[0])
+    postgres.of_process(world.settings).engine.dispose()  # a template must have no connections
     url = world.settings.postgres_url
     parts = urlsplit(url)
     restored = urlunsplit(parts._replace(path=f"{parts.path}_restored"))
@@ -35,7 +37,7 @@ def test_a_database_restored_from_an_older_backup_is_caught_up_by_its_own_marker
         cursor.execute(f"CREATE DATABASE {name}_restored TEMPLATE {name}")  # the backup
         try:
             world.put(document("a", "A", at(days[1])), document("b", "B", at(days[2])))
-            program.run("run", "--since", days[1])
+            world.migrate(*days[1:])
             with world.collection() as collection:
                 collection.delete_one({"_id": "gone"})
             program.run("sweep")
@@ -54,7 +56,7 @@ def test_a_database_restored_from_an_older_backup_is_caught_up_by_its_own_marker
 def test_a_newer_table_beside_older_markers_is_mended_by_a_thorough_rerun(program: Program) -> None:
     world = program.world
     world.put(document("a", "A", at(D1)))
-    program.run("run", "--date", D1)
+    world.migrate(D1)
     world.query("DELETE FROM parcelas")  # restored from a backup that was older
     program.run("verify", "--full", status=20)
     program.run("rerun", "--date", D1, "--thorough")

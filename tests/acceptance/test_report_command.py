@@ -10,7 +10,7 @@ from world import D1, D2, at, document, rejected
 
 def test_report_writes_the_dates_page_and_says_how_it_went(program: Program) -> None:
     program.world.put(document("a", "A", at(D1)), rejected(document("b<i>", "B", at(D1), client="c2")))
-    program.run("run", "--date", D1)
+    program.world.migrate(D1)
     done = program.run("report", "--date", D1)
     name = f"ccb-{D1}.html"
     assert done.stdout.startswith("Of 2 Mar 2026: 2 read, 1 in the tables, 1 rejected; proven. One rejected")
@@ -73,7 +73,7 @@ def test_a_night_without_a_database_does_not_leave_the_last_good_page(program: P
         status=14,
         CCB_REPORT_DIR="pages",
         CCB_POSTGRES_URL="postgresql://127.0.0.1:1/x",
-        CCB_RETRY_SECONDS="1",
+        CCB_RETRY_SECONDS="0.2",
     )
     html = (pages / "ultimo.html").read_text(encoding="utf-8")
     assert "A noite parou antes de terminar." in html

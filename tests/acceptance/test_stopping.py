@@ -72,7 +72,7 @@ def test_a_night_ends_at_its_deadline_names_what_is_left_and_the_next_one_catche
     program: Program, world: World
 ) -> None:
     first, second = nights()
-    program.run("run", "--date", first)
+    world.migrate(first)
     with held(world, "parcelas"):
         process = program.start("nightly")
         wait_until(lambda: waits_for(world, "parcelas"))
@@ -105,7 +105,7 @@ def test_a_night_ends_at_its_deadline_names_what_is_left_and_the_next_one_catche
 def test_a_sweep_that_outlives_the_night_ends_as_well_in_the_middle_of_a_statement(
     program: Program, world: World
 ) -> None:
-    program.run("run", "--since", nights()[0])
+    world.migrate(*nights())
     world.put(document("d0", "C0", at(nights()[0], 13)))  # for the sweep to load
     with held(world, "operacoes"):
         process = program.start("nightly")
@@ -139,7 +139,7 @@ def test_systemd_s_time_limit_ends_a_night_with_one_line_and_143_and_nobody_is_l
     program: Program, world: World
 ) -> None:
     first, second = nights()
-    program.run("run", "--date", first)
+    world.migrate(first)
     with held(world, "parcelas"):
         process = program.start("nightly", CCB_WORKERS="2", CCB_DEADLINE="")
         wait_until(lambda: waits_for(world, "parcelas"))
@@ -162,7 +162,7 @@ def test_sigterm_ends_other_commands_with_one_line_and_143(
 ) -> None:
     day = nights()[1]
     if command == "sweep":
-        program.run("run", "--since", nights()[0])
+        world.migrate(*nights())
         world.put(document("d1", "C1", at(day, 13)))
     with held(world, "parcelas"):
         process = program.start(command)

@@ -17,7 +17,7 @@ def reasons(world: World) -> list[str | None]:
 def test_a_sweep_loads_marks_and_says_so_in_one_line(program: Program) -> None:
     world = program.world
     world.put(document("a", "A", at(D1)), document("b", "B", at(D1)), rejected(document("r", "R", at(D1))))
-    program.run("run", "--date", D1)
+    world.migrate(D1)
     assert last_sweep(program) == "last sweep: never"
     world.put(document("late", "LATE", at(D1)))
     with world.collection() as collection:
@@ -45,7 +45,7 @@ def last_sweep(program: Program) -> str:
 def test_a_sweep_that_refuses_ends_with_19_one_line_and_no_mark(program: Program) -> None:
     world = program.world
     world.put(*(document(f"d{n:02}", f"D{n}", at(D1), client=f"c{n}") for n in range(22)))
-    program.run("run", "--date", D1)
+    world.migrate(D1)
     with world.collection() as collection:
         collection.delete_many({"_id": {"$ne": "d00"}})
     done = program.run("sweep", status=19)

@@ -56,7 +56,7 @@ def test_a_run_draws_a_bar_and_leaves_a_line_per_date(see: Callable[..., Screen]
 def test_tables_fit_the_terminal_and_lose_nothing_that_counts(
     program: Program, see: Callable[..., Screen]
 ) -> None:
-    program.run("run", "--date", D1)
+    program.world.migrate(D1)
     for width in (60, 80, 200):
         status = see(width, "status", "--until", D2, "--days", 2)
         assert status.coloured
@@ -84,7 +84,7 @@ def test_tables_fit_the_terminal_and_lose_nothing_that_counts(
 
 
 def test_colours_are_for_terminals_alone(program: Program, see: Callable[..., Screen]) -> None:
-    program.run("run", "--date", D1)
+    program.world.migrate(D1)
     on_screen = see(80, "status", "--until", D1)
     without = see(80, "status", "--until", D1, NO_COLOR="1")
     piped = program.run("status", "--until", D1).stdout
@@ -107,7 +107,7 @@ JSON: dict[tuple[str, ...], Callable[[Any], dict[str, Any]]] = {
 
 
 def test_a_script_gets_one_json_document_with_documented_fields_and_nothing_else(program: Program) -> None:
-    program.run("run", "--date", D1)
+    program.world.migrate(D1)
     found = {}
     for words, fields_of in JSON.items():
         done = program.run(*words, "--json")
