@@ -20,7 +20,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from click.testing import CliRunner
 from world import World
+
+from ccb_luigi.cli import main
 
 BIN = Path(sys.executable).parent
 REPOSITORY = Path(__file__).parents[1]
@@ -65,6 +68,16 @@ class Program:
         if program == "ccb-luigi" and words[0] != "-v":
             assert "Traceback" not in out + err, shown(done)
         return done
+
+    def here(self, *words: object, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+        """As ``run``, but in this process: for commands that only say something. They start in no time."""
+        with contextlib.chdir(self.directory):
+            done = CliRunner().invoke(
+                main, [*map(str, words)], env=self.environment | environment, prog_name="ccb-luigi"
+            )
+        found = subprocess.CompletedProcess([*words], done.exit_code, done.stdout, done.stderr)
+        assert done.exit_code == status, shown(found)
+        return found
 
     def luigi(self, *words: object, **rest: Any) -> subprocess.CompletedProcess[str]:
         """``luigi --module ccb_luigi.tasks ...``."""

@@ -58,7 +58,7 @@ def test_every_command_goes_on_whatever_the_ids_in_tables_and_quarantine_are(pro
     names = {each["mongo_id"] for each in listed}
     assert len(names) == len(bad) + 1
     for name in names:
-        said[name] = program.run("quarantine", "show", name).stdout
+        said[name] = program.here("quarantine", "show", name).stdout
     assert {what for what, text in said.items() if not harmless(text)} == set()
     page = program.run("report", "--date", day, "--out", "-").stdout
     assert "<script>alert" not in page

@@ -43,7 +43,7 @@ def test_no_command_takes_a_date_that_is_not_over(program: Program, world: World
         ("run", "--full", "--until", today),
         ("rerun", "--date", today),
     ):
-        done = program.run(*words, status=2)
+        done = program.here(*words, status=2)
         (line,) = lines(done.stderr)
         assert line.startswith(f"ccb-luigi: {today} is not over"), shown(done)
         assert f"`ccb-luigi run --date {today} --so-far`" in line
@@ -52,7 +52,7 @@ def test_no_command_takes_a_date_that_is_not_over(program: Program, world: World
         ("run", "--date", FUTURE, "--so-far"),
         ("rerun", "--date", FUTURE, "--table", "parcelas"),
     ):
-        (line,) = lines(program.run(*words, status=2).stderr)
+        (line,) = lines(program.here(*words, status=2).stderr)
         assert line.startswith(f"ccb-luigi: {FUTURE} lies in the future")
     assert untouched(world)
 

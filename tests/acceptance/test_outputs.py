@@ -118,10 +118,18 @@ def test_a_log_of_lines_on_a_full_disk_is_no_failure_of_the_night(program: Progr
     assert f"ccb-luigi: {said['message']}\n" == LOST
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1"])
-def test_a_terminal_without_our_letters_gets_them_spelled_out(program: Program, encoding: str) -> None:
+OUR_LETTERS = [words for words in COMMANDS if words[0] in ("quarantine", "report")]
+"""What tells of documents, or is written for people who read Portuguese."""
+
+
+@pytest.mark.parametrize(("encoding", "commands"), [("ascii", [*COMMANDS]), ("iso-8859-1", OUR_LETTERS)])
+def test_a_terminal_without_our_letters_gets_them_spelled_out(
+    program: Program, encoding: str, commands: list[tuple[str, ...]]
+) -> None:
+    program.world.migrate(D1)
     spelled = ODD.encode(encoding, "backslashreplace")
-    for words, status in COMMANDS.items():
+    for words in commands:
+        status = COMMANDS[words]
         done = ask(program, words, environment={"PYTHONIOENCODING": encoding})
         assert done.returncode == status, (words, done.stderr)
         done.stdout.decode(encoding)
