@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import psutil
 from program import Program, kill
@@ -11,15 +13,23 @@ from world import D2
 
 from ccb_luigi.demo import synth
 
-CONTRACTS = 20_000
+MADE, TIMES = 1000, 20  # to make all of them would take as long as to migrate them
+CONTRACTS = MADE * TIMES
 LIMIT = 300 * 2**20
+
+
+def documents() -> Iterator[dict[str, Any]]:
+    """Each has its own client and contract."""
+    made = [*synth.contracts(MADE, 11, until=D2, days=1)]
+    for turn in range(TIMES):
+        for one in made:
+            yield {**one, **{name: f"{one[name]}-{turn}" for name in ("_id", "clientId", "ccbCode")}}
 
 
 def test_twenty_thousand_contracts_of_one_date_take_less_than_300_mb_in_any_process(program: Program) -> None:
     with program.world.collection() as collection:
         collection.create_index("updatedAt")
-        documents = synth.contracts(CONTRACTS, 11, until=D2, days=1)
-        assert synth.write_mongo(documents, collection) == CONTRACTS
+        assert synth.write_mongo(documents(), collection) == CONTRACTS
     process = program.start("run", "--date", D2, "--workers", 2)
     peaks: dict[int, int] = {}
     try:
