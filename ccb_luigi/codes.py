@@ -74,6 +74,12 @@ REJECTIONS: dict[str, Code] = {
         "Regravar o documento sob um _id de um desses tipos.",
         "Write the document under an _id of one of these types.",
     ),
+    "id_repetido": Code(
+        "an ObjectId and the text of its digits are one name, and another document has it",
+        "Um ObjectId e o texto dos seus dígitos são um nome só, e outro documento o tem",
+        "Apagar um dos dois na origem, ou regravá-lo sob outro _id.",
+        "Delete one of the two at the source, or write it under another _id.",
+    ),
     "ausente": Code(
         "a required field is missing or null",
         "Um campo obrigatório falta ou é nulo",

@@ -425,6 +425,20 @@ MUTATIONS = (
         ("unit/test_luigid.py::test_a_luigid_that_turns_into_something_else_ends_no_run",),
     ),
     Mutation(
+        "of two who share a name nobody is lost",
+        "ccb_luigi/load/namesakes.py",
+        "places.remove(place)",
+        "pass",
+        ("db/test_odd_ids.py::test_two_of_one_name_that_are_alike_are_two_all_the_same",),
+    ),
+    Mutation(
+        "two who share a name are two for the proof",
+        "ccb_luigi/proof/verify.py",
+        "GROUP BY mongo_id, atualizado_em HAVING count(*) > 1",
+        "GROUP BY mongo_id, atualizado_em HAVING count(*) > 2",
+        ("db/test_odd_ids.py::test_two_of_one_name_that_are_alike_are_two_all_the_same",),
+    ),
+    Mutation(
         "one who answers drop by drop is not waited for",
         "ccb_luigi/process/drips.py",
         "left = self.until - time.monotonic()",

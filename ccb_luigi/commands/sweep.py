@@ -69,12 +69,24 @@ def _shown(settings: Settings, confirmed: bool, as_json: bool) -> sweep.Swept:
 
 def summary(swept: sweep.Swept) -> str:
     """One line that says what was compared, and what came of it."""
-    older = ""
-    if swept.mais_antigos:
-        more = " ..." if swept.mais_antigos > len(swept.primeiros_mais_antigos) else ""
-        named = harmless(", ".join(swept.primeiros_mais_antigos)) + more
-        older = f"; {swept.mais_antigos:,} are older in MongoDB than here, and stay as they are here: {named}"
+    others = "".join(
+        f"; {number:,} {words}: {harmless(', '.join(first))}{' ...' if number > len(first) else ''}"
+        for number, words, first in (
+            (
+                swept.mais_antigos,
+                "are older in MongoDB than here, and stay as they are here",
+                swept.primeiros_mais_antigos,
+            ),
+            (
+                swept.homonimos,
+                "are there twice, as an ObjectId and as the text of its digits: one of the two is in the"
+                " tables, the other in quarantine (id_repetido)",
+                swept.primeiros_homonimos,
+            ),
+        )
+        if number
+    )
     return (
         f"sweep: {swept.lidos_origem:,} documents compared with {swept.contratos_destino:,} contracts and"
-        f" {swept.ainda_em_quarentena:,} rejections: {what_it_did(swept)}{older}"
+        f" {swept.ainda_em_quarentena:,} rejections: {what_it_did(swept)}{others}"
     )

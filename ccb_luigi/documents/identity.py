@@ -4,8 +4,9 @@ it may have been written.
 An ObjectId is called by its 24 digits, a text is called what it is, any other value by its canonical
 extended JSON. What has no such name, or a longer one than ``MAX_ID``, is called by a hash (``BY_BYTES``).
 
-No two values share a name, but for an ObjectId and the text of its digits. So a text that is, sign for sign,
-the name of another value (``null``, ``{"$numberInt": "7"}``) is told as JSON, in quotes.
+No two values share a name, but for an ObjectId and the text of its digits (see ``load/namesakes``). So a
+text that is, sign for sign, the name of another value (``null``, ``{"$numberInt": "7"}``) is told as JSON, in
+quotes.
 """
 
 from __future__ import annotations
@@ -49,7 +50,12 @@ def id_text(value: Any) -> str:
     name = json_util.dumps(value, json_options=_EXACT)
     if len(name) <= MAX_ID and any(_same(value, read) for read in _read(name)):
         return name
-    return BY_BYTES + hashlib.sha256(name.encode()).hexdigest()
+    return apart(value)
+
+
+def apart(value: Any) -> str:
+    """A name that tells an ObjectId from the text of its digits: a hash, by which nothing is looked up."""
+    return BY_BYTES + hashlib.sha256(json_util.dumps(value, json_options=_EXACT).encode()).hexdigest()
 
 
 def of_text(value: str) -> str:

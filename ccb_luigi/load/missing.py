@@ -55,7 +55,8 @@ def note(
     *,
     erased: Erased | None,
 ) -> int:
-    """Fills the temporary table ``vistos`` (until the transaction ends); returns how many were read.
+    """Fills the temporary tables ``vistos`` and ``homonimos`` (until the transaction ends); returns how many
+    were read.
 
     ``stubs`` are raw documents of ``_id``, the three times and the client's id. A time that can't be read
     is null. Documents of ``erased`` clients count as read, and that is all.
@@ -78,6 +79,12 @@ def note(
         read += len(block)
         progress(read)
     connection.execute(text("ANALYZE vistos"))
+    connection.execute(
+        text("""
+            CREATE TEMP TABLE homonimos ON COMMIT DROP AS
+            SELECT mongo_id FROM vistos GROUP BY mongo_id HAVING count(*) > 1
+        """)
+    )
     return read
 
 
@@ -94,11 +101,11 @@ def unsettled(
     Those are the ones that the tables don't have, or only older, whatever the reason; of the rejected ones
     those whose bytes aren't the rejected ones any more, and duplicates whose code has become free.
     Documents of ``held`` dates stay out. ``again``: whatever is gone from the source by now is taken out of
-    ``vistos`` instead of being tried once more.
+    ``vistos`` instead of being tried once more, and of two who share their name one would be tried for ever.
     """
     found = connection.execute(
         text(_CANDIDATES),
-        {"zone": judge.zone.key, "held": list(held), "nameless": f"{BY_BYTES}%"},
+        {"zone": judge.zone.key, "held": list(held), "nameless": f"{BY_BYTES}%", "again": again},
         execution_options={
             "stream_results": True,
             "max_row_buffer": GROUP,
@@ -125,6 +132,7 @@ _CANDIDATES = """
     LEFT JOIN operacoes o ON o.mongo_id = v.mongo_id
     LEFT JOIN controle.quarentena q ON q.mongo_id = v.mongo_id AND q.resolvido_em IS NULL
     WHERE v.mongo_id NOT LIKE :nameless
+      AND NOT (:again AND EXISTS (SELECT FROM homonimos h WHERE h.mongo_id = v.mongo_id))
       AND (q.id IS NOT NULL
            OR v.momento IS NULL
            OR (o.mongo_id IS NULL OR o.atualizado_em < v.momento) AND v.dia <> ALL(CAST(:held AS date[])))

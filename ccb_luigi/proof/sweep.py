@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -24,7 +25,17 @@ from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents.block import judge_of
 from ccb_luigi.documents.identity import BY_BYTES
 from ccb_luigi.errors import CcbError, CircuitBroken, NotReconciled, SourceError, SweepRefused
-from ccb_luigi.load import breaker, by_id, erasures, markers, missing, quarantine, whole
+from ccb_luigi.load import (
+    breaker,
+    by_id,
+    erasures,
+    loading,
+    markers,
+    missing,
+    namesakes,
+    quarantine,
+    whole,
+)
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
 from ccb_luigi.sources.source import LiveSource
@@ -37,8 +48,8 @@ FEW = 20
 SMALL_SHARE = 0.005
 """... and this share of all contracts however many they are, before somebody has to confirm it."""
 
-FIRST_OLDER = 5
-"""So many documents that are older in the source are named."""
+FIRST = 5
+"""So many documents are named that are older in the source, and so many that share their name."""
 
 LAST = 3
 """Turns of loading: each may free a code that another document waits for. The last only counts."""
@@ -53,8 +64,8 @@ class Swept:
 
     ``sumidos``: contracts that weren't met in the source. ``reaparecidos``: contracts that were marked and
     are back. ``em_aberto``: documents of the source that are still neither in the tables nor in quarantine.
-    Not in the row: ``mais_antigos``, documents that are older in the source than in the tables, and the
-    first of them.
+    Not in the row: ``mais_antigos``, documents that are older in the source than in the tables, and
+    ``homonimos``, names that two documents share (see ``namesakes``); and the first of each.
     """
 
     lidos_origem: int = 0
@@ -67,10 +78,15 @@ class Swept:
     ainda_em_quarentena: int = 0
     mais_antigos: int = 0
     primeiros_mais_antigos: list[str] = field(default_factory=list)
+    homonimos: int = 0
+    primeiros_homonimos: list[str] = field(default_factory=list)
 
     def row(self) -> dict[str, int]:
         """The counts that ``controle.varreduras`` has columns for."""
-        return {name: value for name, value in asdict(self).items() if not name.endswith("mais_antigos")}
+        return {name: value for name, value in asdict(self).items() if not name.endswith(_NOT_STORED)}
+
+
+_NOT_STORED = ("mais_antigos", "homonimos")
 
 
 @dataclass(slots=True)
@@ -154,6 +170,7 @@ def _bring_up(this: _UnderWay) -> None:
     _load_missing(this)
     _tell_older(this)
     _close_gone(this)
+    _keep_namesakes(this)
     _mark_gone(this)
     if not this.freed:
         _put(this.connection, this)
@@ -272,12 +289,13 @@ def _tell_older(this: _UnderWay) -> None:
     """
     for group in this.names(_OLDER):
         this.swept.mais_antigos += len(group)
-        this.swept.primeiros_mais_antigos = (this.swept.primeiros_mais_antigos + group)[:FIRST_OLDER]
+        this.swept.primeiros_mais_antigos = (this.swept.primeiros_mais_antigos + group)[:FIRST]
 
 
 _OLDER = """
     SELECT o.mongo_id FROM operacoes o JOIN vistos v USING (mongo_id)
     WHERE v.momento < o.atualizado_em AND o.carregado_em < :started
+      AND NOT EXISTS (SELECT FROM homonimos h WHERE h.mongo_id = o.mongo_id)
     ORDER BY o.mongo_id
 """
 
@@ -295,6 +313,30 @@ _GONE_REJECTIONS = """
       AND NOT EXISTS (SELECT FROM vistos v WHERE v.mongo_id = q.mongo_id)
     ORDER BY q.mongo_id
 """
+
+
+def _keep_namesakes(this: _UnderWay) -> None:
+    """Keeps in quarantine whoever has no place since another document has the same name; in transactions of
+    its own, since too much that vanished undoes the sweep's."""
+    judge, target = judge_of(this.settings.zone, this.settings.strictness), postgres.of_process(this.settings)
+
+    def keep(connection: Connection, names: list[str]) -> list[str]:
+        erased = erasures.known(connection, this.settings)
+        return namesakes.keep(connection, this.origin, judge, names, erased)
+
+    def release(connection: Connection) -> list[str]:
+        postgres.lock(connection, *map(whole.table_lock, tables.LOADED))
+        postgres.lock(connection, loading.REMOVAL_LOCK)
+        erased = erasures.known(connection, this.settings)
+        free, vacated = namesakes.alone(connection, this.origin, judge, this.started, erased)
+        return free + (quarantine.waiting_for(connection, vacated) if vacated else [])
+
+    for group in this.names(namesakes.FOUND):
+        found = target.run(partial(keep, names=group))
+        this.swept.homonimos += len(found)
+        this.swept.primeiros_homonimos = (this.swept.primeiros_homonimos + found)[:FIRST]
+    if this.ask(namesakes.ANY) and (free := target.run(release)):
+        this.migrate(free)
 
 
 def _mark_gone(this: _UnderWay) -> None:

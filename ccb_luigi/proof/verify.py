@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from sqlalchemy import Connection, text
 from ccb_luigi.codes import Strictness
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents.identity import name_of
-from ccb_luigi.load import erasures, parallel
+from ccb_luigi.load import erasures, namesakes, parallel
 from ccb_luigi.proof.comparison import (
     DIFFERS,
     EXTRA,
@@ -63,6 +63,7 @@ def verify(settings: Settings, scope: Scope, progress: Callable[[int], None] = l
         schema.check(connection)
         connection.execute(text(_SEEN))
         proof = Proof()
+        apart = namesakes.kept(connection)
         with source.opened(settings) as origin:
             fresh = partial(_fresh, settings.zone, settings.strictness, scope.day)
             documents = _documents(connection, origin, settings, scope)
@@ -75,7 +76,7 @@ def verify(settings: Settings, scope: Scope, progress: Callable[[int], None] = l
                 let_go=lambda: [postgres.driver_connection(connection).fileno()],
             )
             with closing(groups_in_order) as groups:
-                for group in groups:
+                for group in (_by_their_names(group, apart) for group in groups):
                     target = target_of(connection, group)
                     compare(group, target, proof)
                     _remember(connection, group, target)
@@ -141,6 +142,14 @@ def _fresh(zone: ZoneInfo, strictness: Strictness, day: date | None, group: list
     """A document whose time can't be read belongs to every date."""
     found = [expected(raw, zone, strictness) for raw in group]
     return [each for each in found if day is None or each.day in (None, day)]
+
+
+def _by_their_names(group: list[Expected], apart: dict[str, str]) -> list[Expected]:
+    """Of two who share a name the one that is kept in quarantine for that has the name that it has there."""
+    return [
+        replace(each, mongo_id=apart[each.sha256], accepted=False) if each.sha256 in apart else each
+        for each in group
+    ]
 
 
 def _remember(connection: Connection, group: list[Expected], target: Target) -> None:
@@ -218,6 +227,13 @@ _CONTRACTS_OF_NOBODY = """
 """
 
 
+# Two documents that are one row: whoever isn't in it must be in quarantine, also if they are alike.
+_NAMESAKES = """
+    SELECT mongo_id FROM visto WHERE ccb_code IS NOT NULL
+    GROUP BY mongo_id, atualizado_em HAVING count(*) > 1
+"""
+
+
 def _finish(connection: Connection, scope: Scope, proof: Proof) -> None:
     """What only all documents together can tell."""
     connection.execute(text("ANALYZE visto"))
@@ -225,6 +241,8 @@ def _finish(connection: Connection, scope: Scope, proof: Proof) -> None:
     for query in [*clients, _CLIENTS_OF_NOBODY] if scope.full else clients:
         found = connection.execute(text(query))
         proof.add(Difference(client, "clientes", column, what) for client, column, what in found)
+    twice = connection.execute(text(_NAMESAKES)).scalars()
+    proof.add(Difference(name, "controle.quarentena", "", MISSING) for name in twice)
     if scope.day is None:
         sampled = "(SELECT * FROM operacoes JOIN amostra USING (ccb_code, mongo_id))"
         query = _CONTRACTS_OF_NOBODY.format(which="operacoes" if scope.full else sampled)

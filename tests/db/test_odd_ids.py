@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from bson import DBRef, Decimal128, ObjectId, Regex
 from odd_ids import LOOKALIKES, OTHERS, QUOTED
 from pymongo.errors import PyMongoError
-from world import D1, World, at, document, of_dump
+from world import D1, D2, World, at, document, of_dump
 
 from ccb_luigi.documents.identity import id_text
 from ccb_luigi.load import backfill, backfill_plan, by_id
@@ -151,6 +152,97 @@ def test_a_dump_of_any_ids_is_loaded_proven_and_asked_for_them(world: World, tmp
     assert (counts.lidos, counts.quarentena, gone) == (len(dump.quarantined()),) * 2 + (0,)
     for scope in (Scope(), Scope(sample=1000)):
         assert verify.verify(dump.settings, scope).total == 0
+
+
+HEX = "65bb0b7f0123456789abcdef"
+TWO = ("an ObjectId's", "a text's")
+
+
+def namesakes(*moments: datetime, codes: tuple[str, str] = TWO, **changes: Any) -> list[dict[str, Any]]:
+    """An ObjectId's document and one of the text of its digits, of these times."""
+    ids = (ObjectId(HEX), HEX)
+    return [
+        document(f"of {type(each).__name__}", code, moment, client=code, **changes) | {"_id": each}
+        for each, code, moment in zip(ids, codes, moments, strict=True)
+    ]
+
+
+def kept(world: World) -> list[tuple[list[str], Any]]:
+    """The open rows of the quarantine: their codes, and the ``_id`` of their documents."""
+    rows = world.query(
+        "SELECT codigos, documento FROM controle.quarentena WHERE resolvido_em IS NULL ORDER BY mongo_id"
+    )
+    return [(codes, bson.decode(bytes(raw))["_id"]) for codes, raw in rows]
+
+
+def assert_both_are_kept(world: World) -> None:
+    """One has the row, the other is in quarantine, the proof is whole, and it stays so."""
+    (code,) = world.contracts()
+    ((codes, other),) = kept(world)
+    assert codes == ["id_repetido"]
+    assert other == (HEX if code == TWO[0] else ObjectId(HEX))
+    before = world.tables()
+    for scope in (Scope(), Scope(sample=10), Scope(day=D1)):
+        assert verify.verify(world.settings, scope).total == 0
+    swept = sweep.sweep(world.settings)
+    assert (swept.homonimos, swept.primeiros_homonimos) == (1, [HEX])
+    assert (swept.em_aberto, swept.mais_antigos) == (0, 0)
+    assert world.tables() == before
+    assert len(kept(world)) == 1
+
+
+@pytest.mark.parametrize(
+    "moments",
+    [(at(D1), at(D1)), (at(D1, 13), at(D1)), (at(D1), at(D1, 13)), (at(D1), at(D2)), (at(D2), at(D1))],
+    ids=lambda pair: " and ".join(f"{each:%d %H}" for each in pair),
+)
+def test_of_an_objectid_and_the_text_of_its_digits_one_has_the_row_and_the_other_is_kept(
+    world: World, moments: tuple[datetime, datetime]
+) -> None:
+    world.put(*namesakes(*moments))
+    world.migrate(D1, D2)
+    assert verify.verify(world.settings, Scope()).total > 0, "one is in no place, and that is told"
+    sweep.sweep(world.settings)
+    assert_both_are_kept(world)
+
+
+def test_two_of_one_name_that_are_alike_are_two_all_the_same(world: World) -> None:
+    """As after an import of an export as JSON, where an ObjectId is a text."""
+    one, _ = namesakes(at(D1), at(D1), codes=("A", "A"))
+    world.put(one, one | {"_id": HEX})
+    world.migrate(D1)
+    proof = verify.verify(world.settings, Scope())
+    assert dict(proof.places) == {("controle.quarentena", "missing"): 1}
+    sweep.sweep(world.settings)
+    ((codes, _),) = kept(world)
+    assert codes == ["id_repetido"]
+    assert verify.verify(world.settings, Scope()).total == 0
+
+
+def test_a_rejected_one_beside_its_namesake_is_kept_as_well(world: World) -> None:
+    one, other = namesakes(at(D1), at(D1))
+    world.put(one, other | {"taxId": None})
+    world.migrate(D1)
+    sweep.sweep(world.settings)
+    assert [(code, str(each)) for (code,), each in kept(world)] in (
+        [("ausente", HEX)],
+        [("id_repetido", HEX)],
+    )
+    assert verify.verify(world.settings, Scope()).total == 0
+
+
+@pytest.mark.parametrize("gone", [ObjectId(HEX), HEX], ids=lambda each: type(each).__name__)
+def test_when_one_of_two_is_gone_the_other_has_the_row(world: World, gone: Any) -> None:
+    world.put(*namesakes(at(D1), at(D2)))
+    world.migrate(D1, D2)
+    sweep.sweep(world.settings)
+    with world.collection() as collection:
+        collection.delete_one({"_id": gone})
+    sweep.sweep(world.settings, confirmed=True)
+    (left,) = [each for each in TWO if (each == TWO[1]) == (gone != HEX)]
+    assert set(world.contracts()) == {left}
+    assert kept(world) == []
+    assert verify.verify(world.settings, Scope()).total == 0
 
 
 def test_an_open_row_under_a_name_of_before_closes_by_itself(world: World) -> None:

@@ -415,6 +415,7 @@ def test_there_is_a_bad_document_for_every_code_that_one_document_can_get() -> N
         "bson_invalido",  # no dictionary encodes to it
         "chave_repetida",  # nor to this
         "ccb_duplicado",  # takes two documents
+        "id_repetido",  # likewise
         "aninhamento",  # no server stores it
     }
 
