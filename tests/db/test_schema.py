@@ -297,6 +297,7 @@ def loader(world: World, postgres_server: Any) -> Iterator[World]:
         world.query(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
+@pytest.mark.direct("has a role of its own")
 def test_the_loader_needs_no_more_than_its_grants(loader: World, world: World) -> None:
     # Every way through the pipeline: new, changed, shrunk, moved, duplicate, rejected, with findings.
     loader.put(
@@ -333,6 +334,7 @@ def test_the_loader_needs_no_more_than_its_grants(loader: World, world: World) -
     assert world.column("SELECT bool_and(ok) FROM controle.reconciliacoes") == [True]
 
 
+@pytest.mark.direct("has a role of its own")
 def test_the_loader_needs_no_more_than_its_grants_for_a_plan(loader: World) -> None:
     loader.put(
         *(document(f"d{n}", f"C{n}", at(D1, 12, n), client=f"c{n}") for n in range(5)),

@@ -40,6 +40,10 @@ DEFAULTS = {
 EVERY_STATEMENT = {"log_min_duration_statement": "0"}
 KEY = "a key of these tests alone"
 
+of_one_session = pytest.mark.direct(
+    "what the server logs is set by the connection's options: a pooler takes none"
+)
+
 
 @dataclass
 class Log:
@@ -125,6 +129,7 @@ def every_command(world: World, log: Log) -> None:
     Pool(world.settings).run(lambda connection: quarantine.purge(connection, 1))
 
 
+@of_one_session
 def test_no_statement_holds_what_a_document_says(world: World, log: Log) -> None:
     telling = logging(world, DEFAULTS | EVERY_STATEMENT)
     source(telling, log)
@@ -190,6 +195,7 @@ PLACES = (
 """As a date comes to them, but for the last one."""
 
 
+@of_one_session
 @pytest.mark.parametrize("way", WAYS)
 def test_no_failure_at_any_table_quotes_a_row(
     world: World, log: Log, way: str, capfd: pytest.CaptureFixture[str]
@@ -209,6 +215,7 @@ def test_no_failure_at_any_table_quotes_a_row(
     log.assert_silent(*capfd.readouterr())
 
 
+@of_one_session
 def test_no_wait_for_a_lock_tells_what_a_document_says(world: World, log: Log) -> None:
     waiting = logging(world, DEFAULTS)
     waiting = World(replace(waiting.settings, lock_seconds=0.2))
@@ -227,6 +234,7 @@ def test_no_wait_for_a_lock_tells_what_a_document_says(world: World, log: Log) -
     log.assert_silent()
 
 
+@of_one_session
 def test_a_rejection_whose_row_another_session_holds_is_not_told(world: World, log: Log) -> None:
     """Its statement waits, and is logged, with what it holds."""
     waiting = logging(world, DEFAULTS)
@@ -245,6 +253,7 @@ def test_a_rejection_whose_row_another_session_holds_is_not_told(world: World, l
     log.assert_silent()
 
 
+@of_one_session
 def test_a_session_ended_within_a_copy_of_many_lines_quotes_none(
     world: World, log: Log, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
