@@ -523,6 +523,7 @@ def test_a_full_disk_undoes_the_step_and_is_told_at_once(world: World, versions:
     assert_right(world, versions)
 
 
+@pytest.mark.direct("its limits are the connection's options: a pooler takes none")
 def test_limits_of_the_server_are_told_at_once(world: World) -> None:
     url = world.settings.postgres_url
     joined = f"{url}%20-ctemp_file_limit%3D0%20-cwork_mem%3D64kB"
@@ -538,6 +539,7 @@ def test_limits_of_the_server_are_told_at_once(world: World) -> None:
     assert "57014" in run("SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(60)")
 
 
+@pytest.mark.direct("its limits are the connection's options: a pooler takes none")
 def test_a_transaction_may_take_as_long_as_it_takes_whatever_the_server_thinks_of_that(world: World) -> None:
     if world.one("SHOW server_version_num") < "170000":
         pytest.skip("PostgreSQL before 17 has no transaction_timeout")
