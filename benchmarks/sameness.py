@@ -165,7 +165,7 @@ def compare(before: str, now: str, spool: Path) -> list[Compared]:
         new.cursor() as ours,
     ):
         for side in ("antes", "agora"):
-            ours.execute(f"CREATE TEMP TABLE {side} (tabela text, chave text, linha jsonb, texto text)")
+            ours.execute(f"CREATE TEMP TABLE {side} (tabela text, chave text, linha text)")
         for name in KEYS:
             with tempfile.TemporaryFile(dir=spool) as rows:
                 theirs.copy_expert(f"COPY ({_rows_of(name)}) TO STDOUT", rows)
@@ -178,23 +178,24 @@ def compare(before: str, now: str, spool: Path) -> list[Compared]:
 
 
 def _rows_of(name: str) -> str:
-    """A query of a table's rows: key, and all that isn't ignored. Rows of one key are numbered."""
-    more = " || jsonb_build_object('aberta', resolvido_em IS NULL)" if name == "controle.quarentena" else ""
+    """A query of a table's rows: key, and all that isn't ignored. Rejections of one key are numbered."""
     ignored = ", ".join(f"'{column}'" for column in sorted(IGNORED))
     key = ", ".join(f"'{column}', linha -> '{column}'" for column in KEYS[name])
+    more = ""
+    if name == "controle.quarentena":
+        more = " || jsonb_build_object('aberta', resolvido_em IS NULL)"
+        key += f", '#', row_number() OVER (PARTITION BY jsonb_build_object({key}) ORDER BY linha)"
     return f"""
-        SELECT '{name}', jsonb_build_object({key},
-                   '#', row_number() OVER (PARTITION BY jsonb_build_object({key}) ORDER BY linha))::text,
-               linha, linha::text
+        SELECT '{name}', jsonb_build_object({key})::text, linha::text
         FROM (SELECT (to_jsonb(t){more}) - ARRAY[{ignored}] AS linha FROM {name} t) cada
     """
 
 
 _DIFFERENCES = """
     CREATE TEMP TABLE diferentes AS
-    SELECT tabela, chave, a.linha AS antes, n.linha AS agora
+    SELECT tabela, chave, a.linha::jsonb AS antes, n.linha::jsonb AS agora
     FROM antes a FULL JOIN agora n USING (tabela, chave)
-    WHERE a.texto IS DISTINCT FROM n.texto
+    WHERE a.linha IS DISTINCT FROM n.linha
 """
 _COLUMNS = """
     SELECT coluna, count(*)

@@ -174,7 +174,11 @@ def test_the_key_is_the_same_in_every_process() -> None:
     found = {
         subprocess.run(
             [sys.executable, *options, "-c", program],
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(PACKAGE.parent)},
+            env={
+                "PYTHONHASHSEED": seed,
+                "PYTHONPATH": str(PACKAGE.parent),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
             capture_output=True,
             text=True,
             timeout=60,
