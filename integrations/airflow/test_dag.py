@@ -24,6 +24,21 @@ COMMAND = Path(os.environ.get("CCB_LUIGI", HERE.parents[1] / ".venv/bin/ccb-luig
 DAY = date(2026, 11, 22)
 AT_TWO = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)  # 02:00 of the 23rd in São Paulo
 PASSWORD_OF_MONGO = "nobody-asks-for-it"
+CANARY = "XqAirflowWz"
+
+# Everybody's name; and a document that is rejected for it. In ccb-luigi's environment.
+SPOIL = f"""
+import sys
+from datetime import datetime
+from pymongo import MongoClient
+people = MongoClient(sys.argv[1])["ccb"]["contratos"]
+people.update_many({{}}, {{"$set": {{"name": "{CANARY}", "motherName": "{CANARY}"}}}})
+spoiled = {{"_id": "spoiled", "ccbCode": "SPOILED", "taxId": "{CANARY}", "birthDate": "{CANARY}"}}
+newest = people.find_one(sort=[("updatedAt", -1)])
+people.insert_one({{**newest, **spoiled}})
+quoted = {{"_id": "quoted", "ccbCode": "QUOTED", "clientId": "quoted"}}
+people.insert_one({{**newest, **quoted, "updatedAt": datetime(2026, 11, 15, 12)}})
+"""
 
 # Before the first import of Airflow, which reads them.
 os.environ |= {
@@ -80,6 +95,7 @@ def servers() -> Iterator[dict[str, str]]:
         found = json.loads(process.stdout.readline())
         contracts = ("--contracts", "300", "--days", "3", "--until", str(DAY))
         ccb_luigi(found, "synth", *contracts, "--to-mongo")
+        subprocess.run([COMMAND.with_name("python"), "-c", SPOIL, found["mongo"]], check=True)
         yield found
         process.stdin.close()
         process.wait(60)
@@ -196,6 +212,36 @@ def test_a_connection_becomes_an_address_whatever_signs_the_password_has(module:
     assert module.address(atlas, "mongodb") == "mongodb+srv://c.example.com/?tls=true"
 
 
+def test_a_row_that_postgresql_refuses_and_quotes_is_in_no_log_of_airflow(
+    dag: Any, connected: Path, servers: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run([COMMAND.with_name("python"), "-c", QUOTE, servers["postgres"]], check=True)
+    run = dag.test(logical_date=AT_TWO - timedelta(days=7), run_conf={"nights": 1, "sample": 1})
+    assert run.state == "failed"
+    said = "".join(capfd.readouterr())
+    assert "P0001" in said
+    assert_untold(said)
+    subprocess.run([COMMAND.with_name("python"), "-c", UNQUOTE, servers["postgres"]], check=True)
+
+
+QUOTE = """
+import psycopg2, sys
+with psycopg2.connect(sys.argv[1]) as connection:
+    connection.cursor().execute('''
+        CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION USING MESSAGE = NEW::text, DETAIL = NEW::text, HINT = NEW::text; END $$;
+        CREATE TRIGGER tell BEFORE INSERT ON staging.clientes FOR EACH ROW EXECUTE FUNCTION tell();
+    ''')
+"""
+
+
+UNQUOTE = """
+import psycopg2, sys
+with psycopg2.connect(sys.argv[1]) as connection:
+    connection.cursor().execute("DROP FUNCTION tell CASCADE")
+"""
+
+
 def test_a_night_fills_the_tables_and_leaves_the_page(
     dag: Any, connected: Path, servers: dict[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -210,7 +256,7 @@ def test_a_night_fills_the_tables_and_leaves_the_page(
     assert "3 of 3 dates complete" in said
     password = urlsplit(servers["postgres"]).password
     assert password
-    assert password not in said
+    assert_untold(said, password)
 
 
 def test_a_failed_night_is_red_with_the_commands_own_reason(
@@ -231,4 +277,14 @@ def test_a_failed_night_is_red_with_the_commands_own_reason(
     }
     said = "".join(capfd.readouterr())
     assert "exit status 13: ccb-luigi: MongoDB can't be reached" in said
+    assert_untold(said)
     assert (connected / "ccb-2026-11-23.html").is_file()
+
+
+def assert_untold(said: str, *secrets: str) -> None:
+    """No word of a document, and no secret, is in what Airflow said or in a log file of its own."""
+    files = [file for file in (HOME / "logs").rglob("*") if file.is_file()]
+    told = "".join([said, *(file.read_text(errors="replace") for file in files)]).lower()
+    for word in (CANARY, *secrets):
+        place = told.find(word.lower())
+        assert place < 0, told[max(0, place - 300) : place + 100]

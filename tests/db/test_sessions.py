@@ -160,6 +160,7 @@ def test_where_foreign_keys_are_switched_off_nothing_is_written(world: World) ->
     assert "session_replication_role" in str(error)
 
 
+@pytest.mark.direct("has a role of its own")
 def test_rows_that_a_policy_hides_are_no_empty_table(world: World) -> None:
     world.put(*DOCUMENTS)
     world.migrate(D1)
@@ -309,6 +310,7 @@ def test_a_warning_at_login_is_not_printed(world: World, capfd: pytest.CaptureFi
     assert CANARY in capfd.readouterr().err, "it is said to all others"
 
 
+@pytest.mark.direct("has a role of its own")
 @pytest.mark.parametrize(("ends", "told"), [("3 days", True), ("40 days", False), ("infinity", False)])
 def test_a_password_that_ends_soon_is_told_on_the_page_and_by_status(
     world: World, ends: str, told: bool
@@ -332,6 +334,7 @@ def test_a_password_that_ends_soon_is_told_on_the_page_and_by_status(
         world.query(f"DROP ROLE {role}")
 
 
+@pytest.mark.direct("has a role of its own")
 def test_a_password_that_is_renewed_meanwhile_is_read_again_once(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
