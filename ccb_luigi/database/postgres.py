@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
@@ -59,12 +60,18 @@ class Postgres:
     def _answers(self, process: int, held_by: list[str]) -> bool:
         """Whether the server says anything to a new client, be it that it won't have one.
 
-        ``held_by`` becomes whom ``process`` waits for, while there is somebody to ask.
+        ``held_by`` becomes whom ``process`` waits for, while there is somebody to ask. It is cut off
+        when its time is up: a pooler lets clients in beside a server that says nothing any more.
         """
         started = time.monotonic()
         try:
             with closing(self._connector.open()) as connection:
-                held_by[:] = waiting.holders(connection, process)
+                late = threading.Timer(connecting.SECONDS_TO_CONNECT, _cutter(connection))
+                late.start()
+                try:
+                    held_by[:] = waiting.holders(connection, process)
+                finally:
+                    late.cancel()
         except psycopg2.Error:
             return time.monotonic() - started < connecting.SECONDS_TO_CONNECT - 1
         return True
@@ -110,7 +117,7 @@ class Postgres:
         held_by: list[str] = []
         try:
             with opened() as connection:
-                cut = _cutter(connection)
+                cut = _cutter(driver_connection(connection))
                 asked = partial(self._answers, driver_connection(connection).info.backend_pid, held_by)
                 with watched(asked, cut), cut_when_stopped(cut):
                     yield connection
@@ -153,9 +160,9 @@ def of_process(settings: Settings) -> Postgres:
     return _of_process[2]
 
 
-def _cutter(connection: Connection) -> Callable[[], None]:
+def _cutter(connection: psycopg2.extensions.connection) -> Callable[[], None]:
     """A function for another thread that ends whatever this connection waits for."""
-    descriptor = driver_connection(connection).fileno()
+    descriptor = connection.fileno()
 
     def cut() -> None:
         with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as peer:

@@ -190,7 +190,10 @@ def insert(row: dict[str, Any]) -> Callable[[Connection], object]:
 
 def copy(line: str) -> Callable[[Connection], object]:
     return lambda connection: postgres.copy_lines(
-        connection, tables.STAGED["clientes"], line.encode(), ["lote", "doc", "nome", "tipo_pessoa", "pep"]
+        connection,
+        tables.STAGED["clientes"].fullname,
+        line.encode(),
+        ["lote", "doc", "nome", "tipo_pessoa", "pep"],
     )
 
 
@@ -221,7 +224,7 @@ VIOLATIONS: dict[str, tuple[Callable[[Connection], object], list[str]]] = {
     "copy of bad bytes": (
         lambda connection: postgres.copy_lines(
             connection,
-            tables.STAGED["clientes"],
+            tables.STAGED["clientes"].fullname,
             f"1\t1\t{CANARY}".encode() + b"\xff\tPF\tt\n",
             ["lote", "doc", "nome", "tipo_pessoa", "pep"],
         ),
