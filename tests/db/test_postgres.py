@@ -188,12 +188,15 @@ def insert(row: dict[str, Any]) -> Callable[[Connection], object]:
     )
 
 
+COPIED = ["lote", "doc", "nome", "tipo_pessoa", "pep"]
+
+
 def copy(line: str) -> Callable[[Connection], object]:
     return lambda connection: postgres.copy_lines(
         connection,
         tables.STAGED["clientes"].fullname,
+        COPIED,
         line.encode(),
-        ["lote", "doc", "nome", "tipo_pessoa", "pep"],
     )
 
 
@@ -225,8 +228,8 @@ VIOLATIONS: dict[str, tuple[Callable[[Connection], object], list[str]]] = {
         lambda connection: postgres.copy_lines(
             connection,
             tables.STAGED["clientes"].fullname,
+            COPIED,
             f"1\t1\t{CANARY}".encode() + b"\xff\tPF\tt\n",
-            ["lote", "doc", "nome", "tipo_pessoa", "pep"],
         ),
         ["22021"],
     ),

@@ -415,7 +415,7 @@ def test_a_session_that_ends_in_the_middle_of_a_copy_shows_no_row(
         source = Ended(end, f"1\t1\t{CANARY}\tPF\tt\n".encode())
         monkeypatch.setattr(postgres.io, "BytesIO", lambda _: source)
         names = ["lote", "doc", "nome", "tipo_pessoa", "pep"]
-        postgres.copy_lines(connection, tables.STAGED["clientes"].fullname, b"", names)
+        postgres.copy_lines(connection, tables.STAGED["clientes"].fullname, names, b"")
 
     def told() -> None:
         error = error_of(replace(world.settings, retry_seconds=0), work)
