@@ -200,7 +200,7 @@ KIND = Recipe(
         Edit(
             "ccb_luigi/documents/kinds.py",
             r'    "zip_code": Kind\(.*\n',
-            '    "currency": Kind("string", _plain(values.currency)),\n',
+            '    "currency": Kind("string", values.currency),\n',
         ),
         Edit(
             "ccb_luigi/documents/values.py",

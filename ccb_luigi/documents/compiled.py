@@ -14,14 +14,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ccb_luigi.documents import values
-from ccb_luigi.documents.kinds import KINDS, Kind, Usual
+from ccb_luigi.documents.kinds import KINDS, Kind, Reader, Usual
 from ccb_luigi.documents.values import Unreadable
 
 Document = dict[str, Any]
 Rules = Mapping[str, Any]
-Reader = Callable[[Any], Any]
-"""From a raw value to its normal form; raises ``Unsure`` or ``Unreadable``."""
-
 MEMORY = 10_000
 """Distinct texts that are remembered, per kind."""
 
@@ -157,12 +154,12 @@ def _never(_: Any) -> Any:
 
 def _certain(kind: Kind, zone: ZoneInfo) -> Reader:
     """The kind's reader for values that it can read without Cerberus."""
-    read, certain, beside = kind.read, kind.certain, dict[str, Any]()
+    read, certain = kind.reader(zone, {}), kind.certain
     if certain is None:
-        return lambda value: read(value, zone, beside)
+        return read
 
     def sure(value: Any) -> Any:
-        found = read(value, zone, beside)
+        found = read(value)
         if not certain(value, found):
             raise Unsure
         return found

@@ -255,7 +255,7 @@ def _leaves(found: Iterable[Any]) -> Iterator[Any]:
 
 
 def _coercion(kind: Kind) -> Callable[[Any, Any], Any]:
-    return lambda self, value: kind.read(value, self._config["zone"], self.document)
+    return lambda self, value: kind.reader(self._config["zone"], self.document)(value)
 
 
 # Which coercions there are Cerberus asks a class once, when it is made.

@@ -227,14 +227,14 @@ def test_keys_that_few_documents_have_are_learnt_as_well() -> None:
 def test_an_order_is_learnt_from_parts_of_it(documents: list[str], order: str) -> None:
     found = Order()
     for document in documents:
-        found.learn([key.encode() for key in document])
+        found.learn(document)
     assert b"".join(found.keys).decode() == order
 
 
 def test_keys_that_are_data_are_not_learnt_for_ever() -> None:
     found = Order()
     for number in range(2000):
-        found.learn([b"_id", b"key %d" % number])
+        found.learn(["_id", f"key {number}"])
     assert len(found.keys) < 1000
 
 

@@ -11,7 +11,7 @@ uncertain, and read by itself elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -259,6 +259,7 @@ class Order:
 
     def __init__(self) -> None:
         self.keys: list[bytes] = []
+        self._seen: set[tuple[str, ...]] = set()
         self._before: dict[bytes, set[bytes]] = {}
 
     def __eq__(self, other: object) -> bool:
@@ -266,12 +267,17 @@ class Order:
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
-    def learn(self, keys: Sequence[bytes]) -> None:
+    def learn(self, document: Iterable[str]) -> None:
         """Takes the keys of one more document in.
 
         Nothing is learnt from keys that contradict the order so far, or of what is no plain document once it
         is decoded: a null ("@i:nil"), a reference ("$ref").
         """
+        names = tuple(document)
+        if names in self._seen:  # nearly all have the same
+            return
+        self._seen.add(names)
+        keys = [*map(str.encode, names)]
         if any(not key or len(key) > LONGEST_KEY or key.startswith((b"@", b"$")) for key in keys):
             return
         before = {key: {*others} for key, others in self._before.items()}

@@ -12,9 +12,10 @@ import numpy as np
 from bson.errors import InvalidBSON
 
 from ccb_luigi.documents import rawbson
-from ccb_luigi.documents.compiled import Compiler, Reader, Unsure, known_kind
+from ccb_luigi.documents.compiled import Compiler, Unsure, known_kind
 from ccb_luigi.documents.fast import schedule_bytes
 from ccb_luigi.documents.fast.raw_columns import ARRAY, DOCUMENT, STRING, Block, Order, Positions, Values
+from ccb_luigi.documents.kinds import Reader
 from ccb_luigi.documents.rows import REMEMBERED
 from ccb_luigi.documents.schedule import ParsedSchedule, Schedule, TextSchedule
 from ccb_luigi.documents.valid import ROWS_ALONE, TOGETHER, Valid
@@ -25,7 +26,7 @@ Rules = Mapping[str, Any]
 
 ITEMS = 64
 """Documents with longer lists (the schedule aside) fall back."""
-LESSONS, EXAMPLES = 4, 20
+LESSONS, EXAMPLES = 4, 50
 """So often the order of keys is learnt within a block, each time of so many documents (or lists)."""
 
 _INDEXES = [str(index).encode() for index in range(ITEMS)]
@@ -50,8 +51,9 @@ class VectorisedReader:
                 break
             for place, valid in zip(left, self._read([documents[p] for p in left], orders), strict=True):
                 found[place] = valid
-            left = [place for place in left if found[place] is None]
-            before = orders
+            before, left = orders, [place for place in left if found[place] is None]
+            if not left:
+                break
         return found
 
     def _orders(self, examples: Sequence[bytes]) -> Orders:
@@ -266,7 +268,7 @@ class _Schedule:
     def learn(self, value: Any, orders: Orders) -> None:
         for row in _some(value) if type(value) is list else ():
             if type(row) is dict and self._known.issuperset(row):
-                orders[self].learn([*map(str.encode, row)])
+                orders[self].learn(row)
 
     def _knows_not_all(self, value: Any) -> bool:
         items = value if isinstance(value, list) else [value]
@@ -324,7 +326,7 @@ class _Fields:
 
     def learn(self, document: Document, orders: Orders) -> None:
         """Learns the order of the keys of a decoded document."""
-        orders[self].learn([*map(str.encode, document)])
+        orders[self].learn(document)
         for name, field in self._inside:
             if (value := document.get(name)) is not None:
                 field.learn(value, orders)
