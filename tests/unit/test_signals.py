@@ -15,11 +15,14 @@ from pathlib import Path
 import pytest
 from strike import AT_THE_END, NEVER, counted, strike
 
+import ccb_luigi
 from ccb_luigi.errors import MEANINGS
 from ccb_luigi.process import early
 from ccb_luigi.telemetry.loglines import FIELDS
 
 REPOSITORY = Path(__file__).parents[2]
+PACKAGE = Path(ccb_luigi.__file__).parents[1]
+"""Where the program is that the tests are about: a copy of it, when guards are taken out."""
 # Nothing listens there: the command imports most of the program, runs, and ends with 14.
 ENVIRONMENT = {
     "CCB_POSTGRES_URL": "postgresql://127.0.0.1:1/x",
@@ -52,7 +55,7 @@ def run(
         command or [sys.executable, *(words or ("-m", "ccb_luigi", *COMMAND))],
         env=ENVIRONMENT
         | {"PATH": os.environ["PATH"], "HOME": str(directory)}
-        | strike(directory, number, nth, str(REPOSITORY))
+        | strike(directory, number, nth, str(PACKAGE))
         | environment,
         cwd=directory,
         capture_output=True,
