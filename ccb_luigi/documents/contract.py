@@ -19,7 +19,7 @@ from cerberus import TypeDefinition, Validator, errors
 from ccb_luigi.codes import REJECTIONS, message
 from ccb_luigi.documents import times
 from ccb_luigi.documents.compiled import Compiler
-from ccb_luigi.documents.kinds import KINDS, Kind
+from ccb_luigi.documents.kinds import KINDS
 
 Document = dict[str, Any]
 Rules = dict[str, Any]
@@ -254,12 +254,12 @@ def _leaves(found: Iterable[Any]) -> Iterator[Any]:
             yield error
 
 
-def _coercion(kind: Kind) -> Callable[[Any, Any], Any]:
-    return lambda self, value: kind.reader(self._config["zone"], self.document)(value)
+def _coercion(name: str) -> Callable[[Any, Any], Any]:
+    return lambda self, value: KINDS[name].reader(self._config["zone"], self.document)(value)
 
 
 # Which coercions there are Cerberus asks a class once, when it is made.
-_COERCIONS = {f"_normalize_coerce_{name}": _coercion(kind) for name, kind in KINDS.items()}
+_COERCIONS = {f"_normalize_coerce_{name}": _coercion(name) for name in KINDS}
 _WithKinds: Any = type("_WithKinds", (Validator,), _COERCIONS)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from world import D1, D2, Document, World, at, document, operation
 
 from ccb_luigi.documents import fingerprint, times
 from ccb_luigi.documents.block import judge_of
+from ccb_luigi.documents.kinds import KINDS
 from ccb_luigi.proof import sweep, verify
 from ccb_luigi.proof.comparison import Proof
 
@@ -47,8 +49,9 @@ def earlier_rules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return day(number(value), zone)
 
     with monkeypatch.context() as patch:
-        patch.setattr(times, "calendar_date", moved)
+        patch.setitem(KINDS, "date", replace(KINDS["date"], read=moved))
         patch.setattr(times, "moment", lambda value, zone: moment(number(value), zone))
+        patch.setitem(KINDS, "moment", replace(KINDS["moment"], read=times.moment))
         patch.setattr(fingerprint, "key", lambda *_: b"an earlier version's")
         judge_of.cache_clear()
         yield
