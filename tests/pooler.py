@@ -45,6 +45,13 @@ RUDE = """
     CREATE TEMP TABLE staging_clientes (x int);
     CREATE TEMP TABLE mudanca (x int);
     CREATE TEMP TABLE dono (x int);
+    CREATE TEMP TABLE marcas (x int);
+    CREATE TEMP TABLE conhecidos (x int);
+    CREATE TEMP TABLE rejeitados (x int);
+    CREATE TEMP TABLE vistos (x int);
+    CREATE TEMP TABLE homonimos (x int);
+    CREATE TEMP TABLE visto (x int);
+    CREATE TEMP TABLE amostra (x int);
     SET ROLE rude_neighbour
 """
 """In a session of its own all of it would end with the session; a pooler by transactions keeps it."""

@@ -20,7 +20,11 @@ from ccb_luigi.database import postgres
 SHARED = "staging."
 
 OWN = "pg_temp.ccb_luigi_"
-"""With names of their own: a temporary table ``clientes`` would hide the real one, or be another client's."""
+"""How the name of each temporary table of ours begins, here and in SQL elsewhere.
+
+A temporary table ``clientes`` would hide the real one; a table of the site's own in ``public`` would hide a
+temporary one, which the search path has last; and a pooler lends sessions in which others left theirs.
+"""
 
 _KEYS = ("lote", "doc", "mongo_id", "ccb_code", "client_id", "situacao")
 """What staging is joined by: the statistics that its plans need (see ``staging.analisar``)."""
@@ -72,11 +76,10 @@ class Batch:
         """The query's result as a table with statistics: joins with it get sound plans, whatever its size.
 
         (As a common table expression it would have none, and "one row, probably" makes nested loops of
-        twenty thousand times twenty thousand.) Its name is ``pg_temp.`` and ``name``. Where a pooler lends
-        its sessions somebody may have left one of that name.
+        twenty thousand times twenty thousand.) Its name is ``OWN`` and ``name``.
         """
-        table = f"pg_temp.{name}"
-        self.run(f"DROP TABLE IF EXISTS {table}; CREATE TEMP TABLE {table} ON COMMIT DROP AS {query}")
+        table = f"{OWN}{name}"
+        self.run(f"CREATE TEMP TABLE {table} ON COMMIT DROP AS {query}")
         self.run(f"ANALYZE {table} ({', '.join(joined_by)})")
         yield
         self.run(f"DROP TABLE {table}")

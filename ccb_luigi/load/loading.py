@@ -162,7 +162,8 @@ def _replace(batch: Batch, table: Table, owner: str) -> Written:
     key = [column.name for column in table.primary_key]
     staged = ", ".join(f"d.{name}" if name == owner else f"s.{name}" for name in names)
     of_batch = f"""
-        FROM pg_temp.dono d JOIN {batch.name(tables.STAGED[table.name])} s ON s.lote = :lote AND s.doc = d.doc
+        FROM pg_temp.ccb_luigi_dono d
+        JOIN {batch.name(tables.STAGED[table.name])} s ON s.lote = :lote AND s.doc = d.doc
     """
     owners = f"""
         SELECT d.*, NOT EXISTS (SELECT FROM {table.fullname} t WHERE t.{owner} = d.{owner}) AS novo
@@ -184,7 +185,7 @@ def _replace(batch: Batch, table: Table, owner: str) -> Written:
             batch.run(f"""
                 UPDATE {{contratos}} k SET situacao = 'alterado'
                 WHERE k.lote = :lote AND (k.situacao = 'igual' OR k.situacao IS NULL)
-                  AND k.ccb_code IN (SELECT ccb_code FROM pg_temp.mudanca
+                  AND k.ccb_code IN (SELECT ccb_code FROM pg_temp.ccb_luigi_mudanca
                                      UNION SELECT d.ccb_code {of_batch} WHERE d.novo)
             """)
     return Written(written.inserted + new, written.updated, written.deleted)
@@ -198,7 +199,8 @@ def _differences(table: Table, owner: str, staged: str) -> str:
         SELECT {", ".join(f"coalesce(n.{name}, t.{name}) AS {name}" for name in key)},
                {"".join(f"n.{name}, " for name in names if name not in key)}
                CASE WHEN n.{owner} IS NULL THEN 'D' WHEN t.{owner} IS NULL THEN 'I' ELSE 'U' END AS acao
-        FROM (SELECT t.* FROM {table.fullname} t JOIN pg_temp.dono d USING ({owner}) WHERE NOT d.novo) t
+        FROM (SELECT t.* FROM {table.fullname} t
+              JOIN pg_temp.ccb_luigi_dono d USING ({owner}) WHERE NOT d.novo) t
         FULL JOIN ({staged}) n ON {_match(key)}
         WHERE ({_columns("t", names)}) IS DISTINCT FROM ({_columns("n", names)})
     """
@@ -219,7 +221,7 @@ def _upsert(batch: Batch, table: Table, documents: str, guard: str) -> Written:
     """
     with batch.kept("mudanca", changes, ["doc", key, "acao"]):
         # Only what is to be done is put aside: the rows are as wide as a contract.
-        rows = f"(SELECT m.acao, n.* FROM pg_temp.mudanca m JOIN ({staged}) n USING (doc))"
+        rows = f"(SELECT m.acao, n.* FROM pg_temp.ccb_luigi_mudanca m JOIN ({staged}) n USING (doc))"
         written = _apply(batch, table, [key], rows)
         if table is tables.operacoes:
             batch.run(_MARK_OUTCOME)
@@ -230,12 +232,12 @@ def _upsert(batch: Batch, table: Table, documents: str, guard: str) -> Written:
 _MARK_OUTCOME = """
     UPDATE {contratos} k
     SET situacao = CASE m.acao WHEN 'I' THEN 'novo' WHEN 'U' THEN 'alterado' ELSE 'igual' END
-    FROM pg_temp.mudanca m
+    FROM pg_temp.ccb_luigi_mudanca m
     WHERE k.lote = :lote AND k.situacao IS NULL AND k.doc = m.doc
 """
 
 
-def _apply(batch: Batch, table: Table, key: list[str], changes: str = "pg_temp.mudanca") -> Written:
+def _apply(batch: Batch, table: Table, key: list[str], changes: str = "pg_temp.ccb_luigi_mudanca") -> Written:
     """Brings ``changes`` (rows, and in ``acao`` what is to be done with each) into ``table``."""
     names = _names(table)
     assign = [f"{name} = n.{name}" for name in names if name not in key]

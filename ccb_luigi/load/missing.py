@@ -62,7 +62,10 @@ def note(
     is null. Documents of ``erased`` clients count as read, and that is all.
     """
     connection.execute(
-        text('CREATE TEMP TABLE vistos (mongo_id text COLLATE "C", momento timestamptz) ON COMMIT DROP')
+        text("""
+            CREATE TEMP TABLE pg_temp.ccb_luigi_vistos (mongo_id text COLLATE "C", momento timestamptz)
+            ON COMMIT DROP
+        """)
     )
     read = 0
     remaining = iter(stubs)
@@ -73,16 +76,19 @@ def note(
             if (version := _version(judge, raw)) and not (erased and erased.drops_raw(raw, version[0]))
         ]
         connection.execute(
-            text("INSERT INTO vistos SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:at AS timestamptz[]))"),
+            text("""
+                INSERT INTO pg_temp.ccb_luigi_vistos
+                SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:at AS timestamptz[]))
+            """),
             {"ids": [name for name, _ in versions], "at": [moment for _, moment in versions]},
         )
         read += len(block)
         progress(read)
-    connection.execute(text("ANALYZE vistos"))
+    connection.execute(text("ANALYZE pg_temp.ccb_luigi_vistos"))
     connection.execute(
         text("""
-            CREATE TEMP TABLE homonimos ON COMMIT DROP AS
-            SELECT mongo_id FROM vistos GROUP BY mongo_id HAVING count(*) > 1
+            CREATE TEMP TABLE pg_temp.ccb_luigi_homonimos ON COMMIT DROP AS
+            SELECT mongo_id FROM pg_temp.ccb_luigi_vistos GROUP BY mongo_id HAVING count(*) > 1
         """)
     )
     return read
@@ -128,11 +134,12 @@ def unsettled(
 # would be a look into an index per document.
 _CANDIDATES = """
     SELECT v.mongo_id, v.dia, q.id IS NOT NULL AS rejeitado, q.sha256, q.codigos
-    FROM (SELECT mongo_id, momento, CAST(momento AT TIME ZONE :zone AS date) AS dia FROM vistos) v
+    FROM (SELECT mongo_id, momento, CAST(momento AT TIME ZONE :zone AS date) AS dia
+          FROM pg_temp.ccb_luigi_vistos) v
     LEFT JOIN operacoes o ON o.mongo_id = v.mongo_id
     LEFT JOIN controle.quarentena q ON q.mongo_id = v.mongo_id AND q.resolvido_em IS NULL
     WHERE v.mongo_id NOT LIKE :nameless
-      AND NOT (:again AND EXISTS (SELECT FROM homonimos h WHERE h.mongo_id = v.mongo_id))
+      AND NOT (:again AND EXISTS (SELECT FROM pg_temp.ccb_luigi_homonimos h WHERE h.mongo_id = v.mongo_id))
       AND (q.id IS NOT NULL
            OR v.momento IS NULL
            OR (o.mongo_id IS NULL OR o.atualizado_em < v.momento) AND v.dia <> ALL(CAST(:held AS date[])))
@@ -145,7 +152,8 @@ def nameless(connection: Connection, judge: Judge) -> list[Open]:
     and that aren't in quarantine either: only a run of their date finds them."""
     found = connection.execute(
         text("""
-            SELECT v.mongo_id, CAST(v.momento AT TIME ZONE :zone AS date) AS dia FROM vistos v
+            SELECT v.mongo_id, CAST(v.momento AT TIME ZONE :zone AS date) AS dia
+            FROM pg_temp.ccb_luigi_vistos v
             WHERE v.mongo_id LIKE :nameless
               AND NOT EXISTS (SELECT FROM operacoes o WHERE o.mongo_id = v.mongo_id)
               AND NOT EXISTS (SELECT FROM controle.quarentena q
@@ -219,4 +227,6 @@ def _freed(connection: Connection, claims: dict[str, tuple[str, datetime]]) -> s
 
 
 def _forget(connection: Connection, names: list[str]) -> None:
-    connection.execute(text("DELETE FROM vistos WHERE mongo_id = ANY(:names)"), {"names": names})
+    connection.execute(
+        text("DELETE FROM pg_temp.ccb_luigi_vistos WHERE mongo_id = ANY(:names)"), {"names": names}
+    )

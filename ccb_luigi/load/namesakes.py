@@ -23,7 +23,7 @@ from ccb_luigi.load.missing import Lookup
 
 CODE = "id_repetido"
 
-FOUND = "SELECT mongo_id FROM homonimos ORDER BY mongo_id"
+FOUND = "SELECT mongo_id FROM pg_temp.ccb_luigi_homonimos ORDER BY mongo_id"
 """The names that more than one document has, of those that ``missing.note`` has met."""
 
 ANY = f"""

@@ -27,7 +27,7 @@ _COLUMNS = ("mongo_id", "codigos", "erros", "documento", "sha256")
 
 # Without any constraint, so that nothing in it can fail and be quoted.
 _ARRIVED = """
-    CREATE TEMP TABLE IF NOT EXISTS rejeitados (
+    CREATE TEMP TABLE IF NOT EXISTS pg_temp.ccb_luigi_rejeitados (
         mongo_id text, codigos text, erros text, documento bytea, sha256 text
     ) ON COMMIT DROP
 """
@@ -35,7 +35,7 @@ _ARRIVED = """
 _PUT = """
     INSERT INTO controle.quarentena AS q (mongo_id, particao, codigos, erros, documento, sha256)
     SELECT mongo_id, :partition, string_to_array(codigos, ','), CAST(erros AS jsonb), documento, sha256
-    FROM pg_temp.rejeitados
+    FROM pg_temp.ccb_luigi_rejeitados
     ON CONFLICT (mongo_id) WHERE resolvido_em IS NULL DO UPDATE SET
         particao = excluded.particao, codigos = excluded.codigos, erros = excluded.erros,
         documento = excluded.documento, sha256 = excluded.sha256,
@@ -46,7 +46,7 @@ _COMPLETE = """
     UPDATE controle.quarentena q
     SET particao = :partition, codigos = string_to_array(r.codigos, ','), erros = CAST(r.erros AS jsonb),
         documento = r.documento, sha256 = r.sha256
-    FROM pg_temp.rejeitados r
+    FROM pg_temp.ccb_luigi_rejeitados r
     WHERE q.mongo_id = r.mongo_id AND q.resolvido_em IS NULL AND q.documento IS NULL
 """
 
@@ -105,9 +105,9 @@ def _apply(connection: Connection, statement: str, refused: Iterable[Refused], p
     ]
     if rows:
         connection.execute(text(_ARRIVED))
-        copy_values(connection, "pg_temp.rejeitados", _COLUMNS, rows)
+        copy_values(connection, "pg_temp.ccb_luigi_rejeitados", _COLUMNS, rows)
         connection.execute(text(statement), {"partition": partition})
-        connection.execute(text("TRUNCATE pg_temp.rejeitados"))
+        connection.execute(text("TRUNCATE pg_temp.ccb_luigi_rejeitados"))
 
 
 def duplicate(mongo_id: str, raw: bytes) -> Refused:

@@ -51,7 +51,7 @@ def remember(batch: Batch) -> None:
     """
     share_no_hash_tables(batch.connection)
     batch.run(f"""
-        CREATE TEMP TABLE marcas ON COMMIT DROP AS
+        CREATE TEMP TABLE pg_temp.ccb_luigi_marcas ON COMMIT DROP AS
         WITH alvo AS NOT MATERIALIZED (
             SELECT doc, ccb_code, client_id FROM {{contratos}} k WHERE {_LOADED}
         )
@@ -64,10 +64,10 @@ def remember(batch: Batch) -> None:
     batch.run(f"""
         INSERT INTO controle.versoes ({COLUMNS}, linhas, escritas)
         SELECT {COLUMNS}, m.linhas, m.escritas
-        FROM {{contratos}} k JOIN marcas m USING (doc) WHERE {_LOADED}
+        FROM {{contratos}} k JOIN pg_temp.ccb_luigi_marcas m USING (doc) WHERE {_LOADED}
         ORDER BY mongo_id
     """)
-    batch.run("DROP TABLE marcas")
+    batch.run("DROP TABLE pg_temp.ccb_luigi_marcas")
 
 
 def forget(connection: Connection, day: date) -> None:
@@ -91,15 +91,15 @@ class Unchanged:
         share_no_hash_tables(self._batch.connection)
         self._batch.run(
             f"""
-                CREATE TEMP TABLE conhecidos ON COMMIT DROP AS
+                CREATE TEMP TABLE pg_temp.ccb_luigi_conhecidos ON COMMIT DROP AS
                 WITH alvo AS NOT MATERIALIZED (SELECT * FROM controle.versoes WHERE particao = :day),
-                     marcas AS ({_marks_by("mongo_id")})
-                SELECT alvo.* FROM alvo JOIN marcas USING (mongo_id, linhas, escritas)
+                     marca AS ({_marks_by("mongo_id")})
+                SELECT alvo.* FROM alvo JOIN marca USING (mongo_id, linhas, escritas)
             """,
             day=day,
         )
-        self._batch.run("CREATE INDEX ON conhecidos (mongo_id)")
-        self._batch.run("ANALYZE conhecidos")
+        self._batch.run("CREATE INDEX ON pg_temp.ccb_luigi_conhecidos (mongo_id)")
+        self._batch.run("ANALYZE pg_temp.ccb_luigi_conhecidos")
         return True
 
     def pass_over(self, first: int, documents: list[bytes]) -> int:
@@ -113,7 +113,7 @@ class Unchanged:
             f"""
                 INSERT INTO {{contratos}} (lote, doc, {COLUMNS}, situacao)
                 SELECT :lote, d.doc, {COLUMNS}, 'intacto'
-                FROM conhecidos
+                FROM pg_temp.ccb_luigi_conhecidos
                 JOIN unnest(CAST(:docs AS integer[]), CAST(:names AS text[]), CAST(:prints AS text[]))
                      AS d (doc, mongo_id, impressao) USING (mongo_id, impressao)
                 RETURNING doc

@@ -262,7 +262,8 @@ def _held_dates(this: _UnderWay) -> list[date]:
 # Dates that weren't extracted: how many documents the source has of each, and how many of them are rejected.
 _UNREAD = """
     SELECT q.particao,
-           (SELECT count(*) FROM vistos WHERE CAST(momento AT TIME ZONE :zone AS date) = q.particao),
+           (SELECT count(*) FROM pg_temp.ccb_luigi_vistos
+            WHERE CAST(momento AT TIME ZONE :zone AS date) = q.particao),
            count(*)
     FROM controle.quarentena q
     WHERE resolvido_em IS NULL
@@ -272,7 +273,7 @@ _UNREAD = """
 
 
 _HELD = """
-    SELECT count(*) FROM vistos v
+    SELECT count(*) FROM pg_temp.ccb_luigi_vistos v
     WHERE CAST(v.momento AT TIME ZONE :zone AS date) = ANY(:held)
       AND NOT EXISTS (SELECT FROM operacoes o
                       WHERE o.mongo_id = v.mongo_id AND o.atualizado_em >= v.momento)
@@ -293,9 +294,9 @@ def _tell_older(this: _UnderWay) -> None:
 
 
 _OLDER = """
-    SELECT o.mongo_id FROM operacoes o JOIN vistos v USING (mongo_id)
+    SELECT o.mongo_id FROM operacoes o JOIN pg_temp.ccb_luigi_vistos v USING (mongo_id)
     WHERE v.momento < o.atualizado_em AND o.carregado_em < :started
-      AND NOT EXISTS (SELECT FROM homonimos h WHERE h.mongo_id = o.mongo_id)
+      AND NOT EXISTS (SELECT FROM pg_temp.ccb_luigi_homonimos h WHERE h.mongo_id = o.mongo_id)
     ORDER BY o.mongo_id
 """
 
@@ -310,7 +311,7 @@ def _close_gone(this: _UnderWay) -> None:
 _GONE_REJECTIONS = """
     SELECT q.mongo_id FROM controle.quarentena q
     WHERE q.resolvido_em IS NULL AND q.mongo_id NOT LIKE :nameless
-      AND NOT EXISTS (SELECT FROM vistos v WHERE v.mongo_id = q.mongo_id)
+      AND NOT EXISTS (SELECT FROM pg_temp.ccb_luigi_vistos v WHERE v.mongo_id = q.mongo_id)
     ORDER BY q.mongo_id
 """
 
@@ -373,7 +374,7 @@ def _mark_gone(this: _UnderWay) -> None:
 _GONE = """
     FROM operacoes o
     WHERE o.excluido_em IS NULL AND o.carregado_em < :started
-      AND NOT EXISTS (SELECT FROM vistos v WHERE v.mongo_id = o.mongo_id)
+      AND NOT EXISTS (SELECT FROM pg_temp.ccb_luigi_vistos v WHERE v.mongo_id = o.mongo_id)
 """
 
 _MARK = """
@@ -385,7 +386,8 @@ _MARK = """
 # Loading has done so already, but for a document that came back older than it had been (after a restore).
 _UNMARK = """
     UPDATE operacoes o SET excluido_em = NULL
-    WHERE o.excluido_em IS NOT NULL AND EXISTS (SELECT FROM vistos v WHERE v.mongo_id = o.mongo_id)
+    WHERE o.excluido_em IS NOT NULL
+      AND EXISTS (SELECT FROM pg_temp.ccb_luigi_vistos v WHERE v.mongo_id = o.mongo_id)
 """
 
 

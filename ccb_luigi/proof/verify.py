@@ -101,14 +101,14 @@ def expected_number(settings: Settings, scope: Scope) -> int | None:
 
 # Every document that was looked at: who else should be in the target is a question to all of them.
 _SEEN = """
-    CREATE TEMP TABLE visto (
+    CREATE TEMP TABLE pg_temp.ccb_luigi_visto (
         mongo_id text COLLATE "C", ccb_code text COLLATE "C", client_id text COLLATE "C",
         atualizado_em timestamptz, devido boolean NOT NULL
     ) ON COMMIT DROP
 """
 
 _SAMPLE = """
-    CREATE TEMP TABLE amostra ON COMMIT DROP AS
+    CREATE TEMP TABLE pg_temp.ccb_luigi_amostra ON COMMIT DROP AS
     SELECT mongo_id, ccb_code FROM operacoes WHERE excluido_em IS NULL
     ORDER BY md5(ccb_code || :seed), ccb_code LIMIT :size
 """
@@ -119,7 +119,9 @@ def _documents(
 ) -> Iterator[bytes]:
     if scope.sample is not None:
         connection.execute(text(_SAMPLE), {"seed": f" {scope.seed}", "size": scope.sample})
-        return origin.by_ids(connection.execute(text("SELECT mongo_id FROM amostra")).scalars().all())
+        return origin.by_ids(
+            connection.execute(text("SELECT mongo_id FROM pg_temp.ccb_luigi_amostra")).scalars().all()
+        )
     if scope.day is not None:
         return origin.documents(*settings.bounds(scope.day))
     return origin.documents(*EVERYTHING)
@@ -156,7 +158,7 @@ def _remember(connection: Connection, group: list[Expected], target: Target) -> 
     """Notes who was seen; a rejected document says nothing about contracts and clients."""
     connection.execute(
         text("""
-            INSERT INTO visto SELECT * FROM unnest(
+            INSERT INTO pg_temp.ccb_luigi_visto SELECT * FROM unnest(
                 CAST(:ids AS text[]), CAST(:codes AS text[]), CAST(:clients AS text[]),
                 CAST(:moments AS timestamptz[]), CAST(:due AS boolean[]))
         """),
@@ -173,7 +175,7 @@ def _remember(connection: Connection, group: list[Expected], target: Target) -> 
 # --- who else is in the target -----------------------------------------------------------------------
 
 _NEWEST = """
-    SELECT DISTINCT ON (client_id) client_id, atualizado_em, mongo_id FROM visto
+    SELECT DISTINCT ON (client_id) client_id, atualizado_em, mongo_id FROM pg_temp.ccb_luigi_visto
     WHERE devido AND client_id IS NOT NULL ORDER BY client_id, atualizado_em DESC, mongo_id DESC
 """
 
@@ -194,7 +196,7 @@ _STALE_CLIENTS = f"""
 
 _CLIENTS_FROM_THE_FUTURE = f"""
     SELECT c.client_id, 'atualizado_em', '{DIFFERS}'
-    FROM clientes c JOIN visto v ON v.mongo_id = c.mongo_id AND v.client_id = c.client_id
+    FROM clientes c JOIN pg_temp.ccb_luigi_visto v ON v.mongo_id = c.mongo_id AND v.client_id = c.client_id
     WHERE v.atualizado_em < c.atualizado_em
 """
 
@@ -206,14 +208,16 @@ _CLIENTS_OF_NOBODY = f"""
            CASE WHEN EXISTS (SELECT FROM operacoes o WHERE o.client_id = c.client_id)
                 THEN '{DIFFERS}' ELSE '{EXTRA}' END
     FROM clientes c
-    WHERE NOT EXISTS (SELECT FROM visto v WHERE v.mongo_id = c.mongo_id AND v.client_id = c.client_id)
+    WHERE NOT EXISTS (SELECT FROM pg_temp.ccb_luigi_visto v
+                      WHERE v.mongo_id = c.mongo_id AND v.client_id = c.client_id)
       AND NOT EXISTS (SELECT FROM ({_NEWEST}) n WHERE n.client_id = c.client_id
                       AND (n.atualizado_em, n.mongo_id) > (c.atualizado_em, c.mongo_id))
-      AND (EXISTS (SELECT FROM visto v
+      AND (EXISTS (SELECT FROM pg_temp.ccb_luigi_visto v
                    WHERE v.client_id = c.client_id AND v.atualizado_em = c.atualizado_em)
-           OR EXISTS (SELECT FROM visto v WHERE v.mongo_id = c.mongo_id AND v.client_id IS NOT NULL
-                      AND v.atualizado_em <= c.atualizado_em)
-           OR NOT EXISTS (SELECT FROM visto v WHERE v.mongo_id = c.mongo_id)
+           OR EXISTS (SELECT FROM pg_temp.ccb_luigi_visto v
+                      WHERE v.mongo_id = c.mongo_id AND v.client_id IS NOT NULL
+                        AND v.atualizado_em <= c.atualizado_em)
+           OR NOT EXISTS (SELECT FROM pg_temp.ccb_luigi_visto v WHERE v.mongo_id = c.mongo_id)
               AND NOT EXISTS (SELECT FROM operacoes o WHERE o.mongo_id = c.mongo_id)
               AND NOT EXISTS (SELECT FROM controle.quarentena q WHERE q.mongo_id = c.mongo_id))
 """
@@ -221,22 +225,22 @@ _CLIENTS_OF_NOBODY = f"""
 _CONTRACTS_OF_NOBODY = """
     SELECT o.ccb_code FROM {which} o
     WHERE o.excluido_em IS NULL
-      AND NOT EXISTS (SELECT FROM visto v WHERE v.mongo_id = o.mongo_id)
-      AND NOT EXISTS (SELECT FROM visto v
+      AND NOT EXISTS (SELECT FROM pg_temp.ccb_luigi_visto v WHERE v.mongo_id = o.mongo_id)
+      AND NOT EXISTS (SELECT FROM pg_temp.ccb_luigi_visto v
                       WHERE v.ccb_code = o.ccb_code AND v.atualizado_em = o.atualizado_em)
 """
 
 
 # Two documents that are one row: whoever isn't in it must be in quarantine, also if they are alike.
 _NAMESAKES = """
-    SELECT mongo_id FROM visto WHERE ccb_code IS NOT NULL
+    SELECT mongo_id FROM pg_temp.ccb_luigi_visto WHERE ccb_code IS NOT NULL
     GROUP BY mongo_id, atualizado_em HAVING count(*) > 1
 """
 
 
 def _finish(connection: Connection, scope: Scope, proof: Proof) -> None:
     """What only all documents together can tell."""
-    connection.execute(text("ANALYZE visto"))
+    connection.execute(text("ANALYZE pg_temp.ccb_luigi_visto"))
     clients = [_NO_CLIENT, _STALE_CLIENTS, _CLIENTS_FROM_THE_FUTURE]
     for query in [*clients, _CLIENTS_OF_NOBODY] if scope.full else clients:
         found = connection.execute(text(query))
@@ -244,7 +248,7 @@ def _finish(connection: Connection, scope: Scope, proof: Proof) -> None:
     twice = connection.execute(text(_NAMESAKES)).scalars()
     proof.add(Difference(name, "controle.quarentena", "", MISSING) for name in twice)
     if scope.day is None:
-        sampled = "(SELECT * FROM operacoes JOIN amostra USING (ccb_code, mongo_id))"
+        sampled = "(SELECT * FROM operacoes JOIN pg_temp.ccb_luigi_amostra USING (ccb_code, mongo_id))"
         query = _CONTRACTS_OF_NOBODY.format(which="operacoes" if scope.full else sampled)
         gone = connection.execute(text(query)).scalars()
         proof.add(Difference(code, "operacoes", "", EXTRA) for code in gone)

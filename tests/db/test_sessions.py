@@ -24,7 +24,7 @@ from ccb_luigi.database import copying, postgres, refusals, schema
 from ccb_luigi.database.postgres import Postgres
 from ccb_luigi.errors import CcbError, ConfigurationError, TargetError
 from ccb_luigi.load import status
-from ccb_luigi.proof import verify
+from ccb_luigi.proof import sweep, verify
 from ccb_luigi.report import page
 from ccb_luigi.report.facts import gather
 from ccb_luigi.settings import Settings
@@ -215,6 +215,15 @@ def test_all_tables_may_be_published(world: World) -> None:
     world.put(document("a", "A", at(D2), rows=2))
     world.migrate(D2)
     assert world.numbers("A") == [1, 2]
+
+
+def test_tables_of_the_site_with_the_names_of_our_temporary_ones_are_in_nobodys_way(world: World) -> None:
+    names = ["vistos", "homonimos", "visto", "amostra", "marcas", "conhecidos", "rejeitados", "dono"]
+    world.query("; ".join(f"CREATE TABLE public.{name} (theirs int)" for name in names))
+    night(world)
+    assert sweep.sweep(world.settings).em_aberto == 0
+    assert verify.verify(world.settings, verify.Scope(sample=2)).differences == []
+    assert all(world.one(f"SELECT count(*) FROM public.{name}") == 0 for name in names)
 
 
 def test_every_table_has_what_a_publication_names_its_rows_by(world: World) -> None:
