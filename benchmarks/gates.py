@@ -1,4 +1,4 @@
-"""Candidates for the gate of the contract, on the same documents, in turn: `python -m benchmarks.gates`.
+"""Candidates for what compiles the contract, on the same documents, in turn: `python -m benchmarks.gates`.
 
 Each gets the documents' bytes, and all but one decode these first, one by one. A candidate is made anew for
 every round, off the clock: what one remembers of texts that it has seen is then worth as much as on a night's

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
@@ -178,6 +179,14 @@ def changed(document: Document, path: str, value: Any) -> Document:
         del place[name]
     else:
         place[name] = copy.deepcopy(value)
+    return document
+
+
+def changed_at_once(document: Document, changes: dict[str, Any]) -> Document:
+    """``document`` with a value at each path, but where an earlier change took the place away."""
+    for path, value in sorted(changes.items()):
+        with suppress(KeyError, TypeError, IndexError, AttributeError, ValueError):
+            changed(document, path, value)
     return document
 
 

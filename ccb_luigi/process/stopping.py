@@ -88,6 +88,11 @@ def gently(told: Callable[[], None]) -> Iterator[Gentle]:
     global _gentle
     gentle = Gentle()
 
+    def tell() -> None:
+        told()
+
+    _deaf.add(tell.__code__)  # a screen that is left in the middle of a line says it once more
+
     @_where_heard
     def hear(number: int, frame: FrameType | None) -> None:
         listens = callable(signal.getsignal(signal.SIGUSR1))
@@ -95,7 +100,7 @@ def gently(told: Callable[[], None]) -> Iterator[Gentle]:
             raise KeyboardInterrupt
         gentle.asked = True
         os.kill(os.getpid(), signal.SIGUSR1)
-        told()
+        tell()
 
     handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGUSR1)}
     if handlers[signal.SIGINT] is not signal.SIG_IGN:  # behind nohup it stays unheard

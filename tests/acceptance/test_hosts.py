@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from typing import Any
 
 import arena
 import oracle
+import psutil
 import psycopg2
 import pymongo
 import pytest
@@ -58,10 +60,21 @@ def why_not() -> str:
     return ""
 
 
+def _clear_away() -> None:
+    """What a run that was killed has left: its addresses are ours."""
+    alive = {str(pid % 100_000) for pid in psutil.pids()}
+    for path in Path("/run/netns").glob("ccb*-*"):
+        found = re.match("ccb([0-9]+)-", path.name)
+        if found and found[1] not in alive:
+            subprocess.run(["ip", "netns", "del", path.name], capture_output=True, check=False)
+            subprocess.run(["ip", "link", "del", f"ccb{found[1]}h1"], capture_output=True, check=False)
+
+
 class Network:
     """Hosts on one switch, each a namespace of its own; this process is on it as well."""
 
     def __init__(self, stack: ExitStack) -> None:
+        _clear_away()
         self._name = f"ccb{os.getpid() % 100_000}"
         self._stack = stack
         self._count = 0

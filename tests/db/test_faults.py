@@ -28,7 +28,7 @@ from oracle import Source, Version, belongs
 from sqlalchemy import Connection, text
 from world import D1, D2, STEPS, World, at, document
 
-from ccb_luigi.database import connecting, postgres
+from ccb_luigi.database import connecting, postgres, waiting
 from ccb_luigi.database.postgres import Postgres
 from ccb_luigi.demo.servers import Mongo
 from ccb_luigi.demo.servers import Postgres as Server
@@ -664,6 +664,21 @@ def test_a_database_that_stops_answering_is_given_up(
     assert caught.value.transient
     world.migrate(D1)
     assert_right(world, versions)
+
+
+def test_the_question_whether_a_server_answers_has_a_limit_of_its_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pooler answers the login, whatever has become of the server behind it."""
+
+    def holders(connection: Any, process: int) -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(20)")
+        return []
+
+    monkeypatch.setattr(connecting, "SECONDS_TO_CONNECT", 1.2)
+    monkeypatch.setattr(waiting, "holders", holders)
+    assert not Postgres(world.settings)._answers(0, [])
 
 
 def test_a_statement_that_takes_long_is_left_in_peace(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time as clocks
+from contextlib import suppress
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
@@ -55,6 +56,25 @@ def test_a_block_ends_at_its_deadline_and_what_it_waits_for_is_cut(monkeypatch: 
     ):
         threading.Event().wait(30)
     assert stopping.DeadlinePassed.exit_code == 21
+
+
+def test_the_second_ctrl_c_waits_until_the_first_has_been_told() -> None:
+    said = []
+
+    def told() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        said.append("stopping")
+
+    earlier = signal.getsignal(signal.SIGUSR1)
+    try:
+        with stopping.gently(told), suppress(KeyboardInterrupt):
+            signal.signal(signal.SIGUSR1, lambda *_: None)  # as Luigi does while it works
+            os.kill(os.getpid(), signal.SIGINT)
+            threading.Event().wait(5)
+            said.append("went on")
+    finally:
+        signal.signal(signal.SIGUSR1, earlier)
+    assert said == ["stopping"]
 
 
 def test_without_a_deadline_or_before_it_nothing_happens() -> None:

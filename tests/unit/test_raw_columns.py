@@ -326,6 +326,14 @@ def test_every_kind_of_hostile_document_is_judged_the_same_and_harms_no_neighbou
     harm_nobody((raw for raw in raws if len(raw) < 1 << 20), encode(base("good")))
 
 
+def test_an_empty_key_harms_not_even_the_last_of_its_block() -> None:
+    """NumPy drops NULs at the end: an empty key is like the end of the last document."""
+    for odd in ({**contract(), "": 1}, Pairs([*contract().items(), ("", 1), ("", 2)])):
+        first, _, last = read(GOOD, encode(odd), GOOD)
+        assert first is not None
+        assert last is not None
+
+
 def test_values_of_every_type_are_judged_the_same() -> None:
     wrong = [
         Raw(2, string(b"a\xff")),
@@ -345,7 +353,7 @@ def test_whatever_stands_in_a_field_its_document_is_judged_the_same(changes: lis
     harm_nobody(encode(changed(contract(), path, value)) for path, value in changes)
 
 
-# --- the schema's rules, as in the gate --------------------------------------------------------------
+# --- the schema's rules, as compiled ------------------------------------------------------------------
 
 
 def with_rules(path: tuple[str, ...], **rules: Any) -> VectorisedReader:

@@ -1,6 +1,6 @@
 """Every rule of the Cerberus schema, written down a second time by hand: none changes unnoticed.
 
-What the rules do is shown in test_contract.py; that the gate holds them all, in test_compiled.py.
+What the rules do is shown in test_contract.py; that they are all compiled, in test_compiled.py.
 """
 
 from __future__ import annotations
