@@ -24,6 +24,8 @@ from ccb_luigi.documents.judge import Judge
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.documents.times import EPOCH
 from ccb_luigi.documents.values import Unreadable, key
+from ccb_luigi.load import breaker, markers, quarantine
+from ccb_luigi.settings import Settings
 
 BLOCK = 5000
 """Ids that travel to PostgreSQL together."""
@@ -147,6 +149,48 @@ _CANDIDATES = """
 """
 
 
+def held_dates(connection: Connection, settings: Settings) -> list[date]:
+    """Dates that the circuit breaker keeps out of the tables: nobody brings them in by a back door.
+
+    They were never extracted, and so many of their documents are rejected that they couldn't be.
+    """
+    share = settings.max_rejected_share
+    if share >= 1:
+        return []
+    values = {"step": markers.EXTRACTION, "fewest": breaker.FEWEST, "zone": settings.zone.key}
+    found = connection.execute(text(_UNREAD), values)
+    return [day for day, there, few in found if few > breaker.MANY or breaker.tripped(there, few, share)]
+
+
+# Dates that weren't extracted: how many documents the source has of each, and how many of them are rejected.
+_UNREAD = """
+    SELECT q.particao,
+           (SELECT count(*) FROM pg_temp.ccb_luigi_vistos
+            WHERE CAST(momento AT TIME ZONE :zone AS date) = q.particao),
+           count(*)
+    FROM controle.quarentena q
+    WHERE resolvido_em IS NULL
+      AND NOT EXISTS (SELECT FROM table_updates WHERE update_id = :step || ':' || q.particao)
+    GROUP BY q.particao HAVING count(*) >= :fewest ORDER BY q.particao
+"""
+
+
+def of_held_dates(connection: Connection, settings: Settings, held: Sequence[date]) -> int:
+    """How many documents of these dates are neither in the tables nor in quarantine."""
+    found: int = connection.execute(
+        text("""
+            SELECT count(*) FROM pg_temp.ccb_luigi_vistos v
+            WHERE CAST(v.momento AT TIME ZONE :zone AS date) = ANY(:held)
+              AND NOT EXISTS (SELECT FROM operacoes o
+                              WHERE o.mongo_id = v.mongo_id AND o.atualizado_em >= v.momento)
+              AND NOT EXISTS (SELECT FROM controle.quarentena q
+                              WHERE q.mongo_id = v.mongo_id AND q.resolvido_em IS NULL)
+        """),
+        {"zone": settings.zone.key, "held": list(held)},
+    ).scalar_one()
+    return found
+
+
 def nameless(connection: Connection, judge: Judge) -> list[Open]:
     """Documents of ``vistos`` that can't be looked up, since their ``_id`` is too long for a name of its own,
     and that aren't in quarantine either: only a run of their date finds them."""
@@ -190,7 +234,7 @@ def _changed(connection: Connection, origin: Lookup, judge: Judge, rejected: Seq
         name = name_of(raw)
         if name not in known or hashlib.sha256(raw).hexdigest() != known[name].sha256:
             continue
-        if known[name].codigos == ["ccb_duplicado"]:
+        if known[name].codigos == [quarantine.LOST_CODE]:
             if (claim := _claim(judge, raw)) is None:  # today's rules refuse it for something else
                 continue
             claims[name] = claim

@@ -14,52 +14,76 @@ from sqlalchemy import Connection, text
 
 from ccb_luigi import tables
 from ccb_luigi.codes import message
-from ccb_luigi.documents.erased import Erased
+from ccb_luigi.database import postgres
+from ccb_luigi.documents.block import judge_of
 from ccb_luigi.documents.identity import apart, name_of
-from ccb_luigi.documents.judge import Accepted, Judge, Refused
+from ccb_luigi.documents.judge import Accepted, Refused
 from ccb_luigi.documents.rawbson import decode
-from ccb_luigi.load import quarantine
+from ccb_luigi.load import erasures, loading, quarantine, whole
 from ccb_luigi.load.missing import Lookup
+from ccb_luigi.settings import Settings
 
 CODE = "id_repetido"
 
 FOUND = "SELECT mongo_id FROM pg_temp.ccb_luigi_homonimos ORDER BY mongo_id"
 """The names that more than one document has, of those that ``missing.note`` has met."""
 
-ANY = f"""
+ANY_KEPT = f"""
     SELECT EXISTS (SELECT FROM controle.quarentena WHERE codigos = ARRAY['{CODE}'] AND resolvido_em IS NULL)
 """
 """Whether somebody is kept so."""
 
 
-def keep(
-    connection: Connection, origin: Lookup, judge: Judge, names: Sequence[str], erased: Erased | None
-) -> list[str]:
+def keep(settings: Settings, origin: Lookup, names: Sequence[str]) -> list[str]:
     """Puts into quarantine whoever of the documents with these names is in no other place.
 
     Returns the names that there are two of.
     """
-    places = _places(connection, names)
-    several = {name: raws for name, raws in _there(origin, names, erased).items() if len(raws) > 1}
-    for name, raws in several.items():
-        for raw in raws:
-            place = _place(name, judge.judge(raw))
-            if place in places:
-                places.remove(place)  # the other one isn't there as well
-                continue
-            refused = Refused(apart(decode(raw)["_id"]), [CODE], {"_id": [message(CODE)]}, raw)
-            quarantine.put(connection, [refused], judge.partition_of_raw(raw) or judge.today())
-    return [*several]
+
+    def work(connection: Connection) -> list[str]:
+        places = _places(connection, names)
+        found = _there(settings, connection, origin, names)
+        several = {name: raws for name, raws in found.items() if len(raws) > 1}
+        for name, raws in several.items():
+            for raw in raws:
+                place = _place(name, judge.judge(raw))
+                if place in places:
+                    places.remove(place)  # the other one isn't there as well
+                    continue
+                refused = Refused(apart(decode(raw)["_id"]), [CODE], {"_id": [message(CODE)]}, raw)
+                quarantine.put(connection, [refused], judge.partition_of_raw(raw) or judge.today())
+        return [*several]
+
+    judge = judge_of(settings.zone, settings.strictness)
+    return postgres.of_process(settings).run(work)
 
 
-def alone(
-    connection: Connection, origin: Lookup, judge: Judge, since: datetime, erased: Erased | None
-) -> tuple[list[str], list[str]]:
+def release(settings: Settings, origin: Lookup, since: datetime) -> list[str]:
     """Closes the rows of those who weren't met again: one of the two is gone, or they have the row now.
 
     Takes away the rows of one who is gone, and the client whom nobody else names. Returns the names that they
-    were in the way of, to be migrated, and the codes that were vacated. The caller holds the tables' locks.
+    were in the way of, or that wait for a code that was theirs: to be migrated.
     """
+
+    def work(connection: Connection) -> list[str]:
+        postgres.lock(connection, *map(whole.table_lock, tables.LOADED))
+        postgres.lock(connection, loading.REMOVAL_LOCK)
+        names = _closed(connection, since)
+        places = _places(connection, names)
+        free = [
+            name
+            for name, raws in _there(settings, connection, origin, names).items()
+            if len(raws) == 1 and _place(name, judge.judge(raws[0])) not in places
+        ]
+        vacated = _remove(connection, free)
+        return free + (quarantine.waiting_for(connection, vacated) if vacated else [])
+
+    judge = judge_of(settings.zone, settings.strictness)
+    return postgres.of_process(settings).run(work)
+
+
+def _closed(connection: Connection, since: datetime) -> list[str]:
+    """Closes what wasn't renewed since then; the names that were shared."""
     found = connection.execute(
         text("""
             UPDATE controle.quarentena SET resolvido_em = now()
@@ -68,34 +92,36 @@ def alone(
         """),
         {"code": CODE, "since": since},
     )
-    names = [*{name_of(bytes(raw)) for raw in found.scalars()}]
-    places = _places(connection, names)
-    free = [
-        name
-        for name, raws in _there(origin, names, erased).items()
-        if len(raws) == 1 and _place(name, judge.judge(raws[0])) not in places
-    ]
+    return [*{name_of(bytes(raw)) for raw in found.scalars()}]
+
+
+def _remove(connection: Connection, names: Sequence[str]) -> list[str]:
+    """Takes away the rows that bear these names, and clients without any contract; the vacated codes."""
+    values = {"names": list(names)}
     vacated = connection.execute(
-        text("DELETE FROM operacoes WHERE mongo_id = ANY(:free) RETURNING ccb_code"), {"free": free}
+        text("DELETE FROM operacoes WHERE mongo_id = ANY(:names) RETURNING ccb_code"), values
     )
     codes = [*vacated.scalars()]
     nobodys = connection.execute(
         text("""
-            SELECT client_id FROM clientes c WHERE mongo_id = ANY(:free)
+            SELECT client_id FROM clientes c WHERE mongo_id = ANY(:names)
               AND NOT EXISTS (SELECT FROM operacoes o WHERE o.client_id = c.client_id)
         """),
-        {"free": free},
+        values,
     )
     clients = [*nobodys.scalars()]
     for table in reversed([each for each in tables.LOADED if tables.owner(each) == "client_id"]):
         connection.execute(
             text(f"DELETE FROM {table.fullname} WHERE client_id = ANY(:ids)"), {"ids": clients}
         )
-    return free, codes
+    return codes
 
 
-def _there(origin: Lookup, names: Sequence[str], erased: Erased | None) -> dict[str, list[bytes]]:
-    """Each name's documents, as they are now."""
+def _there(
+    settings: Settings, connection: Connection, origin: Lookup, names: Sequence[str]
+) -> dict[str, list[bytes]]:
+    """Each name's documents, as they are now; without those of erased clients."""
+    erased = erasures.known(connection, settings)
     found: dict[str, list[bytes]] = {name: [] for name in names}
     for raw in origin.by_ids(names):
         name = name_of(raw)

@@ -51,6 +51,7 @@ _COMPLETE = """
 """
 
 LOST_CODE = "ccb_duplicado"
+"""Rejected for nothing but that another document has the ``ccbCode``."""
 _LOST = {"ccbCode": [message(LOST_CODE)]}
 
 
@@ -157,7 +158,7 @@ def close_loaded(batch: Batch, read_at: datetime) -> int:
             WHERE k.lote = :lote AND k.{situacao.IN_THE_TABLES}
               AND q.mongo_id = k.mongo_id AND q.resolvido_em IS NULL
               AND (q.ultima_vez <= :read_at
-                   OR q.codigos = ARRAY['ccb_duplicado'] AND q.particao <= k.particao)
+                   OR q.codigos = ARRAY['{LOST_CODE}'] AND q.particao <= k.particao)
         """,
         read_at=read_at,
     ).rowcount
@@ -169,8 +170,9 @@ def waiting_for(connection: Connection, ccb_codes: Sequence[str]) -> list[str]:
     found = connection.execute(
         text("""
             SELECT mongo_id, documento FROM controle.quarentena
-            WHERE resolvido_em IS NULL AND 'ccb_duplicado' = ANY(codigos)
-        """)
+            WHERE resolvido_em IS NULL AND :code = ANY(codigos)
+        """),
+        {"code": LOST_CODE},
     )
     return [mongo_id for mongo_id, raw in found if raw is None or _code(bytes(raw)) in wanted]
 

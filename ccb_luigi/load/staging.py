@@ -259,7 +259,7 @@ def _awaited(documents: Iterable[bytes], meanwhile: Callable[[], None]) -> Itera
     yield from chain(first, remaining)
 
 
-def _render(task: BatchSpec, number: int, documents: Sequence[bytes]) -> Rendered:
+def _render(spec: BatchSpec, number: int, documents: Sequence[bytes]) -> Rendered:
     """Of a block's hundred thousand objects hardly one is part of a cycle, and none outlives the block."""
     with no_collection():
-        return render(task, number, documents)
+        return render(spec, number, documents)

@@ -23,7 +23,8 @@ SWEEP = varreduras.name
 DAYS = 30
 """So many dates the page and the metrics look back unless told otherwise."""
 
-_TOUCHED = ("inserted", "updated", "deleted")
+CHANGES = ("inserted", "updated", "deleted")
+"""What a load does with rows, as its marker counts them."""
 
 DAYS_TO_RENEW = 7
 """So long before its end a password is told of; PostgreSQL 19 itself warns at each login then."""
@@ -82,7 +83,7 @@ def last_days(connection: Connection, settings: Settings, until: date, count: in
         if step == markers.EXTRACTION:
             days[day].roads = counts.get("roads", {})
         if step in tables.BY_NAME:
-            days[day].written[step] = sum(counts.get(name, 0) for name in _TOUCHED)
+            days[day].written[step] = sum(counts.get(name, 0) for name in CHANGES)
     proofs = select(reconciliacoes.c.particao, reconciliacoes.c.ok)
     for day, ok in connection.execute(proofs.where(reconciliacoes.c.particao.between(first, until))):
         days[day].proven = ok

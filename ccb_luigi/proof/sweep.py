@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -26,11 +25,8 @@ from ccb_luigi.documents.block import judge_of
 from ccb_luigi.documents.identity import BY_BYTES
 from ccb_luigi.errors import CcbError, CircuitBroken, NotReconciled, SourceError, SweepRefused
 from ccb_luigi.load import (
-    breaker,
     by_id,
     erasures,
-    loading,
-    markers,
     missing,
     namesakes,
     quarantine,
@@ -123,6 +119,11 @@ class _UnderWay:
         self.swept.carregados += counts.lidos - counts.quarentena
         self.progress("loaded", self.swept.carregados, 0)
 
+    def migrate_all(self, ids: list[str]) -> None:
+        """``migrate``, group by group."""
+        for n in range(0, len(ids), missing.GROUP):
+            self.migrate(ids[n : n + missing.GROUP])
+
 
 def sweep(settings: Settings, *, confirmed: bool = False, progress: Tell = lambda *_: None) -> Swept:
     """Brings the tables up to the source, and marks what is gone from it.
@@ -150,8 +151,7 @@ def sweep(settings: Settings, *, confirmed: bool = False, progress: Tell = lambd
     try:
         done = target.run(work)
         if done.freed:
-            for n in range(0, len(done.freed), missing.GROUP):
-                done.migrate(done.freed[n : n + missing.GROUP])
+            done.migrate_all(done.freed)
             target.run(lambda connection: _put(connection, done))
     except CcbError as error:
         for this in under_way:
@@ -213,7 +213,7 @@ _OPEN_REJECTIONS = "SELECT count(*) FROM controle.quarentena WHERE resolvido_em 
 def _load_missing(this: _UnderWay) -> None:
     """Migrates what is missing or older here, as long as that changes anything; notes what stays open."""
     judge = judge_of(this.settings.zone, this.settings.strictness)
-    held = _held_dates(this)
+    held = missing.held_dates(this.connection, this.settings)
     for turn in range(LAST + 1):
         found, left = False, list[missing.Open]()
         groups = missing.unsettled(this.connection, this.origin, judge, held=held, again=turn > 0)
@@ -229,8 +229,7 @@ def _load_missing(this: _UnderWay) -> None:
 
 
 def _note_open(this: _UnderWay, held: list[date], left: list[missing.Open]) -> None:
-    zone = this.settings.zone.key
-    waiting = this.ask(_HELD, zone=zone, held=held) if held else 0
+    waiting = missing.of_held_dates(this.connection, this.settings, held) if held else 0
     this.swept.em_aberto = len(left) + waiting
     if waiting:
         this.problem = CircuitBroken(
@@ -243,43 +242,6 @@ def _note_open(this: _UnderWay, held: list[date], left: list[missing.Open]) -> N
             f"{len(left):,} documents of MongoDB are neither in the tables nor in quarantine;"
             f" `ccb-luigi rerun --date D` reads their dates again{': ' + _list(days) if days else ''}"
         )
-
-
-def _held_dates(this: _UnderWay) -> list[date]:
-    """Dates that the circuit breaker keeps out of the tables: the sweep doesn't bring them in by a back door.
-
-    They were never extracted, and so many of their documents are rejected that they couldn't be.
-    """
-    if this.settings.max_rejected_share >= 1:
-        return []
-    found = this.connection.execute(
-        text(_UNREAD), {"step": markers.EXTRACTION, "fewest": breaker.FEWEST, "zone": this.settings.zone.key}
-    )
-    share = this.settings.max_rejected_share
-    return [day for day, missing, few in found if few > breaker.MANY or breaker.tripped(missing, few, share)]
-
-
-# Dates that weren't extracted: how many documents the source has of each, and how many of them are rejected.
-_UNREAD = """
-    SELECT q.particao,
-           (SELECT count(*) FROM pg_temp.ccb_luigi_vistos
-            WHERE CAST(momento AT TIME ZONE :zone AS date) = q.particao),
-           count(*)
-    FROM controle.quarentena q
-    WHERE resolvido_em IS NULL
-      AND NOT EXISTS (SELECT FROM table_updates WHERE update_id = :step || ':' || q.particao)
-    GROUP BY q.particao HAVING count(*) >= :fewest ORDER BY q.particao
-"""
-
-
-_HELD = """
-    SELECT count(*) FROM pg_temp.ccb_luigi_vistos v
-    WHERE CAST(v.momento AT TIME ZONE :zone AS date) = ANY(:held)
-      AND NOT EXISTS (SELECT FROM operacoes o
-                      WHERE o.mongo_id = v.mongo_id AND o.atualizado_em >= v.momento)
-      AND NOT EXISTS (SELECT FROM controle.quarentena q
-                      WHERE q.mongo_id = v.mongo_id AND q.resolvido_em IS NULL)
-"""
 
 
 def _tell_older(this: _UnderWay) -> None:
@@ -317,27 +279,16 @@ _GONE_REJECTIONS = """
 
 
 def _keep_namesakes(this: _UnderWay) -> None:
-    """Keeps in quarantine whoever has no place since another document has the same name; in transactions of
-    its own, since too much that vanished undoes the sweep's."""
-    judge, target = judge_of(this.settings.zone, this.settings.strictness), postgres.of_process(this.settings)
+    """Keeps in quarantine whoever has no place since another document has the same name.
 
-    def keep(connection: Connection, names: list[str]) -> list[str]:
-        erased = erasures.known(connection, this.settings)
-        return namesakes.keep(connection, this.origin, judge, names, erased)
-
-    def release(connection: Connection) -> list[str]:
-        postgres.lock(connection, *map(whole.table_lock, tables.LOADED))
-        postgres.lock(connection, loading.REMOVAL_LOCK)
-        erased = erasures.known(connection, this.settings)
-        free, vacated = namesakes.alone(connection, this.origin, judge, this.started, erased)
-        return free + (quarantine.waiting_for(connection, vacated) if vacated else [])
-
+    In transactions of their own: too much that vanished undoes the sweep's.
+    """
     for group in this.names(namesakes.FOUND):
-        found = target.run(partial(keep, names=group))
+        found = namesakes.keep(this.settings, this.origin, group)
         this.swept.homonimos += len(found)
         this.swept.primeiros_homonimos = (this.swept.primeiros_homonimos + found)[:FIRST]
-    if this.ask(namesakes.ANY) and (free := target.run(release)):
-        this.migrate(free)
+    if this.ask(namesakes.ANY_KEPT):
+        this.migrate_all(namesakes.release(this.settings, this.origin, this.started))
 
 
 def _mark_gone(this: _UnderWay) -> None:

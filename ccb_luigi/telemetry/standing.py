@@ -101,13 +101,13 @@ def _codes(connection: Connection, condition: str, values: dict[str, object]) ->
 
 def _rows(connection: Connection, run: Run) -> dict[tuple[str, str], int]:
     loads = [markers.update_id(step, day) for day, step in run.done if day and step in tables.BY_NAME]
-    changes = ", ".join(f"coalesce(sum(CAST(contagens->>'{name}' AS bigint)), 0)" for name in CHANGES)
+    changes = ", ".join(f"coalesce(sum(CAST(contagens->>'{name}' AS bigint)), 0)" for name in status.CHANGES)
     query = f"SELECT target_table, {changes} FROM table_updates WHERE update_id = ANY(:ids) GROUP BY 1"
     found = {name: rest for name, *rest in connection.execute(text(query), {"ids": loads})}
     return {
         (name, change): int(number)
         for name in tables.BY_NAME
-        for change, number in zip(CHANGES, found.get(name, (0, 0, 0)), strict=True)
+        for change, number in zip(status.CHANGES, found.get(name, (0, 0, 0)), strict=True)
     }
 
 
@@ -119,6 +119,3 @@ def _roads(connection: Connection, days: list[date]) -> dict[str, int]:
     ids = [markers.update_id(markers.EXTRACTION, day) for day in days]
     found = dict(tuple(row) for row in connection.execute(text(query), {"ids": ids}))
     return {road: int(found.get(road, 0)) for road in ROADS}
-
-
-CHANGES = ("inserted", "updated", "deleted")
