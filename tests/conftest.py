@@ -130,13 +130,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A shell's background job ignores Ctrl-C, and so would every process that a test interrupts."""
+    """A shell's background job ignores Ctrl-C, one under nohup SIGHUP: so would whatever a test strikes."""
     if config.getoption("--door-shut"):
         from ccb_luigi.documents import fast
 
         fast.reader = lambda schema, compiler: lambda documents: [None] * len(documents)
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
