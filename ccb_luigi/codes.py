@@ -135,8 +135,8 @@ REJECTIONS: dict[str, Code] = {
         *_MEND,
     ),
     "texto_longo": Code(
-        "the text is longer than a key can be",
-        "O texto é mais longo do que uma chave pode ser",
+        "the text is longer than its column takes (a key: what an index can hold)",
+        "O texto é mais longo do que a coluna aceita (uma chave: o que um índice comporta)",
         *_MEND,
     ),
     "nul": Code(
