@@ -17,8 +17,9 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE), str(HERE / "db")]
 
 import pytest  # noqa: E402
+import test_roles  # noqa: E402
 import test_schema  # noqa: E402
-from world import D1, World, of_dump  # noqa: E402
+from world import D1, EIGHT, World, of_dump  # noqa: E402
 
 import ccb_luigi  # noqa: E402
 from ccb_luigi.database import schema  # noqa: E402
@@ -38,6 +39,8 @@ def main(url: str, described: str, dump: str, statement: str, *tests: str) -> di
     block.SIDE_BY_SIDE = 1
     world = World(settings)
     world.migrate(D1)
+    for name in EIGHT:
+        test_roles.test_every_column_is_either_shown_to_an_analyst_or_withheld_on_purpose(world, name)
     proof = verify(settings, Scope(day=D1))
     (roads,) = world.column("SELECT contagens->'roads' FROM table_updates WHERE target_table = 'contratos'")
     return {

@@ -81,6 +81,8 @@ CODES = "ccb_luigi/codes.py"
 OF_WORDS = "tests/unit/test_dictionary.py"
 """The test that each recipe has to pass, with those that it names."""
 RULES_BY_HAND = "tests/unit/test_schema_rules.py"
+FORMS_BY_HAND = "tests/db/test_columns.py"
+VIEWS = "ccb_luigi/views.sql"
 REVISIONS = "ccb_luigi/migrations/versions"
 
 
@@ -92,6 +94,16 @@ def last(table: str) -> str:
 def meaning_of_last(table: str) -> str:
     """In ``dictionary.py``, behind the meaning of its last column."""
     return rf'(?ms)^    "{table}": \(\n.*?(?=^        \}},\n)'
+
+
+def shown_to_analysts(table: str) -> str:
+    """In ``views.sql``, behind the last column of the view; what they may not see, ``test_roles`` lists."""
+    return rf"(?s)VIEW analise\.{table} .*?(?=\nFROM public\.{table}\b)"
+
+
+def of_kind(name: str) -> str:
+    """In ``test_columns.py``, in front of the columns of a kind: every form is put into each."""
+    return rf"(?m)^{name} = \{{\n"
 
 
 def revision(table: str, column: str, kind: str, finite: str = "") -> dict[str, str]:
@@ -140,6 +152,8 @@ COLUMN = Recipe(
             '            "taxa_mora": ("Taxa de juros de mora ao mês, em por cento", "1.00"),\n',
         ),
         Edit(RULES_BY_HAND, r"operation\.CET_ANUAL rate\n", "operation.TaxaDeMora rate\n"),
+        Edit(FORMS_BY_HAND, of_kind("RATES"), '    "operacoes.taxa_mora": "operation.TaxaDeMora",\n'),
+        Edit(VIEWS, shown_to_analysts("operacoes"), ", taxa_mora"),
     ),
     revision(*("operacoes", "taxa_mora", "numeric"), "taxa_mora < 'Infinity' AND taxa_mora > '-Infinity'"),
 )
@@ -190,6 +204,8 @@ FIELD_OF_A_ROW = Recipe(
             r"(?<=PrevisaoDeParcela\[\]\.ValorDoSaldoAtual money\n)",
             "operation.parcelas.PrevisaoDeParcela[].ValorDaMulta money\n",
         ),
+        Edit(FORMS_BY_HAND, of_kind("MONEY"), '    "parcelas.valor_multa": f"{_ROW}.ValorDaMulta",\n'),
+        Edit(VIEWS, shown_to_analysts("parcelas"), ", p.valor_multa"),
     ),
     revision("parcelas", "valor_multa", "numeric(15, 2)", "valor_multa <> 'NaN'"),
 )
@@ -217,6 +233,9 @@ KIND = Recipe(
         Edit(WORDS, meaning_of_last("operacoes"), '            "moeda": ("Moeda do contrato", "BRL"),\n'),
         Edit(RULES_BY_HAND, r"operation\.CET_ANUAL rate\n", "operation.Moeda currency\n"),
         Edit(RULES_BY_HAND, r"(?<=^WORDS = \{)|(?<=\nWORDS = \{)", '"currency", '),
+        Edit(FORMS_BY_HAND, of_kind("OTHERS"), '    "operacoes.moeda",\n'),
+        Edit("tests/db/test_text.py", of_kind("CLOSED"), '    "operacoes.moeda",\n'),
+        Edit(VIEWS, shown_to_analysts("operacoes"), ", moeda"),
     ),
     revision("operacoes", "moeda", "text"),
 )

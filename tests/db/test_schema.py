@@ -224,7 +224,7 @@ def test_every_numeric_column_refuses_nan_and_infinity(world: World) -> None:
         for column in table.columns
         if isinstance(column.type, Numeric)
     ]
-    assert len(columns) == 37
+    assert len(columns) >= 37
     accepted = []
     for table, column in columns:
         for value in ("NaN", "Infinity", "-Infinity"):

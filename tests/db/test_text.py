@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from contracts import Document, changed, contract, parcela
 from sqlalchemy import Text
+from test_columns import TEXTS
 from world import World
 
 from ccb_luigi import tables
@@ -38,26 +39,7 @@ SHORT = {
     "dados_bancarios.agencia": "bankData.branchNumber",
     "dados_bancarios.conta": "bankData.accountNumber",
 }
-FREE = {
-    "clientes.nome": "name",
-    "clientes.estado_civil": "maritalStatus",
-    "clientes.naturalidade": "birthPlace",
-    "clientes.genero": "gender",
-    "clientes.nome_mae": "motherName",
-    "clientes.uf": "state",
-    "clientes.estrutura": "structure",
-    "identidades.numero": "identity.number",
-    "identidades.orgao_emissor": "identity.issuer",
-    "identidades.uf_emissor": "identity.issuerState",
-    "enderecos.uf": "address.state",
-    "enderecos.cidade": "address.city",
-    "enderecos.logradouro": "address.address",
-    "enderecos.bairro": "address.neighbourhood",
-    "enderecos.numero": "address.number",
-    "enderecos.complemento": "address.complement",
-    "operacoes.status": "status",
-    "operacoes.conta": "operation.Conta",
-}
+FREE = {column: path for column, path in TEXTS.items() if column not in SHORT}
 # Their values come from a closed list, or are digits and capitals.
 CLOSED = {
     *("clientes.tipo_pessoa", "clientes.cpf_cnpj", "identidades.tipo"),
