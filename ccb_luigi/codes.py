@@ -19,6 +19,15 @@ class Code(NamedTuple):
     providencia: str
     action: str
 
+    def said(self, language: str) -> str:
+        """Meaning and what to do, as two sentences."""
+        if language == "pt":
+            return f"{self.significado}. {self.providencia}"
+        meaning = self.meaning
+        if meaning.partition(" ")[0].islower():  # a field's name is written as it is
+            meaning = f"{meaning[0].upper()}{meaning[1:]}"
+        return f"{meaning}. {self.action}"
+
 
 # What to do about many of them, in Portuguese and English.
 _MEND = (
@@ -364,15 +373,10 @@ def told(code: str) -> Code | None:
     return REJECTIONS.get(code) or FINDINGS.get(code)
 
 
-def meaning(code: str) -> str:
-    """The sentence for ``code`` in English."""
-    found = told(code)
-    return found.meaning if found else "unknown code"
-
-
 def message(code: str) -> str:
     """What the quarantine keeps of a reason: ``nul: the text holds a NUL character``."""
-    return f"{code}: {meaning(code)}"
+    found = told(code)
+    return f"{code}: {found.meaning if found else 'unknown code'}"
 
 
 def code_of(message: str) -> str:

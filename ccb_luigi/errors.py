@@ -7,6 +7,8 @@ they end in logs, in Luigi's visualizer and in mails.
 import re
 import traceback
 
+from ccb_luigi.codes import Code
+
 
 class CcbError(Exception):
     """Base of all errors of this project; ``exit_code`` is the status the command line ends with."""
@@ -148,27 +150,135 @@ def words_of(error: Exception) -> str:
     return f"unexpected {type(error).__name__} in {place.name}, line {place.lineno}"
 
 
-MEANINGS = {
-    1: "something unexpected",
-    2: "the command line is wrong, or names a date that is not over",
-    10: "a date failed",
-    11: "too many documents were rejected (circuit breaker)",
-    12: "source and target differ",
-    13: "MongoDB can't be reached or read",
-    14: "PostgreSQL can't be reached, or refused a statement",
-    15: "a setting is missing or wrong",
-    16: "another run holds a lock",
-    17: "the tables are missing or of another version",
-    18: "staging does not hold what the extraction wrote",
-    19: "a sweep refused: too much would count as gone",
-    20: "rows are not what the documents say",
-    21: "the deadline passed before the night's work was done",
-    22: "an alert could not be delivered",
-    23: "it is done, but its output could not be written",
-    24: "a dump does not reach the end of a date: it was loaded without a marker",
-    25: "preflight found what would fail the night",
-    129: "its terminal is gone (SIGHUP)",
-    130: "interrupted",
-    143: "ended by SIGTERM",
+_GOES_ON = (
+    "Nada de imediato: a próxima noite continua de onde esta parou.",
+    "Nothing at once: the next night goes on where this one ended.",
+)
+
+STATUSES: dict[int, Code] = {
+    1: Code(
+        "something unexpected",
+        "Algo inesperado aconteceu",
+        "Rodar de novo; se repetir, `ccb-luigi -v` mostra onde.",
+        "Run it again; if it comes back, `ccb-luigi -v` shows where.",
+    ),
+    2: Code(
+        "the command line is wrong, or names a date that is not over",
+        "A linha de comando está errada, ou nomeia uma data que ainda não terminou",
+        "Ver `--help`.",
+        "See `--help`.",
+    ),
+    10: Code(
+        "a date failed",
+        "Uma data falhou por outro motivo",
+        "Ler a linha do registro e rodar a data de novo.",
+        "Read the line of the log, and run the date again.",
+    ),
+    11: Code(
+        "too many documents were rejected (circuit breaker)",
+        "Documentos rejeitados demais: o disjuntor segurou a data",
+        "Ver o que foi rejeitado com `ccb-luigi quarantine list`; se tudo for legítimo, rodar a data com"
+        " `CCB_MAX_REJECTED_SHARE=1`.",
+        "See what was rejected with `ccb-luigi quarantine list`; if it is legitimate, run the date with"
+        " `CCB_MAX_REJECTED_SHARE=1`.",
+    ),
+    12: Code(
+        "source and target differ",
+        "Origem e destino divergem",
+        "Carregar a data de novo com `ccb-luigi rerun`; a diferença está em `controle.reconciliacoes`.",
+        "Load the date again with `ccb-luigi rerun`; the difference is in `controle.reconciliacoes`.",
+    ),
+    13: Code(
+        "MongoDB can't be reached or read",
+        "O MongoDB não pôde ser alcançado ou lido",
+        "Conferir endereço, usuário, rede e certificado; depois rodar de novo.",
+        "Check address, user, network and certificate; then run it again.",
+    ),
+    14: Code(
+        "PostgreSQL can't be reached, or refused a statement",
+        "O PostgreSQL não pôde ser alcançado ou recusou um comando",
+        "Conferir endereço, usuário, permissões e disco; depois rodar de novo.",
+        "Check address, user, rights and disk; then run it again.",
+    ),
+    15: Code(
+        "a setting is missing or wrong",
+        "Uma configuração falta ou está errada",
+        "Corrigir a configuração que a linha do registro nomeia.",
+        "Correct the setting that the line of the log names.",
+    ),
+    16: Code(
+        "another run holds a lock",
+        "Outra sessão segura um lock",
+        "Esperar que ela termine, ou encerrá-la; depois rodar de novo.",
+        "Wait until it ends, or end it; then run it again.",
+    ),
+    17: Code(
+        "the tables are missing or of another version",
+        "As tabelas faltam ou são de outra versão",
+        "Rodar `ccb-luigi db upgrade` como dono das tabelas.",
+        "Run `ccb-luigi db upgrade` as the tables' owner.",
+    ),
+    18: Code(
+        "staging does not hold what the extraction wrote",
+        "O staging não contém o que a extração gravou",
+        "Carregar a data de novo com `ccb-luigi rerun`.",
+        "Load the date again with `ccb-luigi rerun`.",
+    ),
+    19: Code(
+        "a sweep refused: too much would count as gone",
+        "A varredura se recusou: coisa demais pareceria apagada, e nada foi marcado",
+        "Conferir o endereço da origem e rodar `ccb-luigi sweep`; se sumiu mesmo, com `--confirm`.",
+        "Check the source's address and run `ccb-luigi sweep`; if it is really gone, with `--confirm`.",
+    ),
+    20: Code(
+        "rows are not what the documents say",
+        "Linhas não dizem o que os documentos dizem",
+        "Carregar a data de novo com `ccb-luigi rerun`.",
+        "Load the date again with `ccb-luigi rerun`.",
+    ),
+    21: Code(
+        "the deadline passed before the night's work was done",
+        "O prazo da noite chegou antes do fim; o que rodava foi desfeito",
+        *_GOES_ON,
+    ),
+    22: Code(
+        "an alert could not be delivered",
+        "Um aviso não pôde ser entregue",
+        "Conferir `/etc/ccb-luigi/alert.env`.",
+        "Check `/etc/ccb-luigi/alert.env`.",
+    ),
+    23: Code(
+        "it is done, but its output could not be written",
+        "O trabalho foi feito, mas a saída não pôde ser gravada",
+        "Abrir espaço no disco.",
+        "Make room on the disk.",
+    ),
+    24: Code(
+        "a dump does not reach the end of a date: it was loaded without a marker",
+        "O dump não chega ao fim de uma data: ela foi carregada sem marca",
+        "Fazer um dump depois do fim da data, ou dizer até quando este vale com `--covers-until`.",
+        "Make a dump after the date's end, or say until when this one holds with `--covers-until`.",
+    ),
+    25: Code(
+        "preflight found what would fail the night",
+        "O preflight encontrou o que faria a noite falhar",
+        "Corrigir o que está vermelho em `ccb-luigi preflight`.",
+        "Correct what is red in `ccb-luigi preflight`.",
+    ),
+    129: Code(
+        "its terminal is gone (SIGHUP)",
+        "O terminal foi fechado; o que rodava foi desfeito",
+        *_GOES_ON,
+    ),
+    130: Code(
+        "interrupted",
+        "A execução foi interrompida; o que rodava foi desfeito",
+        *_GOES_ON,
+    ),
+    143: Code(
+        "ended by SIGTERM",
+        "A execução foi encerrada por SIGTERM; o que rodava foi desfeito",
+        *_GOES_ON,
+    ),
 }
-"""What each exit status says, in a few words; the README's table tells what to do."""
+"""What each exit status says, and what to do then; the README's table and the runbook say more."""

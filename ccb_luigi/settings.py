@@ -22,7 +22,7 @@ from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from ccb_luigi.codes import FINDINGS, USUAL, Strictness
-from ccb_luigi.errors import MEANINGS, ConfigurationError
+from ccb_luigi.errors import STATUSES, ConfigurationError
 
 MOST_PROCESSES = 4
 """More transforming processes than this would wait for one COPY."""
@@ -172,7 +172,7 @@ class Settings:
         """Where the runbook says what to do about an exit status: an address, or a file as a whole path."""
         page = Path(self.runbook_url)
         where = str(page.resolve()) if page.is_file() else self.runbook_url
-        return f"{where}#exit-code-{code}" if code in MEANINGS else where
+        return f"{where}#exit-code-{code}" if code in STATUSES else where
 
     def yesterday(self) -> date:
         """The last day that is over in the zone of the partitions."""

@@ -20,11 +20,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from ccb_luigi import __version__, codes
+from ccb_luigi.errors import STATUSES
 from ccb_luigi.load import markers, quarantine, reconcile
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.status import Day
 from ccb_luigi.process.streams import printable
-from ccb_luigi.report import charts, trouble, verdict, words
+from ccb_luigi.report import charts, verdict, words
 from ccb_luigi.report.facts import Facts, Failure
 from ccb_luigi.report.verdict import Point, Severity, Verdict
 from ccb_luigi.settings import LANGUAGES
@@ -129,9 +130,8 @@ def _with_code(text: str) -> Markup:
 
 
 def _told(failure: Failure) -> Markup:
-    """What failed and what to do, in both languages."""
-    status, found = trouble.of(failure.exit_code)
-    return _each(lambda language: found.said(language, status))
+    """What failed and what to do, in both languages; of a status without words, something unexpected."""
+    return _each(STATUSES.get(failure.exit_code, STATUSES[1]).said)
 
 
 def _failed_line(failure: Failure) -> str:
@@ -154,19 +154,7 @@ def command(text: str) -> Markup:
 def _meaning(code: str) -> Markup:
     """What the code means and what to do about it, in both languages."""
     row = codes.told(code)
-    if row is None:
-        return both("unknown_code")
-    said = {
-        "pt": f"{row.significado}. {row.providencia}",
-        "en": f"{_capital(row.meaning)}. {row.action}",
-    }
-    return _each(said.__getitem__)
-
-
-def _capital(sentence: str) -> str:
-    """With a capital first letter, but for a field's name, which is written as it is."""
-    first = sentence.partition(" ")[0]
-    return sentence if not first.islower() else f"{sentence[0].upper()}{sentence[1:]}"
+    return _each(row.said) if row else both("unknown_code")
 
 
 # --- what the sections show ---------------------------------------------------------------------------

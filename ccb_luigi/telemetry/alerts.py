@@ -23,11 +23,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from ccb_luigi.errors import CcbError, ConfigurationError, NotTold
+from ccb_luigi.errors import STATUSES, CcbError, ConfigurationError, NotTold
 from ccb_luigi.process import web
 from ccb_luigi.process.drips import Drips
 from ccb_luigi.process.retry import retrying
-from ccb_luigi.report import trouble, words
+from ccb_luigi.report import words
 from ccb_luigi.settings import Settings
 from ccb_luigi.telemetry import webhook
 
@@ -52,8 +52,10 @@ class Ending:
         if self.status is None:
             return how or words.say(language, "ended_unknown")
         number = words.say(language, "exit_status", status=str(self.status))
-        meaning = trouble.meaning(language, self.status)
-        return ", ".join(filter(None, (how, f"{number}{meaning and f': {meaning}'}")))
+        if row := STATUSES.get(self.status):
+            within = f"{row.significado[0].lower()}{row.significado[1:]}"
+            number += f": {row.meaning if language == 'en' else within}"
+        return ", ".join(filter(None, (how, number)))
 
 
 def ending_of(unit: str, environ: Mapping[str, str]) -> Ending:

@@ -27,7 +27,6 @@ from strangers import ANSWERS, HOST, NOT_HTTP, answering, dripping, greeting
 
 from ccb_luigi import errors
 from ccb_luigi.cli import main
-from ccb_luigi.report.trouble import TROUBLE
 from ccb_luigi.telemetry import webhook
 
 UNIT = "ccb-luigi.service"
@@ -172,13 +171,13 @@ def test_a_webhook_gets_the_same_words_as_json(mailbox: Mailbox, smtp: str, web:
 MONITORED = {"MONITOR_UNIT": UNIT, "MONITOR_SERVICE_RESULT": "exit-code", "MONITOR_EXIT_CODE": "exited"}
 
 
-@pytest.mark.parametrize("code", sorted(errors.MEANINGS))
+@pytest.mark.parametrize("code", sorted(errors.STATUSES))
 def test_every_exit_status_has_words_in_both_languages_and_a_place_in_the_runbook(code: int) -> None:
     said = alert("--status", code, "--dry-run").output
-    assert f"exit status {code}: {errors.MEANINGS[code]}" in said
+    assert f"exit status {code}: {errors.STATUSES[code].meaning}" in said
     assert f"docs/runbook.md#exit-code-{code}\n" in said
     dito = alert("--status", code, "--dry-run", CCB_LANGUAGE="pt").output
-    meaning = TROUBLE[code].significado
+    meaning = errors.STATUSES[code].significado
     assert f"código de saída {code}: {meaning[0].lower()}{meaning[1:]}" in dito
     assert f"docs/runbook.md#exit-code-{code}\n" in dito
 

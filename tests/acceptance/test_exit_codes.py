@@ -12,7 +12,7 @@ from program import REPOSITORY, Program
 from world import D1, at, document
 
 from ccb_luigi import errors
-from ccb_luigi.errors import MEANINGS, CcbError
+from ccb_luigi.errors import STATUSES, CcbError
 from ccb_luigi.process import stopping, streams
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -28,7 +28,7 @@ def test_every_error_has_a_status_of_its_own_that_has_words() -> None:
     stops = (stopping.DeadlinePassed, stopping.Stopped, stopping.Terminated, stopping.HungUp)
     codes += [*(each.exit_code for each in stops), streams.UNSAID]
     # A date that isn't over is a wrong command line.
-    assert sorted({*codes, CcbError.exit_code, 2}) == sorted(MEANINGS)
+    assert sorted({*codes, CcbError.exit_code, 2}) == sorted(STATUSES)
     assert sorted(codes) == sorted(set(codes)), "each its own"
     for number, stop in ((1, stopping.HungUp), (2, stopping.Stopped), (15, stopping.Terminated)):
         assert stop.exit_code == 128 + number, signal.Signals(number).name
@@ -37,7 +37,7 @@ def test_every_error_has_a_status_of_its_own_that_has_words() -> None:
 def test_the_readme_s_table_has_only_statuses_that_there_are() -> None:
     listed = [int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)]
     assert listed == sorted(listed)
-    assert set(listed) | {2, 1} == {0, *MEANINGS}
+    assert set(listed) | {2, 1} == {0, *STATUSES}
 
 
 def test_another_run_that_holds_the_lock_is_waited_for_and_then_named_by_16(program: Program) -> None:

@@ -155,7 +155,7 @@ def test_the_pages_name_every_field_and_every_metric() -> None:
 
 
 def codes() -> list[int]:
-    return [0, *errors.MEANINGS]
+    return [0, *errors.STATUSES]
 
 
 def test_every_alert_and_every_exit_status_has_its_section() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ccb_luigi.errors import MEANINGS, TargetError
+from ccb_luigi.errors import STATUSES, TargetError
 from ccb_luigi.load import markers, quarantine
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.reconcile import Reconciliation
@@ -24,7 +24,6 @@ from ccb_luigi.process.streams import printable
 from ccb_luigi.report import charts, morning, page, verdict, words
 from ccb_luigi.report.charts import Bar
 from ccb_luigi.report.facts import CodeCount, Facts, Failure
-from ccb_luigi.report.trouble import TROUBLE
 from ccb_luigi.settings import LANGUAGES, Settings
 
 D = date(2026, 11, 22)
@@ -496,7 +495,7 @@ FOREIGN = {
     "en": set(re.findall(r"\w+", "não de da foi uma dos que para ou em contratos varreduras lidos")),
 }
 KINDS = [
-    *((code, step) for code in (0, *MEANINGS) for step in ("contratos", "varreduras")),
+    *((code, step) for code in (0, *STATUSES) for step in ("contratos", "varreduras")),
     *((14, step) for step in (*markers.STEPS, "migration", "")),
 ]
 
@@ -523,17 +522,16 @@ def test_a_page_in_one_language_has_no_sentence_in_the_other_whatever_fails(lang
 
 
 def test_every_exit_status_is_told_in_both_languages_with_what_to_do() -> None:
-    assert TROUBLE.keys() == MEANINGS.keys()
-    for code, trouble in TROUBLE.items():
-        assert not trouble.significado.endswith("."), code
-        assert trouble.providencia.endswith("."), code
-        assert trouble.action.endswith("."), code
-        assert trouble.providencia.count("`") == trouble.action.count("`"), code
+    for code, status in STATUSES.items():
+        assert not status.significado.endswith("."), code
+        assert status.providencia.endswith("."), code
+        assert status.action.endswith("."), code
+        assert status.providencia.count("`") == status.action.count("`"), code
         failed = Failure("parcelas", D, "words of the log", code)
         html = page.render(facts(absent={0: EVERYTHING}, failures=(failed,)))
         said = {name: " ".join(Visible(html, name).words) for name in FOREIGN}
-        assert " ".join(re.findall(r"\w+", trouble.significado.lower())) in said["pt-BR"]
-        assert " ".join(re.findall(r"\w+", MEANINGS[code].lower())) in said["en"]
+        assert " ".join(re.findall(r"\w+", status.significado.lower())) in said["pt-BR"]
+        assert " ".join(re.findall(r"\w+", status.meaning.lower())) in said["en"]
         assert "words of the log" in html
 
 

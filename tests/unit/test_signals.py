@@ -16,7 +16,7 @@ import pytest
 from strike import AT_THE_END, NEVER, counted, strike
 
 import ccb_luigi
-from ccb_luigi.errors import MEANINGS
+from ccb_luigi.errors import STATUSES
 from ccb_luigi.process import early
 from ccb_luigi.telemetry.loglines import FIELDS
 
@@ -155,4 +155,4 @@ def test_a_signal_that_is_ignored_as_behind_nohup_stays_unheard(name: str, tmp_p
 def test_every_signal_that_ends_has_its_words_once() -> None:
     assert early.WORDS == WORDS
     for number, words in early.WORDS.items():
-        assert MEANINGS[128 + number] == words
+        assert STATUSES[128 + number].meaning == words
