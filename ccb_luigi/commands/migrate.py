@@ -18,12 +18,11 @@ def migrate(
     days: Sequence[date],
     workers: int | None,
     recorder: Recorder,
-    failures: list[Event] | None = None,
     *,
     so_far: bool = False,
     just_planned: bool = False,
 ) -> int:
-    """Runs the dates with a progress display, and sums up in one line; ``failures`` is added to.
+    """Runs the dates with a progress display, and sums up in one line.
 
     ``so_far``: a date that a dump doesn't reach the end of may be loaded without a marker. ``just_planned``:
     a plan of this command has done the dates.
@@ -35,8 +34,6 @@ def migrate(
 
         def watch(event: Event) -> None:
             recorder.handle(event)
-            if failures is not None and event.kind == "failed":
-                failures.append(event)
             shown.handle(event)
 
         outcome = runner.run(settings, days, workers=workers or settings.workers, watch=watch)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import click
-from sqlalchemy import Connection
 
 from ccb_luigi.commands import sweep
 from ccb_luigi.commands.frame import clean, complain, with_settings, workers_option
@@ -35,35 +34,26 @@ def nightly(settings: Settings, workers: int | None) -> int:
     days = [last - timedelta(days=n) for n in reversed(range(settings.nightly_days))]
     with (
         recorded(settings, "nightly", days) as recorder,
-        morning.around(settings, last, lambda words: complain(words, event="not_recorded")) as failures,
+        morning.around(
+            settings, last, recorder.run.failures, lambda words: complain(words, event="not_recorded")
+        ),
     ):
         try:
-            with stopping.until(_deadline(settings)):
-                days = postgres.of_process(settings).run(
-                    lambda connection: _of_night(connection, settings, last)
-                )
+            end, target = settings.night_end, postgres.of_process(settings)
+            with stopping.until(stopping.following(end, settings.zone) if end else None):
+                target.run(schema.check)
+                days = target.run(lambda connection: closing.of_night(connection, settings, last))
                 recorder.run.days = days
-                code = migrate(settings, days, workers, recorder, failures)
-                swept = _sweep(settings, last, recorder, failures)
+                code = migrate(settings, days, workers, recorder)
+                swept = _sweep(settings, last, recorder)
                 code = code or swept
         except Stopped as stopped:
-            code = _stopped(days, stopped, recorder, failures)
+            code = _stopped(days, stopped, recorder)
         recorder.run.exit_code = code
         return code
 
 
-def _of_night(connection: Connection, settings: Settings, last: date) -> list[date]:
-    schema.check(connection)
-    return closing.of_night(connection, settings, last)
-
-
-def _deadline(settings: Settings) -> datetime | None:
-    """When this night has to be over."""
-    end = settings.night_end
-    return stopping.following(end, settings.zone) if end else None
-
-
-def _stopped(days: list[date], stopped: Stopped, recorder: Recorder, failures: list[Event]) -> int:
+def _stopped(days: list[date], stopped: Stopped, recorder: Recorder) -> int:
     """Says in one line what is left of a night that had to end; its exit status.
 
     As always the first failure gives the number, but a signal's is its own.
@@ -80,6 +70,7 @@ def _stopped(days: list[date], stopped: Stopped, recorder: Recorder, failures: l
         " the next night goes on where this one ended",
         event="stopped",
     )
+    failures = recorder.run.failures
     earlier = [event.exit_code for event in failures if event.day in missing and event.exit_code]
     for day in missing or days[-1:]:
         step = "migration" if missing else SWEEP
@@ -89,15 +80,14 @@ def _stopped(days: list[date], stopped: Stopped, recorder: Recorder, failures: l
     )
 
 
-def _sweep(settings: Settings, day: date, recorder: Recorder, failures: list[Event]) -> int:
+def _sweep(settings: Settings, day: date, recorder: Recorder) -> int:
     """The night's sweep and its exit status; its failure is one of the night's."""
     if not settings.nightly_sweep or settings.source:  # a dump can't tell what there is now
         return 0
     try:
-        sweep.run(settings, recorder)
+        sweep.run(settings, day, recorder)
     except CcbError as error:
         if not logs.are_lines():  # there the recorder has told it
             complain(f"sweep: {error}")
-        failures.append(Event("failed", SWEEP, day, message=str(error), exit_code=error.exit_code))
         return error.exit_code
     return 0

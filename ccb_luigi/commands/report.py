@@ -60,17 +60,16 @@ def report(
         return
     path = out or Path(settings.report_dir or ".") / morning.name_of(day)
     files.write_whole(path, html.encode())
-    headline = verdict.judge(facts).headline
-    click.echo(f"{headline.said('en')} {path}")
+    click.echo(f"{verdict.judge(facts)[0].said('en')} {path}")
 
 
 def _as_json(facts: Facts) -> dict[str, Any]:
     from ccb_luigi.report import verdict
 
-    judged, states = verdict.judge(facts), facts.states
+    points, states = verdict.judge(facts), facts.states
     return {
         "date": facts.day,
-        "level": judged.level,
+        "level": points[0].level,
         "points": [
             {
                 "level": point.level,
@@ -79,7 +78,7 @@ def _as_json(facts: Facts) -> dict[str, Any]:
                 "pt": point.said("pt"),
                 "command": point.command,
             }
-            for point in judged.points
+            for point in points
         ],
         "dates": [
             {

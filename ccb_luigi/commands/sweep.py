@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import date
 
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -28,12 +29,13 @@ from ccb_luigi.telemetry.runs import Recorder
 def sweep_command(settings: Settings, confirm: bool, as_json: bool) -> None:
     """Compare the ids and update times of both sides, load what is missing, mark what is gone."""
     with recorded(settings, "sweep") as recorder:
-        run(settings, recorder, confirmed=confirm, as_json=as_json)
+        run(settings, settings.yesterday(), recorder, confirmed=confirm, as_json=as_json)
 
 
-def run(settings: Settings, recorder: Recorder, *, confirmed: bool = False, as_json: bool = False) -> None:
-    """Sweeps with a progress display, and sums up in one line."""
-    day = settings.yesterday()
+def run(
+    settings: Settings, day: date, recorder: Recorder, *, confirmed: bool = False, as_json: bool = False
+) -> None:
+    """Sweeps with a progress display, and sums up in one line; ``day``: the newest one that is over."""
     recorder.handle(Event("started", SWEEP, day))
     try:
         swept = _shown(settings, confirmed, as_json)

@@ -26,25 +26,19 @@ def bars(points: Sequence[Bar], kind: str = "") -> Markup:
     shapes = []
     for number, (label, value, missing) in enumerate(points):
         left, wide = number * step + step * 0.1, max(step * 0.8, _NARROWEST)
-        if value is None:
-            if missing:
-                shapes.append(_gap(left, wide, label))
+        if value is not None:
+            tall, gap = max(value / most * HEIGHT, 1.5) if value else 0.5, Markup("")
+        elif missing:
+            tall, gap = 3.0, Markup(' class="gap"')
+        else:
             continue
-        tall = value / most * HEIGHT if most else 0
-        tall = max(tall, 1.5) if value else 0.5
         shapes.append(
-            Markup('<rect x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>').format(
-                _short(left), _short(HEIGHT - tall), _short(wide), _short(tall), label
+            Markup('<rect{} x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>').format(
+                gap, _short(left), _short(HEIGHT - tall), _short(wide), _short(tall), label
             )
         )
     return Markup('<svg class="bars {}" viewBox="0 0 {} {}" aria-hidden="true">{}</svg>').format(
         kind, WIDTH, HEIGHT + 1, Markup("").join(shapes)
-    )
-
-
-def _gap(left: float, wide: float, label: str) -> Markup:
-    return Markup('<rect class="gap" x="{}" y="{}" width="{}" height="3"><title>{}</title></rect>').format(
-        _short(left), HEIGHT - 3, _short(wide), label
     )
 
 

@@ -45,7 +45,7 @@ class Facts:
     ``days`` ends with ``day`` and is the oldest first. ``nightly_days``: so many of the last ones must be
     complete. ``started``: the first date that anything is known of; ``None`` before the first run.
     ``so_far``: the dates, the day after among them, of which there are contracts and no marker.
-    ``password_ends``: of who loads, if that is soon.
+    ``password_ends``: of who loads, if that is soon. ``read_at`` is in the zone of the partitions.
     """
 
     day: date
@@ -64,24 +64,9 @@ class Facts:
     read_at: datetime | None = None
 
     @property
-    def today(self) -> Day:
-        """The page's own date."""
-        return self.days[-1]
-
-    @property
     def states(self) -> dict[date, str]:
         """What is wrong with each date, or nothing (then it isn't in it): see ``status.STATES``."""
         return status.states(self.days, self.started, self.nightly_days)
-
-    @property
-    def nights_begin(self) -> date:
-        """From this date on all must be complete."""
-        return status.nights_begin(self.day, self.nightly_days)
-
-    @property
-    def first(self) -> date:
-        """The oldest date on the page."""
-        return self.days[0].day
 
 
 def gather(connection: Connection, settings: Settings, day: date, count: int) -> Facts:
@@ -105,10 +90,10 @@ def gather(connection: Connection, settings: Settings, day: date, count: int) ->
         seconds=_seconds(connection, window),
         proofs=reconcile.stored(connection, "particao BETWEEN :first AND :last", **window),
         flagged=_flagged(connection, window),
-        rejections=_rejections(connection, day),
-        findings=_findings(connection, day),
+        rejections=_by_code(connection, day, "*", _OPEN),
+        findings=_by_code(connection, day, "DISTINCT ccb_code", "controle.qualidade"),
         open_rejections=tuple(quarantine.open_entries(connection)),
-        read_at=connection.execute(text("SELECT now()")).scalar_one(),
+        read_at=connection.execute(text("SELECT now()")).scalar_one().astimezone(settings.zone),
     )
 
 
@@ -128,18 +113,12 @@ def _flagged(connection: Connection, window: dict[str, date]) -> dict[date, int]
     return {row.particao: row.contratos for row in connection.execute(text(query), window)}
 
 
-def _rejections(connection: Connection, day: date) -> tuple[CodeCount, ...]:
-    query = """
-        SELECT codigo, count(*), count(*) FILTER (WHERE particao = :day)
-        FROM controle.quarentena, unnest(codigos) AS codigo
-        WHERE resolvido_em IS NULL GROUP BY codigo ORDER BY 2 DESC, 1
-    """
-    return tuple(CodeCount(*row) for row in connection.execute(text(query), {"day": day}))
+_OPEN = "controle.quarentena, unnest(codigos) AS codigo WHERE resolvido_em IS NULL"
 
 
-def _findings(connection: Connection, day: date) -> tuple[CodeCount, ...]:
-    query = """
-        SELECT codigo, count(DISTINCT ccb_code), count(DISTINCT ccb_code) FILTER (WHERE particao = :day)
-        FROM controle.qualidade GROUP BY codigo ORDER BY 2 DESC, 1
+def _by_code(connection: Connection, day: date, what: str, rows: str) -> tuple[CodeCount, ...]:
+    query = f"""
+        SELECT codigo, count({what}), count({what}) FILTER (WHERE particao = :day)
+        FROM {rows} GROUP BY codigo ORDER BY 2 DESC, 1
     """
     return tuple(CodeCount(*row) for row in connection.execute(text(query), {"day": day}))

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
-
-from sqlalchemy import Connection
 
 from ccb_luigi.database import postgres
 from ccb_luigi.errors import CcbError, words_of
@@ -27,13 +26,8 @@ LATEST = "ultimo.html"
 
 
 def read(settings: Settings, day: date, count: int = status.DAYS) -> Facts:
-    """The facts of the page, the times in the zone of the partitions."""
-
-    def work(connection: Connection) -> Facts:
-        return gather(connection, settings, day, count)
-
-    facts = postgres.of_process(settings).run(work)
-    return replace(facts, read_at=facts.read_at and facts.read_at.astimezone(settings.zone))
+    """The facts of the page."""
+    return postgres.of_process(settings).run(lambda connection: gather(connection, settings, day, count))
 
 
 def name_of(day: date) -> str:
@@ -42,47 +36,47 @@ def name_of(day: date) -> str:
 
 
 @contextmanager
-def around(settings: Settings, day: date, complain: Callable[[str], None]) -> Iterator[list[Event]]:
+def around(
+    settings: Settings, day: date, failures: list[Event], complain: Callable[[str], None]
+) -> Iterator[None]:
     """Writes the page of a night's run into ``report_dir``, if that is set; never raises by itself.
 
-    Yields a list for the events of failed steps. While the run goes on, ``ultimo.html`` says that: if the
-    run is killed, that is what stays.
+    ``failures``: the events of failed steps, of which there may be more at the end. While the run goes on,
+    ``ultimo.html`` says that: if the run is killed, that is what stays.
     """
-    failures: list[Event] = []
     if not settings.report_dir:
-        yield failures
+        yield
         return
-    directory = Path(settings.report_dir)
 
-    def publish(html: str, *names: str) -> None:
-        for name in names:
-            files.write_whole(directory / name, html.encode())
+    def publish(make: Callable[[], str], *names: str) -> None:
+        try:
+            html = make().encode()
+            for name in names:
+                files.write_whole(Path(settings.report_dir) / name, html)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the night's own result stands
+            complain(f"the morning page was not written: {words_of(error)}")
 
-    def bare(key: str, error: Exception | None = None) -> str:
-        now = datetime.now(settings.zone)
-        if error is None:
-            return page.render_without_facts(key, day, now, language=settings.language)
-        code = error.exit_code if isinstance(error, CcbError) else 1
-        failure = Failure("", None, words_of(error), code, settings.runbook(code))
-        return page.render_without_facts(key, day, now, failure=failure, language=settings.language)
-
-    _try(lambda: publish(bare("running"), LATEST), complain)
+    publish(partial(_without_facts, settings, day, "running"), LATEST)
     try:
-        yield failures
+        yield
     except Exception as error:
-        html = bare("stopped", error)
-        _try(lambda: publish(html, LATEST, name_of(day)), complain)
+        publish(partial(_without_facts, settings, day, "stopped", error), LATEST, name_of(day))
         raise
-    _try(lambda: publish(_of_night(settings, day, failures, bare), LATEST, name_of(day)), complain)
+    publish(partial(_of_night, settings, day, failures), LATEST, name_of(day))
 
 
-def _of_night(
-    settings: Settings, day: date, failures: list[Event], bare: Callable[[str, Exception], str]
-) -> str:
+def _without_facts(settings: Settings, day: date, key: str, error: Exception | None = None) -> str:
+    code = error.exit_code if isinstance(error, CcbError) else 1
+    failure = Failure("", None, words_of(error), code, settings.runbook(code)) if error else None
+    now = datetime.now(settings.zone)
+    return page.render_without_facts(key, day, now, failure=failure, language=settings.language)
+
+
+def _of_night(settings: Settings, day: date, failures: list[Event]) -> str:
     try:
         facts = read(settings, day)
     except CcbError as error:
-        return bare("unread", error)
+        return _without_facts(settings, day, "unread", error)
     done = {(known.day, step) for known in facts.days for step in known.rows}
     told = dict.fromkeys(
         Failure(event.step, event.day, event.message, event.exit_code, settings.runbook(event.exit_code))
@@ -90,10 +84,3 @@ def _of_night(
         if (event.day, event.step) not in done  # a later try may have succeeded
     )
     return page.render(replace(facts, failures=tuple(told)), language=settings.language)
-
-
-def _try(work: Callable[[], None], complain: Callable[[str], None]) -> None:
-    try:
-        work()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the night's own result stands
-        complain(f"the morning page was not written: {words_of(error)}")

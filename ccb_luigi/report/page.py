@@ -7,12 +7,13 @@ characters are spelled out: a text that turns the direction of writing can't dre
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, partial
 from importlib.resources import files
-from itertools import groupby
 from statistics import median
 from typing import Any
 
@@ -23,11 +24,11 @@ from ccb_luigi import __version__, codes
 from ccb_luigi.errors import STATUSES
 from ccb_luigi.load import markers, quarantine, reconcile
 from ccb_luigi.load.reconcile import Reconciliation
-from ccb_luigi.load.status import Day
+from ccb_luigi.load.status import Day, nights_begin
 from ccb_luigi.process.streams import printable
 from ccb_luigi.report import charts, verdict, words
 from ccb_luigi.report.facts import Facts, Failure
-from ccb_luigi.report.verdict import Point, Severity, Verdict
+from ccb_luigi.report.verdict import Point, Severity
 from ccb_luigi.settings import LANGUAGES
 from ccb_luigi.tables import BY_NAME
 
@@ -40,9 +41,9 @@ MOST_PLACES = 3
 
 def render(facts: Facts, *, language: str = "pt", now: datetime | None = None) -> str:
     """The whole page. ``language`` is the one that shows first; both are in it."""
-    judged, lines = verdict.judge(facts), _matrix(facts)
+    lines = _matrix(facts)
     return _template().render(
-        **_frame(language, judged, facts.day, now or facts.read_at),
+        **_frame(language, verdict.judge(facts), facts.day, now or facts.read_at),
         facts=facts,
         failures=facts.failures,
         matrix=[line for line in lines if line.recent or line.state not in ("", "gap")],
@@ -59,9 +60,9 @@ def render_without_facts(
     key: str, day: date, now: datetime, *, failure: Failure | None = None, language: str = "pt"
 ) -> str:
     """A page that only says why there is nothing to see: a ``key`` of the words, and what failed."""
-    judged = Verdict((Point(Severity.ATTENTION if key == "running" else Severity.BAD, key),))
+    points = [Point(Severity.ATTENTION if key == "running" else Severity.BAD, key)]
     failures = [failure] if failure else []
-    return _template().render(**_frame(language, judged, day, now), facts=None, failures=failures)
+    return _template().render(**_frame(language, points, day, now), facts=None, failures=failures)
 
 
 @cache
@@ -81,7 +82,6 @@ def _template() -> Template:
         meaning=_meaning,
         printable=printable,
         told=_told,
-        line_of=_failed_line,
         step=_step,
         command=command,
         most_places=MOST_PLACES,
@@ -89,12 +89,12 @@ def _template() -> Template:
     return environment.get_template("page.html")
 
 
-def _frame(language: str, judged: Verdict, day: date, now: datetime | None) -> dict[str, Any]:
+def _frame(language: str, points: list[Point], day: date, now: datetime | None) -> dict[str, Any]:
     style = files("ccb_luigi.report").joinpath("page.css").read_text(encoding="utf-8")
     return {
         "language": language,
         "style": Markup(style),  # noqa: S704  # our own file
-        "verdict": judged,
+        "points": points,
         "day": day,
         "now": now,
         "version": __version__,
@@ -134,11 +134,6 @@ def _told(failure: Failure) -> Markup:
     return _each(STATUSES.get(failure.exit_code, STATUSES[1]).said)
 
 
-def _failed_line(failure: Failure) -> str:
-    """The log's line of it, without the date that stands before it already."""
-    return failure.message.removeprefix(f"{failure.day}: ")
-
-
 def _step(step: str) -> Markup:
     """The step by its name in both languages, and by its table where it is one's."""
     key = f"step_{step}"
@@ -175,18 +170,18 @@ class Row:
 
 def _matrix(facts: Facts) -> list[Row]:
     """The dates, newest first; from where nothing was ever run, no more."""
-    since = facts.started or facts.day
-    return [_row(facts, day) for day in reversed(facts.days) if day.day >= since or day.rows]
+    since, states = facts.started or facts.day, facts.states
+    shown = [day for day in reversed(facts.days) if day.day >= since or day.rows]
+    return [_row(day, states.get(day.day, ""), nights_begin(facts.day, facts.nightly_days)) for day in shown]
 
 
-def _row(facts: Facts, day: Day) -> Row:
-    state = facts.states.get(day.day, "")
+def _row(day: Day, state: str, nights_begin: date) -> Row:
     sign = "–" if state in ("gap", "") else "✕"
     proven = "✓" if markers.RECONCILIATION in day.rows else sign
     return Row(
         day=day.day,
         state=state,
-        recent=day.day >= facts.nights_begin,
+        recent=day.day >= nights_begin,
         proof="≠" if state == "differs" else proven,
         read=day.rows.get(markers.EXTRACTION, sign),
         rejected=day.quarantined,
@@ -205,41 +200,28 @@ class Trend:
 
 
 def _trends(facts: Facts) -> list[Trend]:
-    def read(day: date) -> int | None:
-        proof = facts.proofs.get(day)
-        return proof.lidos if proof else None
-
-    def rejected(day: date) -> int | None:
-        proof = facts.proofs.get(day)
-        return proof.quarentena if proof else open_now.get(day) or None
-
-    def flagged(day: date) -> int | None:
-        return facts.flagged.get(day, 0) if day in facts.proofs else None
-
-    def seconds(day: date) -> float | None:
-        return took.get(day)
-
-    open_now = {day.day: day.quarantined for day in facts.days}
+    open_now = {day.day: day.quarantined for day in facts.days if day.quarantined}
     took: dict[date, float] = {}
     for (day, _), each in facts.seconds.items():
         took[day] = took.get(day, 0.0) + each
-    return [
-        _trend(facts, "read_per_day", read),
-        _trend(facts, "rejected_per_day", rejected),
-        _trend(facts, "flagged_per_day", flagged),
-        _trend(facts, "seconds_per_day", seconds),
-    ]
+    shown: dict[str, Mapping[date, float]] = {
+        "read_per_day": {day: proof.lidos for day, proof in facts.proofs.items()},
+        "rejected_per_day": open_now | {day: proof.quarentena for day, proof in facts.proofs.items()},
+        "flagged_per_day": {day: facts.flagged.get(day, 0) for day in facts.proofs},
+        "seconds_per_day": took,
+    }
+    return [_trend(facts, key, values) for key, values in shown.items()]
 
 
-def _trend(facts: Facts, key: str, of: Any) -> Trend:
+def _trend(facts: Facts, key: str, values: Mapping[date, float]) -> Trend:
     wrong = facts.states
-    values = {day.day: of(day.day) for day in facts.days}
-    bars = [
-        charts.Bar(f"{day}: {'-' if value is None else format(value, '.6g')}", value, day in wrong)
-        for day, value in values.items()
-    ]
-    known = [value for value in values.values() if value is not None]
-    return Trend(key, charts.bars(bars, key), max(known, default=None), values[facts.day])
+    bars = []
+    for each in facts.days:
+        value = values.get(each.day)
+        label = f"{each.day}: {'-' if value is None else format(value, '.6g')}"
+        bars.append(charts.Bar(label, value, each.day in wrong))
+    most = max((bar.value for bar in bars if bar.value is not None), default=None)
+    return Trend(key, charts.bars(bars, key), most, bars[-1].value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,12 +261,9 @@ class Duration:
 
 
 def _durations(facts: Facts) -> list[Duration]:
-    by_step = {
-        step: [seconds for _, seconds in group]
-        for step, group in groupby(
-            sorted((step, seconds) for (_, step), seconds in facts.seconds.items()), lambda pair: pair[0]
-        )
-    }
+    by_step: defaultdict[str, list[float]] = defaultdict(list)
+    for (_, step), seconds in facts.seconds.items():
+        by_step[step].append(seconds)
     usual = {step: median(values) for step, values in by_step.items()}
     took = {step: facts.seconds.get((facts.day, step)) for step in markers.STEPS}
     most = max([*usual.values(), *(each for each in took.values() if each)], default=0.0)

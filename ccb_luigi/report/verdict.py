@@ -40,32 +40,15 @@ class Point:
         return say(language, self.key, **self.values)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """``points``, the worst first; there is always one."""
-
-    points: tuple[Point, ...]
-
-    @property
-    def headline(self) -> Point:
-        """What stands on top."""
-        return self.points[0]
-
-    @property
-    def level(self) -> Severity:
-        """That of the headline."""
-        return self.headline.level
-
-
-def judge(facts: Facts) -> Verdict:
-    """What the facts come to.
+def judge(facts: Facts) -> list[Point]:
+    """What the facts come to, the worst first: that is the headline, and there is always one.
 
     The last ``nightly_days`` dates must be complete, and so must any date that was begun. An older date
     without a trace may have had no documents (``run --full`` leaves such dates out): that it was never run
     is said, as less than a failure.
     """
     if facts.started is None:
-        return Verdict((Point(Severity.BAD, "empty", command="ccb-luigi run --full"),))
+        return [Point(Severity.BAD, "empty", command="ccb-luigi run --full")]
     points = _of_dates(facts)
     swept = next((failure for failure in facts.failures if failure.step == SWEEP), None)
     if swept and swept.exit_code == CircuitBroken.exit_code:
@@ -81,7 +64,7 @@ def judge(facts: Facts) -> Verdict:
             values |= {"day": facts.day, "read": proof.lidos}
             values |= {"there": proof.in_tables, "bad": proof.quarentena}
         points.append(Point(Severity.ATTENTION, key, values, "ccb-luigi quarantine list"))
-    return Verdict(tuple(points) or (_good(facts),))
+    return points or [_good(facts)]
 
 
 def _of_dates(facts: Facts) -> list[Point]:

@@ -33,7 +33,8 @@ class Run:
     """One run of a command.
 
     ``stages``: step → seconds, summed over the dates. ``read``: date → documents read by this run;
-    ``shards``: likewise, of the shards of a plan. ``done``: the steps that this run saw end well.
+    ``shards``: likewise, of the shards of a plan. ``done``: the steps that this run saw end well;
+    ``failures``: the events of those that failed, in order.
     """
 
     command: str
@@ -48,6 +49,7 @@ class Run:
     read: dict[date, int] = field(default_factory=dict)
     shards: dict[int, int] = field(default_factory=dict)
     done: set[Step] = field(default_factory=set)
+    failures: list[Event] = field(default_factory=list)
 
     @property
     def documents(self) -> int:
@@ -104,6 +106,7 @@ class Recorder:
             self.run.done.add(step)
             self._tell(event, "done", rows=event.rows, seconds=self._took(step, event.shard))
         elif event.kind == "failed":
+            self.run.failures.append(event)
             self._tell(
                 event, "failed", exit_code=event.exit_code or None, seconds=self._took(step, event.shard)
             )

@@ -90,11 +90,11 @@ def test_counts_of_the_date_are_those_of_the_date(lived: World) -> None:
     known = read(lived, D1)
     assert known.rejections == (CodeCount("ausente", 1, 1),)
     assert known.findings == (CodeCount("numero_parcelas", 1, 1),)
-    assert known.today.day == D1
+    assert known.days[-1].day == D1
 
 
 def test_a_date_that_was_only_extracted_is_missing(lived: World) -> None:
-    points = verdict.judge(read(lived, D3)).points
+    points = verdict.judge(read(lived, D3))
     assert [(point.key, point.command) for point in points] == [
         ("partly", f"ccb-luigi run --date {D3}"),
         ("also_rejected", "ccb-luigi quarantine list"),
@@ -113,7 +113,7 @@ def test_a_proof_that_failed_is_the_headline_with_both_sides(world: World) -> No
     with pytest.raises(Exception, match="differ"):
         pipeline.reconcile_day(world.settings, D1)
     known = read(world, D1)
-    assert verdict.judge(known).headline.key == "differs"
+    assert verdict.judge(known)[0].key == "differs"
     html = page.render(known)
     assert "-0,01" in html
     assert "299.99" in html
@@ -129,7 +129,7 @@ def test_the_page_holds_no_personal_data(lived: World) -> None:
 def test_an_empty_database_is_told_as_such(world: World) -> None:
     known = read(world, D1)
     assert known.started is None
-    assert verdict.judge(known).headline.key == "empty"
+    assert verdict.judge(known)[0].key == "empty"
     assert "ccb-luigi run --full" in page.render(known).replace("<wbr>", "")
 
 

@@ -190,7 +190,7 @@ VERDICTS = {
 @pytest.mark.parametrize("state", VERDICTS)
 def test_the_headline_says_what_is_wrong_and_what_to_do(state: str) -> None:
     known, level, portuguese, english, command = VERDICTS[state]
-    headline = verdict.judge(known).headline
+    headline = verdict.judge(known)[0]
     assert headline.level == level
     assert headline.said("pt") == portuguese
     assert headline.said("en") == english
@@ -200,18 +200,18 @@ def test_the_headline_says_what_is_wrong_and_what_to_do(state: str) -> None:
 def test_a_command_that_would_meet_the_same_trouble_again_waits_until_that_is_mended() -> None:
     down = tuple(Failure(step, D, "MongoDB can't be reached", 13) for step in ("contratos", "varreduras"))
     found = verdict.judge(facts(absent={0: EVERYTHING, 1: {"parcelas"}}, failures=down))
-    assert [(point.key, point.mend_first) for point in found.points] == [("missing", True), ("sweep", True)]
+    assert [(point.key, point.mend_first) for point in found] == [("missing", True), ("sweep", True)]
     assert "once the reason below is mended: ccb-luigi run" in Tags(page.render(
         facts(absent={0: EVERYTHING}, failures=down)
     )).everything()  # fmt: skip
-    (quiet,) = verdict.judge(facts(absent={0: EVERYTHING})).points
+    (quiet,) = verdict.judge(facts(absent={0: EVERYTHING}))
     assert not quiet.mend_first
 
 
 def test_a_sweep_that_waits_for_a_date_that_is_held_back_is_not_a_second_trouble() -> None:
     failures = (Failure("contratos", D, "51 of 60", 11), Failure("varreduras", D, "9 documents wait", 11))
     found = verdict.judge(facts(absent={0: EVERYTHING}, quarantined={0: 6}, failures=failures))
-    assert [(point.key, point.command) for point in found.points] == [
+    assert [(point.key, point.command) for point in found] == [
         ("breaker", "ccb-luigi quarantine list --date 2026-11-22"),
         ("sweep_waits", ""),
     ]
@@ -226,8 +226,8 @@ def test_the_worst_comes_first_and_nothing_is_left_out() -> None:
             rejected=3,
         )
     )
-    assert [point.key for point in found.points] == ["differs", "breaker", "missing", "gap", "also_rejected"]
-    assert found.level == "bad"
+    assert [point.key for point in found] == ["differs", "breaker", "missing", "gap", "also_rejected"]
+    assert found[0].level == "bad"
 
 
 # --- words ------------------------------------------------------------------------------------------------
@@ -376,7 +376,7 @@ def test_both_languages_stand_in_every_page_and_a_switch_shows_one(name: str) ->
     found = Tags(page.render(PAGES[name], language="en"))
     tongues = [attrs["lang"] for tag, attrs in found.seen if tag == "span" and "lang" in attrs]
     assert tongues == ["pt-BR", "en"] * (len(tongues) // 2)
-    headline = verdict.judge(PAGES[name]).headline
+    headline = verdict.judge(PAGES[name])[0]
     for language, tag in (("pt", "pt-BR"), ("en", "en")):
         assert headline.said(language).replace("`", "") in found.said(tag)
     checked = [attrs["id"] for tag, attrs in found.seen if tag == "input" and "checked" in attrs]
@@ -583,6 +583,7 @@ class Night:
     def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: Facts | None = None) -> None:
         self.directory = tmp_path / "pages"
         self.complaints: list[str] = []
+        self.failures: list[Event] = []
         self.settings = Settings(report_dir=str(self.directory))
 
         def read(settings: Settings, day: date, count: int = 30) -> Facts:
@@ -593,7 +594,7 @@ class Night:
         monkeypatch.setattr(morning, "read", read)
 
     def around(self) -> Any:
-        return morning.around(self.settings, D, self.complaints.append)
+        return morning.around(self.settings, D, self.failures, self.complaints.append)
 
     def page(self, name: str = "ultimo.html") -> str:
         return (self.directory / name).read_text(encoding="utf-8")
@@ -627,8 +628,8 @@ def test_the_page_tells_why_a_step_failed_unless_a_later_try_succeeded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     night = Night(tmp_path, monkeypatch, facts(absent={0: {"parcelas"}}))
-    with night.around() as failures:
-        failures += [
+    with night.around():
+        night.failures += [
             Event("failed", "parcelas", D, message="disk full"),
             Event("failed", "parcelas", D, message="disk full"),
             Event("failed", "clientes", D, message="connection lost"),
@@ -679,15 +680,15 @@ def test_a_page_that_fails_is_a_complaint_and_never_the_nights_failure(
 def test_without_a_directory_there_is_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     night = Night(tmp_path, monkeypatch, facts())
     night.settings = Settings()
-    with night.around() as failures:
-        assert failures == []
+    with night.around():
+        pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_date_that_was_marked_before_it_was_over_is_bad_news() -> None:
     known = facts()
     days = (*known.days[:-2], replace(known.days[-2], early=True), known.days[-1])
-    headline = verdict.judge(replace(known, days=days)).headline
+    headline = verdict.judge(replace(known, days=days))[0]
     assert headline.level == "bad"
     assert headline.said("en").startswith("21 Nov 2026 was marked before it was over")
     assert headline.command == "ccb-luigi nightly"
@@ -695,7 +696,7 @@ def test_a_date_that_was_marked_before_it_was_over_is_bad_news() -> None:
 
 def test_a_date_of_which_all_was_rejected_is_not_told_as_loaded() -> None:
     nothing = Reconciliation(9, 0, 0, 0, 9)
-    headline = verdict.judge(replace(facts(rejected=9), proofs={D: nothing})).headline
+    headline = verdict.judge(replace(facts(rejected=9), proofs={D: nothing}))[0]
     assert headline.said("en").startswith(
         "Of 22 Nov 2026: 9 read, 0 in the tables, 9 rejected; proven. In all 9 "
     )
