@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import MofNCompleteColumn
 from rich.table import Table
 
 from ccb_luigi.commands.frame import (
@@ -28,7 +28,7 @@ from ccb_luigi.proof import verify
 from ccb_luigi.proof.comparison import Difference, Proof
 from ccb_luigi.proof.verify import Scope
 from ccb_luigi.settings import Settings
-from ccb_luigi.telemetry.display import counted, harmless
+from ccb_luigi.telemetry.display import Bar, counted, harmless
 
 SHOWN = 50
 """Differences that a person wants to see one by one; --json has more."""
@@ -77,21 +77,10 @@ def verify_command(
 def _progress(settings: Settings, scope: Scope, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal; on stderr, since the result may be piped."""
     screen = Console(stderr=True, highlight=False)
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn())
     hidden = quiet or not screen.is_terminal
-    # Nothing may print while processes are forked: no thread refreshes it.
-    bar = Progress(
-        *columns, TimeElapsedColumn(), console=screen, transient=True, disable=hidden, auto_refresh=False
-    )
-    with bar:
-        total = None if hidden else verify.expected_number(settings, scope)
-        task = bar.add_task("documents compared", total=total)
-
-        def advance(documents: int) -> None:
-            bar.update(task, completed=documents, refresh=True)
-
-        bar.refresh()
-        yield advance
+    total = None if hidden else verify.expected_number(settings, scope)
+    with Bar(screen, MofNCompleteColumn(), total=total, about="documents compared", hidden=hidden) as bar:
+        yield lambda documents: bar.update(bar.all, completed=documents, refresh=True)
 
 
 def _show(screen: Console, scope: Scope, proof: Proof) -> None:

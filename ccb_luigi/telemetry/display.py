@@ -5,19 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
-from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    TaskID,
+    Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.progress import Progress as RichProgress
 from rich.table import Table
 
 from ccb_luigi.errors import NotCovered
@@ -45,82 +44,78 @@ SHORT = {
 }
 
 
-class RunDisplay:
-    """One bar over all steps of all dates, and a line per finished date."""
+class Bar(Progress):
+    """One bar over all that is to be done, where a terminal shows it, and lines above it."""
 
-    def __init__(self, console: Console, days: Sequence[date]) -> None:
-        self._console = console
-        self._left = {day: len(markers.STEPS) for day in days}
-        self._failed: set[Event] = set()
-        self._progress = RichProgress(
+    def __init__(
+        self,
+        console: Console,
+        *columns: ProgressColumn,
+        total: int | None,
+        about: str = "starting",
+        hidden: bool = False,
+        **fields: Any,
+    ) -> None:
+        super().__init__(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("steps"),
+            *columns,
             TimeElapsedColumn(),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=hidden or not console.is_terminal,
             auto_refresh=False,  # its thread would print while workers are forked: see events
         )
-        self._bar: TaskID | None = None
+        self.all = self.add_task(about, total=total, **fields)
+        self._failed: set[Event] = set()
 
-    def __enter__(self) -> RunDisplay:
-        self._progress.start()
-        total = len(self._left) * len(markers.STEPS)
-        self._bar = self._progress.add_task("starting", total=total)
-        return self
+    def tell_failure(self, event: Event, what: str) -> None:
+        """A line, unless it was tried again and failed again in the same way."""
+        if event in self._failed:
+            return
+        self._failed.add(event)
+        day = f"{event.day}  " if event.day else ""
+        told = f"[red]{day}{what}  failed[/]:"
+        if event.exit_code == NotCovered.exit_code:
+            told = f"[yellow]{day}so far[/] "
+        message = event.message.removeprefix(f"{event.day}: ")
+        self.print(f"{told} {harmless(message)}", soft_wrap=True)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
+
+class RunDisplay(Bar):
+    """A bar over all steps of all dates, and a line per finished date."""
+
+    def __init__(self, console: Console, days: Sequence[date]) -> None:
+        columns = (MofNCompleteColumn(), TextColumn("steps"))
+        super().__init__(console, *columns, total=len(days) * len(markers.STEPS))
 
     def handle(self, event: Event) -> None:
         """Takes an event of a worker."""
-        self._progress.refresh()
-        if self._bar is None or event.day is None:
+        self.refresh()
+        if event.day is None:
             return
         if event.kind == "failed":
-            if event in self._failed:  # tried again, and failed again in the same way
-                return
-            self._failed.add(event)
-            what = f"[red]{event.day}  {event.step}  failed[/]:"
-            if event.exit_code == NotCovered.exit_code:
-                what = f"[yellow]{event.day}  so far[/] "
-            self._console.print(f"{what} {harmless(_without_date(event))}", soft_wrap=True)
+            self.tell_failure(event, event.step)
         elif event.kind == "progress":
-            self._progress.update(self._bar, description=f"{event.day}  {event.rows:,} contracts read")
+            self.update(self.all, description=f"{event.day}  {event.rows:,} contracts read")
         elif event.kind == "started":
-            self._progress.update(self._bar, description=f"{event.day}  {event.step}")
+            self.update(self.all, description=f"{event.day}  {event.step}")
         elif event.kind == "done":
-            self._done(event, event.day)
-
-    def _done(self, event: Event, day: date) -> None:
-        if self._bar is not None:
-            self._progress.advance(self._bar)
-        self._left[day] = self._left.get(day, 0) - 1
-        if event.step == markers.RECONCILIATION:
-            self._console.print(f"[green]{day}  done[/]  {event.told or 'by another run'}; proven")
-
-
-def _without_date(event: Event) -> str:
-    return event.message.removeprefix(f"{event.day}: ")
+            self.advance(self.all)
+            if event.step == markers.RECONCILIATION:
+                self.print(f"[green]{event.day}  done[/]  {event.told or 'by another run'}; proven")
 
 
 WIDTH_OF_STATUS = 76
 """Columns of a terminal that the table of all tables needs."""
 
-_PROOF = {None: "[red]-[/]", True: "[green]ok[/]", False: "[red]DIFF[/]"}
-
 
 def _proof(day: Day) -> str:
     if day.early:
         return "[red]early[/]"
-    return "[yellow]so far[/]" if day.so_far else _PROOF[day.proven]
+    if day.so_far:
+        return "[yellow]so far[/]"
+    return {None: "[red]-[/]", True: "[green]ok[/]", False: "[red]DIFF[/]"}[day.proven]
 
 
 def status_table(
@@ -223,21 +218,16 @@ def _short(number: int) -> str:
     return f"{number / 1e3:.0f}k" if number < 1_000_000 else f"{number / 1e6:.1f}M"
 
 
-WIDTHS_OF_QUARANTINE = (79, 67)
-"""Columns of a terminal below which the table has no ``since``, and no ``tries`` either."""
-
-
 def quarantine_table(entries: Sequence[Entry], *, width: int = 80) -> Table:
     """Open rejections: which document, which date, why, how often. What is to be typed again is whole."""
-    wide, medium = WIDTHS_OF_QUARANTINE
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("_id", overflow="fold")
     table.add_column("date", no_wrap=True)
     longest = max((len(code) for entry in entries for code in entry.codigos), default=0)
     table.add_column("codes", overflow="fold", min_width=longest if width > 2 * longest + 16 else None)
-    if width >= medium:
+    if width >= 67:
         table.add_column("tries", justify="right", no_wrap=True)
-    if width >= wide:
+    if width >= 79:
         table.add_column("since", no_wrap=True)
     for entry in entries:
         cells = [harmless(entry.mongo_id), str(entry.particao), ", ".join(entry.codigos)]
@@ -263,58 +253,34 @@ def harmless(text: str) -> str:
     return printable(text).replace("[", "\\[")
 
 
-class PlanDisplay:
-    """One bar over the documents of a plan, whoever migrates them, and a line per shard that is done here."""
+class PlanDisplay(Bar):
+    """A bar over the documents of a plan, whoever migrates them, and a line per shard that is done here."""
 
     def __init__(
         self, console: Console, plan: Plan, before: PlanProgress, ask: Callable[[], PlanProgress | None]
     ) -> None:
-        self._console = console
+        super().__init__(console, TextColumn("{task.fields[pace]}"), total=plan.documentos, pace="")
         self._plan = plan
         self._before = self._now = before
         self._ask = ask
         self._began = time.monotonic()
         self._under_way: dict[int, int] = {}
-        self._failed: set[Event] = set()
-        self._progress = RichProgress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[pace]}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-            auto_refresh=False,  # as in RunDisplay
-        )
-        self._bar: TaskID | None = None
-
-    def __enter__(self) -> PlanDisplay:
-        self._progress.start()
-        self._bar = self._progress.add_task("starting", total=self._plan.documentos, pace="")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
 
     def handle(self, event: Event) -> None:
         """Takes an event of a worker."""
         if event.kind == "progress":
             self._under_way[event.shard] = event.rows
         elif event.kind == "failed":
-            if event not in self._failed:  # else it was tried again, and failed again in the same way
-                self._failed.add(event)
-                what = f"[red]{f'shard {event.shard}' if event.shard else 'plan'}  failed[/]:"
-                if event.exit_code == NotCovered.exit_code:
-                    what = "[yellow]so far[/] "
-                self._console.print(f"{what} {harmless(event.message)}", soft_wrap=True)
+            self.tell_failure(event, f"shard {event.shard}" if event.shard else "plan")
         elif event.kind == "done" and event.shard:
             self._under_way.pop(event.shard, None)
             self._now = self._ask() or self._now
             if event.rows:  # else another run did it
                 which = f"[green]shard {event.shard} of {self._plan.fatias}  done[/]"
-                words = f"{which}  {event.told}; proven; {self.pace()}"
-                self._console.print(words, soft_wrap=True)
-        self._show()
+                self.print(f"{which}  {event.told}; proven; {self.pace()}", soft_wrap=True)
+        done = self._now.planned + sum(self._under_way.values())
+        shards = f"{self._now.shards} of {self._plan.fatias} shards"
+        self.update(self.all, description=shards, completed=done, pace=self.pace(), refresh=True)
 
     def pace(self) -> str:
         """Documents done and planned, the rate, the time that is left at it."""
@@ -325,13 +291,6 @@ class PlanDisplay:
             return found
         left = max(0, self._plan.documentos - done) * took / new
         return f"{found}, {new / took:,.0f}/s, {lasting(left)} left"
-
-    def _show(self) -> None:
-        if self._bar is not None:
-            done = self._now.planned + sum(self._under_way.values())
-            shards = f"{self._now.shards} of {self._plan.fatias} shards"
-            self._progress.update(self._bar, description=shards, completed=done, pace=self.pace())
-            self._progress.refresh()
 
 
 def lasting(seconds: float) -> str:

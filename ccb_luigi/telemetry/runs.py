@@ -24,7 +24,6 @@ USUAL = 14
 FEWEST = 3
 """... and with fewer than these nothing is."""
 
-PLANNED = ("fatias", "plano")
 Step = tuple[date | None, str]
 
 
@@ -142,7 +141,7 @@ class Recorder:
 
     def _tell(self, event: Event, kind: str, **fields: object) -> None:
         what = "sweep" if event.step == SWEEP else "step"
-        which = event.day or (event.shard or "of the plan" if event.step in PLANNED else None)
+        which = event.day or (event.shard or "of the plan" if event.step in ("fatias", "plano") else None)
         logs.tell(
             logging.ERROR if kind == "failed" else logging.INFO,
             f"{what}_{kind}",
