@@ -448,7 +448,7 @@ MUTATIONS = (
     Mutation(
         "what answers at luigid's address is luigid",
         "ccb_luigi/orchestration/luigid.py",
-        'if not isinstance(paused, dict) or "paused" not in paused:',
+        'if not isinstance(found, dict) or "paused" not in found:',
         "if False:",
         ("unit/test_luigid.py::test_whoever_is_not_luigid_is_told_in_one_warning",),
     ),

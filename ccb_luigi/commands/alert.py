@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from datetime import datetime
 
 import click
@@ -26,7 +27,7 @@ def alert(unit: str, status: int | None, dry_run: bool) -> None:
     ending = alerts.ending_of(unit, os.environ)
     if status is not None:
         ending = alerts.Ending(unit, "exit-code", status)
-    mail = alerts.message(settings, ending, alerts.host_name(), datetime.now(settings.zone))
+    mail = alerts.message(settings, ending, socket.gethostname(), datetime.now(settings.zone))
     if dry_run:
         click.echo(f"Subject: {mail['Subject']}\n\n{mail.get_content()}", nl=False)
         return

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from luigi.rpc import RemoteScheduler
 
+from ccb_luigi.errors import ConfigurationError
 from ccb_luigi.process import web
 from ccb_luigi.process.web import NoAnswer
 
@@ -48,7 +49,7 @@ class Luigid(RemoteScheduler):
 
     def __init__(self, url: str, patience: float) -> None:
         super().__init__(url)
-        self._peer = web.peer(url.rstrip("/"))
+        self._peer = peer(url)
         self._patience = min(patience, LONGEST_PATIENCE)
         self.lost = False
 
@@ -74,14 +75,23 @@ class Luigid(RemoteScheduler):
                 time.sleep(min(SECONDS_BETWEEN_TRIES, max(until - time.monotonic(), 0)))
 
 
-def ask(peer: web.Peer, url: str, data: Any, seconds: float) -> Any:
+def peer(url: str) -> web.Peer:
+    """Whoever is to be luigid.
+
+    Raises:
+        ConfigurationError: that is no address.
+    """
+    return web.peer(url.rstrip("/"), "CCB_SCHEDULER_URL", "http://host:8082")
+
+
+def ask(to: web.Peer, url: str, data: Any, seconds: float) -> Any:
     """What luigid says to one call of its API.
 
     Raises:
         NoAnswer: it didn't answer, or what did isn't luigid.
     """
     body = urlencode({"data": json.dumps(data)}).encode()
-    answer = peer.post(body, "application/x-www-form-urlencoded", seconds, url)
+    answer = to.ask(seconds, url, body, "application/x-www-form-urlencoded")
     try:
         found = json.loads(answer)["response"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -91,6 +101,18 @@ def ask(peer: web.Peer, url: str, data: Any, seconds: float) -> Any:
     ):
         raise _stranger()
     return found
+
+
+def paused(to: web.Peer, seconds: float) -> bool:
+    """Whether luigid gives no work to anybody.
+
+    Raises:
+        NoAnswer: as ``ask``.
+    """
+    found = ask(to, "/api/is_paused", {}, seconds)
+    if not isinstance(found, dict) or "paused" not in found:
+        raise _stranger()
+    return bool(found["paused"])
 
 
 def _stranger() -> NoAnswer:
@@ -105,14 +127,11 @@ def reachable(url: str) -> str:
     if not url:
         return ""
     try:
-        found = web.peer(url.rstrip("/"))
-    except ValueError:
-        log.warning("CCB_SCHEDULER_URL is not an address such as http://host:8082: running without luigid")
+        found = peer(url)
+        paused(found, SECONDS_TO_FIND)
+    except ConfigurationError as error:
+        log.warning("%s: running without luigid", error)
         return ""
-    try:
-        paused = ask(found, "/api/is_paused", {}, SECONDS_TO_FIND)
-        if not isinstance(paused, dict) or "paused" not in paused:
-            raise _stranger()
     except NoAnswer as error:
         log.warning(
             "luigid does not answer at %s (CCB_SCHEDULER_URL): %s: running without it", found.name, error

@@ -26,16 +26,13 @@ def scheduler(settings: Settings) -> Line:
     if not settings.scheduler_url:
         return green("none set: the night schedules by itself")
     try:
-        peer = web.peer(settings.scheduler_url.rstrip("/"))
-    except ValueError:
-        return yellow("CCB_SCHEDULER_URL is not an address such as http://host:8082", _ALONE)
-    try:
-        found = luigid.ask(peer, "/api/is_paused", {}, SECONDS)
+        peer = luigid.peer(settings.scheduler_url)
+        paused = luigid.paused(peer, SECONDS)
+    except ConfigurationError as error:
+        return yellow(str(error), _ALONE)
     except web.NoAnswer as error:
         return yellow(f"{peer.name}: {error}", _ALONE)
-    if not isinstance(found, dict) or "paused" not in found:
-        return yellow(f"{peer.name}: something answers that isn't luigid", _ALONE)
-    if found["paused"]:
+    if paused:
         return red(f"{peer.name} is paused: it would give the night no work", "unpause it in the visualizer")
     return green(f"luigid answers at {peer.name}")
 
@@ -58,13 +55,13 @@ def webhook(settings: Settings) -> Line:
     if not settings.alert_webhook:
         return green("none set")
     try:
-        peer, parts = web.peer(settings.alert_webhook), urlsplit(settings.alert_webhook)
-    except ValueError:
-        return yellow("CCB_ALERT_WEBHOOK is not an address such as https://host/...", TRIAL)
+        peer = web.peer(settings.alert_webhook, "CCB_ALERT_WEBHOOK", "https://host/...")
+    except ConfigurationError as error:
+        return yellow(str(error), TRIAL)
     if "proxy" in peer.name:
         return grey(f"{peer.name}", TRIAL)
     try:
-        _shake_hands(parts)
+        _shake_hands(urlsplit(settings.alert_webhook))
     except (OSError, UnicodeError) as error:
         return yellow(
             f"{peer.name}: {web.broken(error)}", "CCB_ALERT_WEBHOOK: no failure would be told by it"
@@ -86,11 +83,10 @@ def pushgateway(settings: Settings) -> Line:
         return green("none set")
     without = "CCB_PUSHGATEWAY_URL: the night's metrics would be lost"
     try:
-        peer = web.peer(settings.pushgateway_url.rstrip("/"))
-    except ValueError:
-        return yellow("CCB_PUSHGATEWAY_URL is not an address such as http://host:9091", without)
-    try:
-        found = peer.get(SECONDS, "/api/v1/status")
+        peer = web.peer(settings.pushgateway_url.rstrip("/"), "CCB_PUSHGATEWAY_URL", "http://host:9091")
+        found = peer.ask(SECONDS, "/api/v1/status")
+    except ConfigurationError as error:
+        return yellow(str(error), without)
     except web.NoAnswer as error:
         return yellow(f"{peer.name}: {error}", without)
     if b'"status":"success"' not in found.replace(b" ", b""):

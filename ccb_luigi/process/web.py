@@ -31,6 +31,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from ccb_luigi.errors import ConfigurationError
 from ccb_luigi.process.drips import Drips
 
 MOST_BYTES = 64 << 20
@@ -97,24 +98,14 @@ class Peer:
     _login: str = field(repr=False)
     _opener: urllib.request.OpenerDirector = field(repr=False)
 
-    def post(self, body: bytes, kind: str, seconds: float, path: str = "") -> bytes:
-        """Sends ``body``, whose media type is ``kind``; returns the answer.
+    def ask(self, seconds: float, path: str = "", body: bytes | None = None, kind: str = "") -> bytes:
+        """The answer to a GET, or to a POST of ``body``, whose media type is ``kind``.
 
         Raises:
             NoAnswer: there was none, or not one of success.
         """
-        return self._ask(body, {"Content-Type": kind}, seconds, path)
-
-    def get(self, seconds: float, path: str = "") -> bytes:
-        """Asks for ``path``; returns the answer.
-
-        Raises:
-            NoAnswer: as ``post``.
-        """
-        return self._ask(None, {}, seconds, path)
-
-    def _ask(self, body: bytes | None, headers: dict[str, str], seconds: float, path: str) -> bytes:
-        headers = {**headers, **({"Authorization": self._login} if self._login else {})}
+        told = {"Authorization": self._login, "Content-Type": kind}
+        headers = {name: value for name, value in told.items() if value}
         request = urllib.request.Request(self.address + path, body, headers)  # noqa: S310 - see peer()
         try:
             with closing(self._opener.open(request, timeout=seconds)) as answer:
@@ -129,18 +120,22 @@ class Peer:
         return found
 
 
-def peer(url: str) -> Peer:
-    """Whoever answers at ``url`` (http or https).
+def peer(url: str, setting: str, example: str) -> Peer:
+    """Whoever answers at ``url`` (http or https), which is the value of ``setting``.
 
     The environment's proxies count as ever (``http_proxy``, ``no_proxy``), but not for this machine.
 
     Raises:
-        ValueError: that is no such address.
+        ConfigurationError: that is no address such as ``example``.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-        raise ValueError
-    proxy = _proxy(parts)
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+            raise ValueError
+        proxy = _proxy(parts)
+        name = _name(parts) + (f" (through the proxy {_name(urlsplit(proxy))})" if proxy else "")
+    except ValueError:
+        raise ConfigurationError(f"{setting} is not an address such as {example}") from None
     handlers: list[urllib.request.BaseHandler] = [
         _NoRedirect(),
         _Plain(),
@@ -148,7 +143,6 @@ def peer(url: str) -> Peer:
     ]
     if parts.scheme == "https":
         handlers.append(_OverTls(ssl.create_default_context()))
-    name = _name(parts) + (f" (through the proxy {_name(urlsplit(proxy))})" if proxy else "")
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
     return Peer(bare, name, _basic(parts), urllib.request.build_opener(*handlers))
 

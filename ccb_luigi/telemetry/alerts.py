@@ -6,9 +6,7 @@ It names the unit, its exit status in words and where to look: nothing of the da
 from __future__ import annotations
 
 import io
-import os
 import smtplib
-import socket
 import ssl
 import subprocess
 import time
@@ -123,7 +121,7 @@ def send(settings: Settings, mail: EmailMessage) -> list[str]:
         server = _smtp_address(settings.alert_smtp)
         ways["mail"] = lambda: _mail(server, mail)
     if settings.alert_webhook:
-        to = webhook.peer(settings.alert_webhook)
+        to = web.peer(settings.alert_webhook, "CCB_ALERT_WEBHOOK", "https://host/path")
         form = webhook.form_of(settings.alert_webhook, settings.alert_webhook_format)
         body = webhook.payload(form, str(mail["Subject"]), mail.get_content())
         ways["webhook"] = lambda: webhook.post(to, body, SECONDS_OF_A_REPLY)
@@ -145,7 +143,13 @@ def send(settings: Settings, mail: EmailMessage) -> list[str]:
 
 def _smtp_address(text: str) -> SplitResult:
     """A password only goes over TLS, or to this machine."""
-    parts = _parts(text, "CCB_ALERT_SMTP", _PORTS)
+    try:
+        parts = urlsplit(text)
+        wrong = parts.scheme not in _PORTS or not parts.hostname or parts.port == 0
+    except ValueError:
+        wrong = True
+    if wrong:
+        raise ConfigurationError("CCB_ALERT_SMTP is not an address such as smtp://host")
     if parts.password and parts.scheme == "smtp" and not _is_here(parts.hostname or ""):
         raise ConfigurationError("CCB_ALERT_SMTP: a password needs smtp+starttls:// or smtps://")
     return parts
@@ -207,20 +211,6 @@ def _logged_in(server: SplitResult) -> Iterator[smtplib.SMTP]:
             yield smtp
 
 
-# --- addresses -----------------------------------------------------------------------------------------
-
-
-def _parts(text: str, name: str, schemes: Mapping[str, int]) -> SplitResult:
-    try:
-        parts = urlsplit(text)
-        wrong = parts.scheme not in schemes or not parts.hostname or parts.port == 0
-    except ValueError:
-        wrong = True
-    if wrong:
-        raise ConfigurationError(f"{name} is not an address such as {next(iter(schemes))}://host")
-    return parts
-
-
 def _is_here(host: str) -> bool:
     try:
         return host == "localhost" or ip_address(host).is_loopback
@@ -239,7 +229,7 @@ def _translated(who: str) -> Iterator[None]:
         again = all(_passes(code) for code, _ in error.recipients.values())
         raise NotTold(f"{who} refused every recipient (CCB_ALERT_MAIL_TO)", transient=again) from None
     except smtplib.SMTPResponseException as error:
-        if error.smtp_code < SMTP_CODES:
+        if error.smtp_code < 200:  # smtplib has -1 for what isn't a code
             raise NotTold(f"{who}: something answers that isn't a mail server") from None
         again = _passes(error.smtp_code)
         raise NotTold(f"{who} answered with status {error.smtp_code}", transient=again) from None
@@ -255,14 +245,5 @@ def _translated(who: str) -> Iterator[None]:
         raise NotTold(f"{who}: {web.broken(error)}", transient=True) from None
 
 
-SMTP_CODES = 200
-"""The smallest; smtplib has -1 for what isn't one."""
-
-
 def _passes(code: int) -> bool:
     return 400 <= code < 500  # RFC 5321: the sender is to try again
-
-
-def host_name() -> str:
-    """This machine's name, as a mail may have it."""
-    return socket.gethostname() or os.uname().nodename

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest, pushadd_to_gateway
 
@@ -36,11 +38,8 @@ def _kept(path: Path, name: str) -> bytes:
         lines = path.read_bytes().splitlines(keepends=True)
     except OSError:
         return b""
-    begins = tuple(f"{start}{name}{end}".encode() for start, end in _LINES)
+    begins = (f"# HELP {name} ".encode(), f"# TYPE {name} ".encode(), f"{name}{{".encode())
     return b"".join(line for line in lines if line.startswith(begins))
-
-
-_LINES = (("# HELP ", " "), ("# TYPE ", " "), ("", "{"))
 
 
 def push(url: str, registry: CollectorRegistry, **group: str) -> None:
@@ -49,20 +48,13 @@ def push(url: str, registry: CollectorRegistry, **group: str) -> None:
     Raises:
         CcbError: it didn't take them. A password of the address isn't told.
     """
-    try:
-        to = web.peer(url.rstrip("/"))
-    except ValueError:
-        raise CcbError("CCB_PUSHGATEWAY_URL is not an address such as http://host:9091") from None
+    to = web.peer(url.rstrip("/"), "CCB_PUSHGATEWAY_URL", "http://host:9091")
 
     def handler(
         url: str, method: str, timeout: float | None, headers: list[tuple[str, str]], data: bytes
-    ) -> Callable[[], None]:
-        kind, path = dict(headers)["Content-Type"], url.removeprefix(to.address)
-
-        def call() -> None:
-            to.post(data, kind, SECONDS, path)
-
-        return call
+    ) -> Callable[[], Any]:
+        path = url.removeprefix(to.address)
+        return partial(to.ask, SECONDS, path, data, dict(headers)["Content-Type"])
 
     try:
         pushadd_to_gateway(to.address, JOB, registry, grouping_key=group, handler=handler)

@@ -11,8 +11,7 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
-from ccb_luigi.errors import ConfigurationError, NotTold
-from ccb_luigi.process import web
+from ccb_luigi.errors import NotTold
 from ccb_luigi.process.web import NoAnswer, Peer
 
 _OF_TEAMS = ("logic.azure.com", "logic.azure.us", "logic.azure.cn", "powerplatform.com", "powerplatform.us",
@@ -20,18 +19,6 @@ _OF_TEAMS = ("logic.azure.com", "logic.azure.us", "logic.azure.cn", "powerplatfo
 """Where workflows of Teams listen (Logic Apps, Power Platform), and the connectors before them."""
 
 CARD_TYPE = "application/vnd.microsoft.card.adaptive"
-
-
-def peer(url: str) -> Peer:
-    """Whoever listens there.
-
-    Raises:
-        ConfigurationError: that is no address.
-    """
-    try:
-        return web.peer(url)
-    except ValueError:
-        raise ConfigurationError("CCB_ALERT_WEBHOOK is not an address such as https://host/path") from None
 
 
 def form_of(url: str, form: str) -> str:
@@ -76,6 +63,6 @@ def post(to: Peer, body: dict[str, Any], seconds: float) -> None:
         NotTold: what answered didn't take it.
     """
     try:
-        to.post(json.dumps(body).encode(), "application/json; charset=UTF-8", seconds)
+        to.ask(seconds, body=json.dumps(body).encode(), kind="application/json; charset=UTF-8")
     except NoAnswer as error:
         raise NotTold(f"at {to.name} (CCB_ALERT_WEBHOOK): {error}", transient=error.transient) from None

@@ -11,6 +11,7 @@ import strangers
 import trustme
 from strangers import ANSWERS, HOST, answering, black_hole, closed_port, dripping, http, saying
 
+from ccb_luigi.errors import ConfigurationError
 from ccb_luigi.process import web
 from ccb_luigi.process.web import NoAnswer
 
@@ -25,12 +26,16 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
+def peer(url: str) -> web.Peer:
+    return web.peer(url, "CCB_URL", "http://host")
+
+
 def told(url: str, seconds: float = 5) -> NoAnswer:
     """What is told of whoever answers at ``url``, which holds a secret in each of its parts."""
-    peer = web.peer(url)
-    assert SECRET not in peer.name + repr(peer)
+    asked = peer(url)
+    assert SECRET not in asked.name + repr(asked)
     with pytest.raises(NoAnswer) as caught:
-        peer.post(b"x", "text/plain", seconds)
+        asked.ask(seconds, body=b"x", kind="text/plain")
     assert caught.value.__cause__ is None
     line = str(caught.value)
     assert "\n" not in line
@@ -81,7 +86,7 @@ def test_one_who_answers_drop_by_drop_is_waited_for_as_a_silent_one_is(begun: st
 def test_a_whole_answer_comes_back_as_it_is() -> None:
     for answer in (http("200 OK", b"taken"), http("202 Accepted"), http("204 No Content")):
         with answering(saying(answer)) as port:
-            assert web.peer(f"http://{HOST}:{port}").post(b"x", "text/plain", 5) in (b"taken", b"")
+            assert peer(f"http://{HOST}:{port}").ask(5, body=b"x", kind="text/plain") in (b"taken", b"")
 
 
 def test_an_answer_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +122,7 @@ def trusted(
 def test_the_right_certificate_is_trusted_and_no_other(authority: trustme.CA) -> None:
     fine = saying(http("200 OK", b"taken"))
     with answering(fine, context(authority, HOST)) as port:
-        assert web.peer(f"https://{HOST}:{port}").post(b"x", "text/plain", 5) == b"taken"
+        assert peer(f"https://{HOST}:{port}").ask(5, body=b"x", kind="text/plain") == b"taken"
     for other in (context(authority, "other.example.com"), context(trustme.CA(), HOST)):
         with answering(fine, other) as port:
             found = told(f"https://{HOST}:{port}")
@@ -163,16 +168,16 @@ def test_a_proxy_is_not_asked_the_way_to_this_machine() -> None:
     assert own_names()[:3] == [HOST, "localhost", "0.0.0.0"]
     for host in (HOST, "localhost"):
         with answering(saying(http("200 OK", b"taken"))) as port:
-            assert web.peer(f"http://{host}:{port}").post(b"x", "text/plain", 5) == b"taken"
-    assert all("proxy" not in web.peer(f"http://{name}:1").name for name in own_names())
+            assert peer(f"http://{host}:{port}").ask(5, body=b"x", kind="text/plain") == b"taken"
+    assert all("proxy" not in peer(f"http://{name}:1").name for name in own_names())
 
 
 def test_a_proxy_on_the_way_is_named(dead_proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for url in ("http://192.0.2.1:8082", "https://nobody.invalid"):
-        assert web.peer(url).name.endswith(f" (through the proxy {dead_proxy})")
+        assert peer(url).name.endswith(f" (through the proxy {dead_proxy})")
         assert str(told(url)) == "nothing listens there (connection refused)"
     monkeypatch.setenv("no_proxy", "192.0.2.1")
-    assert "proxy" not in web.peer("http://192.0.2.1:8082").name
+    assert "proxy" not in peer("http://192.0.2.1:8082").name
 
 
 def test_a_proxy_that_does_not_let_us_through_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,5 +198,5 @@ def test_a_proxy_that_answers_drop_by_drop_is_waited_for_no_longer(monkeypatch: 
     "address", ["", "host:8082", "ftp://host", "http://", "http://host:x", "http://host:0"]
 )
 def test_what_is_no_address_is_none(address: str) -> None:
-    with pytest.raises(ValueError, match=r"^$|port|Port"):
-        web.peer(address)
+    with pytest.raises(ConfigurationError, match=r"^CCB_URL is not an address such as http://host$"):
+        peer(address)
