@@ -5,14 +5,13 @@ Nothing here changes how a run ends: what can't be noted is a warning.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from sqlalchemy import Connection
 
 from ccb_luigi.commands.frame import complain
 from ccb_luigi.database import postgres
@@ -20,12 +19,10 @@ from ccb_luigi.errors import CcbError, words_of
 from ccb_luigi.process.stopping import Stopped
 from ccb_luigi.settings import Settings
 from ccb_luigi.telemetry import runs
-from ccb_luigi.telemetry.runs import History, Recorder, Run
+from ccb_luigi.telemetry.runs import Recorder, Run
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
-
-    from ccb_luigi.telemetry.standing import Effects, Standing
 
 
 @contextmanager
@@ -50,67 +47,49 @@ def _status(error: BaseException) -> int:
     return error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
 
 
-class _Seen:
-    """What the tables say after the run; all ``None`` if they can't be asked."""
-
-    history: History | None = None
-    effects: Effects | None = None
-    standing: Standing | None = None
-
-
 def _note(settings: Settings, run: Run, *, known: bool = False) -> None:
     """``known``: the run's own error tells why PostgreSQL may not be there; once is enough."""
-    seen, wanted = _Seen(), bool(settings.metrics_dir or settings.pushgateway_url)
-
-    def work(connection: Connection) -> None:
+    wanted = bool(settings.metrics_dir or settings.pushgateway_url)
+    history, effects, stands = None, None, None  # and so they stay if the tables can't be asked
+    with (
+        _or_a_warning("the run was not noted in controle.execucoes", quietly=known),
+        # Once, without another try: the run is over, and what failed it may still last.
+        postgres.of_process(settings).transaction() as connection,
+    ):
         runs.put(connection, run)
         if wanted:
-            _look(connection, settings, run, seen)
+            from ccb_luigi.telemetry import standing
 
-    def ask() -> None:
-        # Once, without another try: the run is over, and what failed it may still last.
-        with postgres.of_process(settings).transaction() as connection:
-            work(connection)
+            history = runs.history(connection, run)
+            stands = standing.gather(connection, settings, settings.yesterday())
+            effects = standing.effects(connection, run)
+    if not wanted:
+        return
+    with _or_a_warning("the metrics were not written"):
+        from ccb_luigi.telemetry import metrics  # its library takes a while to import
 
-    _try("the run was not noted in controle.execucoes", ask, quietly=known)
-    if wanted:
-        _try("the metrics were not written", lambda: _publish(settings, run, seen))
-
-
-def _look(connection: Connection, settings: Settings, run: Run, seen: _Seen) -> None:
-    from ccb_luigi.telemetry import standing
-
-    seen.history = runs.history(connection, run)
-    seen.standing = standing.gather(connection, settings, settings.yesterday())
-    seen.effects = standing.effects(connection, run)
-
-
-def _publish(settings: Settings, run: Run, seen: _Seen) -> None:
-    from ccb_luigi.telemetry import metrics  # its library takes a while to import
-
-    ended = datetime.now(UTC)
-    _send(settings, f"ccb_luigi_{run.command}", metrics.of_run(run, ended, seen.effects, seen.history),
-          keep=metrics.LAST_SUCCESS, command=run.command)  # fmt: skip
-    if seen.standing:  # else what the last run said stays
-        _send(settings, "ccb_luigi", metrics.of_tables(seen.standing))
+        of_run = metrics.of_run(run, datetime.now(UTC), effects, history)
+        name = f"ccb_luigi_{run.command}"
+        _send(settings, name, of_run, keep=metrics.LAST_SUCCESS, command=run.command)
+        if stands:  # else what the last run said stays
+            _send(settings, "ccb_luigi", metrics.of_tables(stands))
 
 
 def _send(settings: Settings, name: str, registry: CollectorRegistry, keep: str = "", **group: str) -> None:
     from ccb_luigi.telemetry import exposition
 
     if settings.metrics_dir:
-        path = Path(settings.metrics_dir) / f"{name}.prom"
-        _try("the metrics were not written", lambda: exposition.write(path, registry, keep))
+        with _or_a_warning("the metrics were not written"):
+            exposition.write(Path(settings.metrics_dir) / f"{name}.prom", registry, keep)
     if settings.pushgateway_url:
-        _try(
-            "the metrics were not pushed",
-            lambda: exposition.push(settings.pushgateway_url, registry, **group),
-        )
+        with _or_a_warning("the metrics were not pushed"):
+            exposition.push(settings.pushgateway_url, registry, **group)
 
 
-def _try(what: str, work: Callable[[], None], *, quietly: bool = False) -> None:
+@contextmanager
+def _or_a_warning(what: str, *, quietly: bool = False) -> Iterator[None]:
     try:
-        work()
+        yield
     except Exception as error:  # noqa: BLE001 - whatever it is, the run's own result stands
         if not quietly:
             complain(f"{what}: {words_of(error)}", event="not_recorded")

@@ -37,7 +37,9 @@ def lines_are_json(found: bool) -> None:
 def hear(number: int, frame: object) -> None:
     """The end. In any place: nothing is imported, no lock is taken, no buffer is touched."""
     words, status = f"{WORDS[number]}; {GOES_ON}", 128 + number
-    line = _line(words, status) if _json_is_wanted() else f"ccb-luigi: {words}"
+    form = os.environ.get("CCB_LOG_FORMAT") or "auto"
+    as_json = wants_json(form, 2) if _as_json is None else _as_json
+    line = _line(words, status) if as_json else f"ccb-luigi: {words}"
     try:
         os.write(2, f"{line}\n".encode())
     except OSError:
@@ -56,16 +58,16 @@ def _line(words: str, status: int) -> str:
     )
 
 
-def _json_is_wanted() -> bool:
-    if _as_json is not None:
-        return _as_json
-    form = os.environ.get("CCB_LOG_FORMAT") or "auto"
-    return form == "json" or (form == "auto" and _stderr_is_the_journal())
+def wants_json(form: str, descriptor: int) -> bool:
+    """Whether lines there are for machines: ``form`` says so, or is ``auto`` and that is the journal.
 
-
-def _stderr_is_the_journal() -> bool:
+    The way to know it is that of systemd.exec(5). The variable alone proves nothing: everything that a user
+    session starts inherits it.
+    """
+    if form != "auto":
+        return form == "json"
     try:
-        found = os.fstat(2)
+        found = os.fstat(descriptor)
     except OSError:
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"

@@ -31,12 +31,13 @@ class Peak:
     @property
     def bytes(self) -> int:
         """The most so far; never less than this process alone has had."""
-        return max(self._seen, _most_alone())
+        # Not getrusage's: a process inherits that one from whoever started it.
+        return max(self._seen, _kilobytes("/proc/self/status", b"VmHWM:"))
 
 
 def memory() -> int:
     """Bytes that this process and its descendants hold now; 0 where the system doesn't tell (no Linux)."""
-    return sum(map(_held, _family(os.getpid())))
+    return sum(_kilobytes(f"/proc/{pid}/smaps_rollup", b"Pss:") for pid in _family(os.getpid()))
 
 
 def cpu_seconds() -> float:
@@ -52,15 +53,6 @@ def _family(pid: int) -> Iterator[int]:
             with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:  # noqa: PTH123
                 for child in file.read().split():
                     yield from _family(int(child))
-
-
-def _held(pid: int) -> int:
-    return _kilobytes(f"/proc/{pid}/smaps_rollup", b"Pss:")
-
-
-def _most_alone() -> int:
-    """Not getrusage's: a process inherits that one from whoever started it."""
-    return _kilobytes("/proc/self/status", b"VmHWM:")
 
 
 def _kilobytes(path: str, name: bytes) -> int:

@@ -8,11 +8,9 @@ address, no DETAIL or CONTEXT of PostgreSQL, no text of an exception that isn't 
 from __future__ import annotations
 
 import logging
-import os
 import re
 import sys
 import traceback
-from collections.abc import Mapping
 from typing import IO, Any
 
 from ccb_luigi.errors import CcbError
@@ -31,10 +29,15 @@ def configure(form: str, *, verbose: bool, stream: IO[str] | None = None) -> Non
     """Sets logging up for this process and those that it forks; ``form``: auto, text or json."""
     global _lines
     stream = stream or sys.stderr
-    _lines = form == "json" or (form == "auto" and is_journal(stream, os.environ))
+    _lines = early.wants_json(form, _descriptor(stream))
     early.lines_are_json(_lines)
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_lines_formatter() if _lines else Text("%(asctime)s %(levelname)-7s %(message)s"))
+    if _lines:
+        from ccb_luigi.telemetry.loglines import Lines  # its library takes a while to import
+
+        handler.setFormatter(Lines())
+    else:
+        handler.setFormatter(Text("%(asctime)s %(levelname)-7s %(message)s"))
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
     logging.captureWarnings(_lines)
     logging.getLogger("ccb_luigi").setLevel(logging.INFO if _lines else logging.NOTSET)
@@ -46,27 +49,16 @@ def configure(form: str, *, verbose: bool, stream: IO[str] | None = None) -> Non
         logging.getLogger(name).setLevel(logging.NOTSET if verbose else logging.CRITICAL)
 
 
-def _lines_formatter() -> logging.Formatter:
-    from ccb_luigi.telemetry.loglines import Lines  # its library takes a while to import
-
-    return Lines()
+def _descriptor(stream: IO[str]) -> int:
+    try:
+        return stream.fileno()
+    except OSError:  # it is no file
+        return -1
 
 
 def are_lines() -> bool:
     """Whether stderr gets JSON: then nothing else may be written there."""
     return _lines
-
-
-def is_journal(stream: IO[str], environ: Mapping[str, str]) -> bool:
-    """Whether the stream leads to the journal, in the way that systemd.exec(5) asks for.
-
-    The variable alone proves nothing: everything that a user session starts inherits it.
-    """
-    try:
-        found = os.fstat(stream.fileno())
-    except (OSError, ValueError):
-        return False
-    return environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
 def run_id() -> str:

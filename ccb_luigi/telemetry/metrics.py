@@ -14,7 +14,6 @@ from prometheus_client import CollectorRegistry, Gauge
 from ccb_luigi import __version__
 from ccb_luigi.codes import REJECTIONS
 from ccb_luigi.database import schema
-from ccb_luigi.load.status import Sweep
 from ccb_luigi.telemetry.runs import History, Run
 from ccb_luigi.telemetry.standing import Effects, Standing
 
@@ -117,18 +116,14 @@ def of_tables(standing: Standing) -> CollectorRegistry:
     gauges.put("quarantine_documents", standing.open_documents)
     for code in REJECTIONS:
         gauges.put("quarantine_documents_by_code", standing.open_codes.get(code, 0), code=code)
-    if standing.sweep:
-        _of_sweep(gauges, standing.sweep)
+    if sweep := standing.sweep:
+        gauges.put("sweep_ok", sweep.ok)
+        gauges.put("sweep_end_timestamp_seconds", sweep.terminada_em)
+        gauges.put("sweep_documents", sweep.lidos_origem, side="source")
+        gauges.put("sweep_documents", sweep.contratos_destino, side="tables")
+        gauges.put("sweep_contracts", sweep.carregados, result="loaded")
+        gauges.put("sweep_contracts", sweep.sumidos, result="gone")
+        gauges.put("sweep_contracts", sweep.marcados_excluidos, result="marked")
+        gauges.put("sweep_contracts", sweep.reaparecidos, result="back")
+        gauges.put("sweep_contracts", sweep.em_aberto, result="open")
     return gauges.registry
-
-
-def _of_sweep(gauges: _Gauges, sweep: Sweep) -> None:
-    gauges.put("sweep_ok", sweep.ok)
-    gauges.put("sweep_end_timestamp_seconds", sweep.terminada_em)
-    gauges.put("sweep_documents", sweep.lidos_origem, side="source")
-    gauges.put("sweep_documents", sweep.contratos_destino, side="tables")
-    gauges.put("sweep_contracts", sweep.carregados, result="loaded")
-    gauges.put("sweep_contracts", sweep.sumidos, result="gone")
-    gauges.put("sweep_contracts", sweep.marcados_excluidos, result="marked")
-    gauges.put("sweep_contracts", sweep.reaparecidos, result="back")
-    gauges.put("sweep_contracts", sweep.em_aberto, result="open")
