@@ -11,64 +11,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any
 
 import luigi
 
 from ccb_luigi import settings as settings_module
 from ccb_luigi import tables
 from ccb_luigi.database import postgres
-from ccb_luigi.errors import CcbError
 from ccb_luigi.load import closing, markers, pipeline
 from ccb_luigi.orchestration.backfill_tasks import FullCCB
 from ccb_luigi.orchestration.targets import MarkerTarget, all_done
-from ccb_luigi.orchestration.visible import Shown, without_data
+from ccb_luigi.orchestration.visible import Shown, Step
 from ccb_luigi.orchestration.worker import fork_tasks
-from ccb_luigi.process import events
-from ccb_luigi.process.events import Event
+from ccb_luigi.settings import Settings
 
 
-class Step(Shown):
+class DateStep(Step):
     """One marked step of one date."""
 
     date = luigi.DateParameter(description="the partition, a local date")
-    step: ClassVar[str]
-    _told = ""
 
     def output(self) -> MarkerTarget:
         """The step's marker."""
         return MarkerTarget(markers.update_id(self.step, self.date))
 
-    def run(self) -> None:
-        """Does the step and tells how it goes."""
-        events.tell(Event("started", self.step, self.date))
-        self._unheard, self._told = False, ""
-        self.show("started", 0)
-        try:
-            with without_data(f"{self.step} {self.date}"):
-                rows = self.work(settings_module.load())
-        except CcbError as error:
-            self.show(f"failed: {error}")  # not what it was doing just before
-            raise
-        events.tell(Event("done", self.step, self.date, rows, told=self._told))
 
-    def work(self, settings: settings_module.Settings) -> int:
-        """The step itself; returns the number of rows (or documents) to show."""
-        raise NotImplementedError
-
-    def found_done(self) -> int:
-        """Another runner did the step meanwhile."""
-        self.show("already done by another run", 100)
-        return 0
-
-
-class ExtractContratos(Step):
+class ExtractContratos(DateStep):
     """Reads the date's documents once, into staging and quarantine."""
 
     step = markers.EXTRACTION
     resources = {"mongo": 1}
 
-    def work(self, settings: settings_module.Settings) -> int:
+    def work(self, settings: Settings) -> int:
         """See ``pipeline.extract``."""
         counts = pipeline.extract(settings, self.date, self._progress)
         if counts is None:
@@ -77,15 +51,15 @@ class ExtractContratos(Step):
         return counts.lidos
 
     def _progress(self, read: int, share: float | None) -> None:
-        events.tell(Event("progress", self.step, self.date, read))
+        self.tell("progress", read)
         percentage = None if share is None else 95 * share  # the rest is committing
         self.show_now_and_then(f"{read:,} documents read", percentage)
 
 
-class LoadTable(Step):
+class LoadTable(DateStep):
     """Loads one table of the date from staging."""
 
-    def requires(self) -> list[Step]:
+    def requires(self) -> list[DateStep]:
         """The extraction, and the loads of the tables that this one references.
 
         The extraction as well, since it is forgotten together with any table that is to be done again.
@@ -93,7 +67,7 @@ class LoadTable(Step):
         owners = tables.parents(tables.BY_NAME[self.step])
         return [ExtractContratos(date=self.date), *(LOADS[owner.name](date=self.date) for owner in owners)]
 
-    def work(self, settings: settings_module.Settings) -> int:
+    def work(self, settings: Settings) -> int:
         """See ``pipeline.load_table``."""
         written = pipeline.load_table(settings, tables.BY_NAME[self.step], self.date, self.show)
         if written is None:
@@ -154,31 +128,19 @@ class LoadDetalhamentoCet(LoadTable):
     step = "detalhamento_cet"
 
 
-LOADS: dict[str, type[LoadTable]] = {
-    load.step: load
-    for load in (
-        LoadClientes,
-        LoadIdentidades,
-        LoadEnderecos,
-        LoadContatos,
-        LoadDadosBancarios,
-        LoadOperacoes,
-        LoadParcelas,
-        LoadDetalhamentoCet,
-    )
-}
+LOADS: dict[str, type[LoadTable]] = {load.step: load for load in LoadTable.__subclasses__()}
 
 
-class ReconcileCCB(Step):
+class ReconcileCCB(DateStep):
     """Proves the date by counts and sums, then empties its staging."""
 
     step = markers.RECONCILIATION
 
-    def requires(self) -> list[Step]:
+    def requires(self) -> list[DateStep]:
         """All eight loads."""
         return [load(date=self.date) for load in LOADS.values()]
 
-    def work(self, settings: settings_module.Settings) -> int:
+    def work(self, settings: Settings) -> int:
         """See ``pipeline.reconcile_day``."""
         result = pipeline.reconcile_day(settings, self.date, self.show)
         if result is None:
@@ -193,7 +155,7 @@ class MigrateCCB(Shown, luigi.WrapperTask):
 
     date = luigi.DateParameter(description="the partition, a local date")
 
-    def requires(self) -> Iterable[Step]:
+    def requires(self) -> Iterable[DateStep]:
         """The eight loads and the reconciliation."""
         return [*(load(date=self.date) for load in LOADS.values()), ReconcileCCB(date=self.date)]
 

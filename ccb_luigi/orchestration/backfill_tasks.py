@@ -10,17 +10,14 @@ from datetime import date
 
 import luigi
 from luigi.parameter import OptionalParameterMixin
-from sqlalchemy import Connection
 
 from ccb_luigi import settings as settings_module
 from ccb_luigi.database import postgres
-from ccb_luigi.errors import CcbError
 from ccb_luigi.load import backfill, backfill_plan
-from ccb_luigi.load.backfill_plan import Plan, PlanProgress
+from ccb_luigi.load.backfill_plan import Plan
 from ccb_luigi.orchestration.targets import MarkerTarget
-from ccb_luigi.orchestration.visible import Shown, without_data
-from ccb_luigi.process import events
-from ccb_luigi.process.events import Event
+from ccb_luigi.orchestration.visible import Shown, Step
+from ccb_luigi.settings import Settings
 
 END = "plano"
 
@@ -31,35 +28,10 @@ class OptionalDateParameter(OptionalParameterMixin[date], luigi.DateParameter): 
     expected_type = date
 
 
-class PlanStep(Shown):
-    """A step of a plan, marked by its own transaction."""
-
-    plan = luigi.IntParameter(description="the plan's number, in controle.planos")
-    step = ""
-    _told = ""
-
-    def run(self) -> None:
-        """Does the step and tells how it goes."""
-        number = getattr(self, "number", 0)
-        events.tell(Event("started", self.step, shard=number))
-        self._unheard = False
-        self.show("started", 0)
-        try:
-            with without_data(f"{self.step} {self.plan} {number or ''}".strip()):
-                rows = self.work(settings_module.load())
-        except CcbError as error:
-            self.show(f"failed: {error}")
-            raise
-        events.tell(Event("done", self.step, rows=rows, shard=number, told=self._told))
-
-    def work(self, settings: settings_module.Settings) -> int:
-        """The step itself; returns the number of documents to show."""
-        raise NotImplementedError
-
-
-class MigrateShard(PlanStep):
+class MigrateShard(Step):
     """One shard of a plan, in one transaction: read, judged, loaded into all tables, proven, marked."""
 
+    plan = luigi.IntParameter(description="the plan's number, in controle.planos")
     number = luigi.IntParameter(description="the shard's number in its plan")
     step = backfill_plan.STEP
     resources = {"mongo": 1, "postgres": 1}
@@ -68,25 +40,20 @@ class MigrateShard(PlanStep):
         """The shard's marker."""
         return MarkerTarget(backfill_plan.shard_marker(self.plan, self.number))
 
-    def work(self, settings: settings_module.Settings) -> int:
+    def work(self, settings: Settings) -> int:
         """See ``backfill.migrate_shard``."""
-        self._planned, self._before = self._look(settings)
+        self._planned, self._before = postgres.of_process(settings).run(
+            lambda c: (backfill_plan.get(c, self.plan), backfill_plan.progress(c, self.plan))
+        )
         result = backfill.migrate_shard(settings, self.plan, self.number, self._progress, self._show)
         if result is None:
-            self.show("already done by another run", 100)
-            return 0
+            return self.found_done()
         self._told = result.told
         self._show(f"done and proven: {result.told}", 100)
         return result.lidos
 
-    def _look(self, settings: settings_module.Settings) -> tuple[Plan, PlanProgress]:
-        def work(connection: Connection) -> tuple[Plan, PlanProgress]:
-            return backfill_plan.get(connection, self.plan), backfill_plan.progress(connection, self.plan)
-
-        return postgres.of_process(settings).run(work)
-
     def _progress(self, read: int) -> None:
-        events.tell(Event("progress", self.step, rows=read, shard=self.number))
+        self.tell("progress", read)
         share = 60 * read * self._planned.fatias / max(1, self._planned.documentos)
         self.show_now_and_then(self._words(f"{read:,} documents read"), min(share, 59))
 
@@ -101,9 +68,10 @@ class MigrateShard(PlanStep):
         )
 
 
-class EndPlan(PlanStep):
+class EndPlan(Step):
     """The end of a plan: every date that it covers gets its markers and its proof."""
 
+    plan = luigi.IntParameter(description="the plan's number, in controle.planos")
     step = END
 
     def requires(self) -> list[MigrateShard]:
@@ -116,12 +84,11 @@ class EndPlan(PlanStep):
         """The plan's marker."""
         return MarkerTarget(backfill_plan.marker(self.plan))
 
-    def work(self, settings: settings_module.Settings) -> int:
+    def work(self, settings: Settings) -> int:
         """See ``backfill.close``."""
         days = backfill.close(settings, self.plan, self.show)
         if days is None:
-            self.show("already done by another run", 100)
-            return 0
+            return self.found_done()
         self.show(f"{len(days):,} dates are marked and proven", 100)
         return 0
 

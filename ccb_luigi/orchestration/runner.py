@@ -97,8 +97,9 @@ def run(
         with events.listening(handle):
             central = _build([MigrateCCB(date=day) for day in todo], settings, workers)
         if central and not outcome.failures:
-            for event in _held_back(todo):
-                handle(event)
+            # Why dates may be incomplete although no step failed here.
+            for day in sorted(set(todo) - set(all_done(markers.STEPS, todo))):
+                handle(Event("failed", "migration", day, 0, _HELD_BACK, PartitionFailed.exit_code))
     complete = set(all_done(markers.STEPS, wanted))
     outcome.complete = [day for day in wanted if day in complete]
     outcome.incomplete = [day for day in wanted if day not in complete]
@@ -164,15 +165,6 @@ _HELD_BACK = (
     "luigid holds it back after failures ([scheduler] disable_persist), is paused, or another worker has it;"
     " without a scheduler_url the command schedules by itself"
 )
-
-
-def _held_back(days: list[date]) -> list[Event]:
-    """Why dates may be incomplete although no step failed here."""
-    missing = set(days) - set(all_done(markers.STEPS, days))
-    return [
-        Event("failed", "migration", day, message=_HELD_BACK, exit_code=PartitionFailed.exit_code)
-        for day in sorted(missing)
-    ]
 
 
 def _build(

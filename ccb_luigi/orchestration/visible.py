@@ -7,13 +7,16 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 import luigi
 from luigi.rpc import RPCError
 
+from ccb_luigi import settings as settings_module
 from ccb_luigi.errors import CcbError, PartitionFailed, words_of
 from ccb_luigi.process import events, stopping
 from ccb_luigi.process.events import Event
+from ccb_luigi.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +58,40 @@ class Shown(luigi.Task):
     def on_failure(self, exception: BaseException) -> str:
         """What the visualizer shows: our one line. A traceback might quote data."""
         return str(exception) if isinstance(exception, CcbError) else type(exception).__name__
+
+
+class Step(Shown):
+    """A step of a date or of a plan, marked by its own transaction."""
+
+    step: ClassVar[str]
+    _told = ""
+
+    def run(self) -> None:
+        """Does the step and tells how it goes."""
+        self.tell("started")
+        self._unheard, self._told = False, ""
+        self.show("started", 0)
+        try:
+            with without_data(" ".join(map(str, (self.step, *self.param_kwargs.values())))):
+                rows = self.work(settings_module.load())
+        except CcbError as error:
+            self.show(f"failed: {error}")  # not what it was doing just before
+            raise
+        self.tell("done", rows, self._told)
+
+    def tell(self, kind: str, rows: int = 0, told: str = "") -> None:
+        """Tells the command line of it, where there is one."""
+        day, shard = getattr(self, "date", None), getattr(self, "number", 0)
+        events.tell(Event(kind, self.step, day, rows, shard=shard, told=told))
+
+    def work(self, settings: Settings) -> int:
+        """The step itself; returns the number of rows (or documents) to show."""
+        raise NotImplementedError
+
+    def found_done(self) -> int:
+        """Another runner did the step meanwhile."""
+        self.show("already done by another run", 100)
+        return 0
 
 
 @contextmanager
