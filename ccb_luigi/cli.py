@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 from importlib import import_module
 
 import click
@@ -31,7 +32,7 @@ class _Commands(click.Group):
             return None
         with garbage.no_collection():
             found = vars(import_module(f"ccb_luigi.commands.{cmd_name}")).values()
-        garbage.keep_all()
+        gc.freeze()  # what there is now stays: no later collection walks over it, nor does one after a fork
         return next(each for each in found if isinstance(each, click.Command) and each.name == cmd_name)
 
 
@@ -44,12 +45,9 @@ class _Commands(click.Group):
 @click.option("-v", "--verbose", is_flag=True, help="Also show Luigi's own messages.")
 def main(verbose: bool) -> None:
     """CCBs from MongoDB into eight PostgreSQL tables: every night, to the cent, proven complete."""
-    atexit.register(garbage.keep_all)  # at its end Python would look through every module once more
-    logs.configure(_log_format(), verbose=verbose)
-
-
-def _log_format() -> str:
+    atexit.register(gc.freeze)  # at its end Python would look through every module once more
     try:
-        return settings_module.load().log_format
+        log_format = settings_module.load().log_format
     except CcbError:  # the command will say so
-        return "auto"
+        log_format = "auto"
+    logs.configure(log_format, verbose=verbose)

@@ -24,25 +24,26 @@ from zoneinfo import ZoneInfo
 from ccb_luigi.codes import FINDINGS, USUAL, Strictness
 from ccb_luigi.errors import STATUSES, ConfigurationError
 
-MOST_PROCESSES = 4
-"""More transforming processes than this would wait for one COPY."""
-
 LONGEST_OVERLAP = 168
 """Hours. What is committed a week late is the sweep's."""
-
-LONGEST_EMISSION = 36_500
-"""Days. A century is as good as never."""
 
 LOCAL = "local"
 """The executor that is processes of this machine."""
 
-LOG_FORMATS = ("auto", "text", "json")
-
 LANGUAGES = ("pt", "en")
 """Of what people are told: the morning page holds both, an alert is in one."""
 
-WEBHOOK_FORMATS = ("auto", "text", "teams", "card")
-"""``{"text": ...}``, a message with an adaptive card, the card alone; or what the address wants."""
+_CHOICES = {
+    "log_format": ("auto", "text", "json"),
+    "language": LANGUAGES,
+    # ``{"text": ...}``, a message with an adaptive card, the card alone; or what the address wants.
+    "alert_webhook_format": ("auto", "text", "teams", "card"),
+}
+_MOST = {
+    "max_rejected_share": 1,
+    "overlap_hours": LONGEST_OVERLAP,
+    "emission_days": 36_500,  # a century is as good as never
+}
 
 SHORTEST_FORGET_KEY = 16
 """Characters."""
@@ -84,7 +85,8 @@ class Settings:
     alert_webhook: str = field(default="", repr=False)
     alert_webhook_format: str = "auto"
     runbook_url: str = "docs/runbook.md"
-    processes: int = field(default_factory=lambda: min(os.cpu_count() or 1, MOST_PROCESSES))
+    # More transforming processes than four would wait for one COPY.
+    processes: int = field(default_factory=lambda: min(os.cpu_count() or 1, 4))
     executor: str = LOCAL
 
     def __post_init__(self) -> None:
@@ -92,12 +94,9 @@ class Settings:
             ZoneInfo(self.timezone)
         except (KeyError, OSError, ValueError):
             raise ConfigurationError("CCB_TIMEZONE is not the name of a time zone") from None
-        if not 0 <= self.max_rejected_share <= 1:
-            raise ConfigurationError("CCB_MAX_REJECTED_SHARE must lie between 0 and 1")
-        if not 0 <= self.overlap_hours <= LONGEST_OVERLAP:
-            raise ConfigurationError(f"CCB_OVERLAP_HOURS must lie between 0 and {LONGEST_OVERLAP}")
-        if not 0 <= self.emission_days <= LONGEST_EMISSION:
-            raise ConfigurationError(f"CCB_EMISSION_DAYS must lie between 0 and {LONGEST_EMISSION}")
+        for name, most in _MOST.items():
+            if not 0 <= getattr(self, name) <= most:
+                raise ConfigurationError(f"CCB_{name.upper()} must lie between 0 and {most}")
         counts = (self.workers, self.pool_size, self.processes, self.nightly_days, self.shard_documents)
         if min(counts) < 1:
             raise ConfigurationError(
@@ -117,13 +116,10 @@ class Settings:
             if not self.source:
                 raise ConfigurationError("CCB_SOURCE_COVERS_UNTIL is about a dump, and CCB_SOURCE names none")
             _ = self.covers_until
-        if self.log_format not in LOG_FORMATS:
-            raise ConfigurationError(f"CCB_LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}")
-        if self.language not in LANGUAGES:
-            raise ConfigurationError(f"CCB_LANGUAGE must be one of {', '.join(LANGUAGES)}")
-        if self.alert_webhook_format not in WEBHOOK_FORMATS:
-            raise ConfigurationError(f"CCB_ALERT_WEBHOOK_FORMAT must be one of {', '.join(WEBHOOK_FORMATS)}")
-        if unknown := self.promoted - FINDINGS.keys():
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ConfigurationError(f"CCB_{name.upper()} must be one of {', '.join(choices)}")
+        if unknown := self.strictness.promoted - FINDINGS.keys():
             raise ConfigurationError(f"CCB_REJECT_FINDINGS: unknown code {sorted(unknown)[0]}")
 
     @property
@@ -134,12 +130,8 @@ class Settings:
     @property
     def strictness(self) -> Strictness:
         """What the rules of findings take from the settings."""
-        return Strictness(self.promoted, self.emission_days)
-
-    @property
-    def promoted(self) -> frozenset[str]:
-        """Finding codes that count as rejections."""
-        return frozenset(self.reject_findings.replace(",", " ").split())
+        promoted = frozenset(self.reject_findings.replace(",", " ").split())
+        return Strictness(promoted, self.emission_days)
 
     @property
     def covers_until(self) -> datetime | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-
-from sqlalchemy import Connection
+from functools import partial
 
 from ccb_luigi.commands.frame import complain, progress_console
 from ccb_luigi.database import postgres
@@ -41,9 +40,7 @@ def _run(settings: Settings, found: Plan, workers: int | None, recorder: Recorde
     from ccb_luigi.orchestration import runner  # Luigi takes a while to import: only where it is needed
 
     target, screen = postgres.of_process(settings), progress_console()
-
-    def look(connection: Connection) -> PlanProgress:
-        return backfill_plan.progress(connection, found.id)
+    look = partial(backfill_plan.progress, plan=found.id)
 
     def ask() -> PlanProgress | None:
         try:

@@ -46,9 +46,9 @@ class Date(click.ParamType[date]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Yesterday, the default of most commands, and the days before it."""
+        """Yesterday, the default of most commands, and the thirty days before it."""
         today = datetime.now().astimezone().date()
-        days = (str(today - timedelta(days=n)) for n in range(1, COMPLETED_DAYS + 1))
+        days = (str(today - timedelta(days=n)) for n in range(1, 32))
         return [CompletionItem(day) for day in days if day.startswith(incomplete)]
 
 
@@ -66,7 +66,6 @@ class Name(click.ParamType[str]):
         return str(value)
 
 
-COMPLETED_DAYS = 31
 DAY = Date()
 NAME = Name()
 DEMO = Path(".demo")

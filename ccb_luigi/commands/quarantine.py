@@ -134,13 +134,9 @@ class Days(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Reads the option's text."""
         number = str(value).removesuffix("d")
-        if not (number.isascii() and number.isdigit() and 0 < int(number[:6]) <= LONGEST_KEPT):
+        if not (number.isascii() and number.isdigit() and 0 < int(number[:6]) <= 36_500):  # a hundred years
             self.fail("days are written as 180d or 180", param, ctx)
         return int(number)
-
-
-LONGEST_KEPT = 36_500
-"""Days that ``purge`` takes: a hundred years."""
 
 
 @quarantine_group.command("purge")
@@ -149,10 +145,7 @@ LONGEST_KEPT = 36_500
 @with_settings
 def quarantine_purge(settings: Settings, days: int) -> None:
     """Remove closed rejections, with their raw documents. Open ones stay, however old."""
-
-    def work(connection: Any) -> int:
-        schema.check(connection)
-        return quarantine.purge(connection, days)
-
-    removed = postgres.of_process(settings).run(work)
+    target = postgres.of_process(settings)
+    target.run(schema.check)
+    removed = target.run(lambda connection: quarantine.purge(connection, days))
     click.echo(f"rejections removed: {removed} (closed more than {days} days ago)")

@@ -60,8 +60,8 @@ CHECKS = (
     Check("webhook", addresses.webhook),
     Check("Pushgateway", addresses.pushgateway),
     Check("Dask", addresses.dask),
-    Check("morning page", host.reports),
-    Check("metrics", host.metrics),
+    Check("morning page", lambda s: host.directory(s.report_dir, "CCB_REPORT_DIR", "the morning page")),
+    Check("metrics", lambda s: host.directory(s.metrics_dir, "CCB_METRICS_DIR", "the metrics")),
 )
 
 
@@ -77,12 +77,12 @@ def run(settings: Settings, begun: Callable[[str], None] = lambda _: None) -> It
         elif settings.source and check.needs == MONGODB:
             line = grey("a dump is read")
         else:
-            line = _within(SECONDS, check, impatient)
+            line = _in_time(check, impatient)
         found[check.name] = line
         yield check, line
 
 
-def _within(seconds: float, check: Check, settings: Settings) -> Line:
+def _in_time(check: Check, settings: Settings) -> Line:
     """In a thread that nobody waits for longer: a driver may wait for ever."""
     answer: list[Line] = []
 
@@ -96,5 +96,5 @@ def _within(seconds: float, check: Check, settings: Settings) -> Line:
 
     thread = threading.Thread(target=ask, name=check.name, daemon=True)
     thread.start()
-    thread.join(seconds)
-    return answer[0] if answer else grey(f"no answer within {seconds:g} s")
+    thread.join(SECONDS)
+    return answer[0] if answer else grey(f"no answer within {SECONDS:g} s")

@@ -17,21 +17,8 @@ LEAST_ROOM = 1 << 30
 
 def python(_: Settings) -> Line:
     """One that this program has been tried with; any other it refuses by itself."""
-    return green(f"{platform.python_version()}, of {_number(OLDEST)} to {_number(NEWEST)} that were tried")
-
-
-def _number(version: tuple[int, int]) -> str:
-    return ".".join(map(str, version))
-
-
-def reports(settings: Settings) -> Line:
-    """Where the morning page goes."""
-    return directory(settings.report_dir, "CCB_REPORT_DIR", "the morning page")
-
-
-def metrics(settings: Settings) -> Line:
-    """Where the metrics go."""
-    return directory(settings.metrics_dir, "CCB_METRICS_DIR", "the metrics")
+    oldest, newest = (f"{major}.{minor}" for major, minor in (OLDEST, NEWEST))
+    return green(f"{platform.python_version()}, of {oldest} to {newest} that were tried")
 
 
 def directory(path: str, name: str, what: str) -> Line:

@@ -24,7 +24,13 @@ Answer = dict[str, Any]
 def answers(settings: Settings) -> Line:
     """Whether it can be reached with this user."""
     if settings.source:
-        return _dump(Path(settings.source))
+        path = Path(settings.source)
+        if not path.is_file():
+            return red(f"CCB_SOURCE names no file: {path}", "give the path of a .bson or .bson.gz")
+        return yellow(
+            f"a dump is read, {path}: the night's sweep can't compare with it",
+            "unset CCB_SOURCE for the night",
+        )
     try:
         _ask(settings, {"ping": 1})
         # A server that wants a login lets anybody ping.
@@ -32,14 +38,6 @@ def answers(settings: Settings) -> Line:
     except CcbError as error:
         return red(str(error), "docs/runbook.md#exit-code-13")
     return green("reached, and may be read")
-
-
-def _dump(path: Path) -> Line:
-    if not path.is_file():
-        return red(f"CCB_SOURCE names no file: {path}", "give the path of a .bson or .bson.gz")
-    return yellow(
-        f"a dump is read, {path}: the night's sweep can't compare with it", "unset CCB_SOURCE for the night"
-    )
 
 
 def _ask(settings: Settings, command: Answer, *, ours: bool = False) -> Answer:
@@ -96,8 +94,8 @@ def encryption(settings: Settings) -> Line:
 def collection(settings: Settings) -> Line:
     """That the collection is there and holds something; names what there is instead."""
     database, name = settings.mongo_database, settings.mongo_collection
-    names = [each["name"] for each in _first(settings, {"listCollections": 1, "nameOnly": True}
-                                             | {"authorizedCollections": True}, ours=True)]  # fmt: skip
+    listed = {"listCollections": 1, "nameOnly": True, "authorizedCollections": True}
+    names = [each["name"] for each in _first(settings, listed)]
     if name not in names:
         return red(
             f"there is no {database}.{name}; {_instead(settings, names)}",
@@ -112,8 +110,8 @@ def collection(settings: Settings) -> Line:
     return green(f"{database}.{name} holds about {count:,} documents")
 
 
-def _first(settings: Settings, command: Answer, *, ours: bool) -> list[Answer]:
-    return list(_ask(settings, command, ours=ours).get("cursor", {}).get("firstBatch", []))
+def _first(settings: Settings, command: Answer) -> list[Answer]:
+    return list(_ask(settings, command, ours=True).get("cursor", {}).get("firstBatch", []))
 
 
 def _instead(settings: Settings, names: list[str]) -> str:
@@ -137,7 +135,7 @@ def _instead(settings: Settings, names: list[str]) -> str:
 def index(settings: Settings) -> Line:
     """The index that a date's query needs."""
     name = settings.mongo_collection
-    return judge_indexes(_first(settings, {"listIndexes": name}, ours=True), name)
+    return judge_indexes(_first(settings, {"listIndexes": name}), name)
 
 
 def judge_indexes(found: list[Answer], collection: str) -> Line:
@@ -206,18 +204,14 @@ def clock(settings: Settings) -> Line:
     return judge_clock(told.replace(tzinfo=told.tzinfo or UTC), began, datetime.now(UTC))
 
 
-A_WHILE = timedelta(minutes=1)
-A_DAY = timedelta(days=1)
-
-
 def judge_clock(theirs: datetime, began: datetime, ended: datetime) -> Line:
     """``theirs`` was told between ``began`` and ``ended``, by our clock."""
     off = max(theirs - ended, began - theirs, timedelta())
     ahead = "ahead of" if theirs > ended else "behind"
-    if off < A_WHILE:
+    if off < timedelta(minutes=1):
         return green("goes as this machine's")
     words = f"{_long(off)} {ahead} this machine's"
-    if off < A_DAY:
+    if off < timedelta(days=1):
         return yellow(words, "which of the two is wrong? set it (NTP): dates end by this machine's clock")
     return red(words, "set the wrong clock (NTP) before a night runs: it would close days that aren't over")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -12,6 +13,7 @@ from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema, words
 from ccb_luigi.errors import CcbError, SchemaOutdated, TargetError
 from ccb_luigi.load import erasures, status
+from ccb_luigi.preflight.host import LEAST_ROOM
 from ccb_luigi.preflight.lines import Line, green, grey, red, some, yellow
 from ccb_luigi.preflight.source import judge_clock
 from ccb_luigi.process import web
@@ -20,10 +22,8 @@ from ccb_luigi.settings import Settings
 OLDEST, MAINTAINED, NEWEST = 14, 15, 19
 """The oldest that has what the tables need, the oldest that gets corrections, the newest that was tried."""
 
-LEAST_ROOM = 1 << 30
 SOON = timedelta(days=14)
 
-UPGRADE = "`ccb-luigi db upgrade` as the owner of the tables"
 GRANTS = "`ccb-luigi db grants --apply` as the owner of the tables"
 
 
@@ -64,12 +64,12 @@ def judge_version(major: int) -> Line:
     return green(str(major))
 
 
-def _one(connection: Connection, statement: str, **values: object) -> str:
-    return str(connection.execute(text(statement), values).scalar())
+def _one(connection: Connection, statement: str, **values: object) -> Any:
+    return connection.execute(text(statement), values).scalar()
 
 
-def _names(connection: Connection, statement: str, **values: object) -> list[str]:
-    return [str(name) for name in connection.execute(text(statement), values).scalars()]
+def _names(connection: Connection, statement: str) -> list[str]:
+    return [str(name) for name in connection.execute(text(statement)).scalars()]
 
 
 @asked
@@ -105,7 +105,7 @@ def encryption(connection: Connection, _: Settings) -> Line:
 def pooler(connection: Connection, _: Settings) -> Line:
     """A pooler makes up the number of the process that it lends."""
     ours = postgres.driver_connection(connection).info.backend_pid
-    if int(_one(connection, "SELECT pg_backend_pid()")) == ours:
+    if _one(connection, "SELECT pg_backend_pid()") == ours:
         return green("none: the server itself answers")
     return yellow(
         "a pooler is between (another process answers than the one that was connected to)",
@@ -116,17 +116,12 @@ def pooler(connection: Connection, _: Settings) -> Line:
 def revision(settings: Settings) -> Line:
     """Tables and program go together, and the role may see that."""
     try:
-        return _revision(settings)
-    except TargetError as error:
-        return red(str(error).partition(": `")[0], GRANTS)
-
-
-@asked
-def _revision(connection: Connection, _: Settings) -> Line:
-    try:
-        schema.check(connection)
+        with postgres.of_process(settings).transaction() as connection:
+            schema.check(connection)
     except SchemaOutdated as error:
         return red(*str(error).split(": ", 1))
+    except TargetError as error:
+        return red(str(error).partition(": `")[0], GRANTS)
     return green(f"revision {schema.REVISION}")
 
 
@@ -134,7 +129,9 @@ def _revision(connection: Connection, _: Settings) -> Line:
 def texts(connection: Connection, _: Settings) -> Line:
     """Views, codes and comments are of this version."""
     if older := words.outdated(connection):
-        return yellow(f"of another version: {some(older)}", UPGRADE)
+        return yellow(
+            f"of another version: {some(older)}", "`ccb-luigi db upgrade` as the owner of the tables"
+        )
     return green("of this version")
 
 
@@ -148,26 +145,24 @@ _NEEDED = {
     ("SELECT", "INSERT"): (tables.varreduras, tables.execucoes, tables.planos, tables.fatias),
     ("SELECT",): (tables.esquecimentos,),
 }
-_SCHEMAS = ("public", "controle", "staging")
-_FUNCTIONS = ("staging.analisar(text)", "staging.limpar(integer)")
 
 
 def _missing(connection: Connection) -> Iterator[str]:
-    for name in _SCHEMAS:
-        if _one(connection, "SELECT has_schema_privilege(:name, 'USAGE')", name=name) != "True":
+    for name in ("public", "controle", "staging"):
+        if not _one(connection, "SELECT has_schema_privilege(:name, 'USAGE')", name=name):
             yield f"USAGE on schema {name}"
             return  # what is in it can't even be named
     for rights, those in _NEEDED.items():
         for table in those:
             for right in rights:
                 may = "SELECT has_table_privilege(CAST(:table AS regclass), :right)"
-                if _one(connection, may, table=table.fullname, right=right) != "True":
+                if not _one(connection, may, table=table.fullname, right=right):
                     yield f"{right} on {table.fullname}"
-    for name in _FUNCTIONS:
+    for name in ("staging.analisar(text)", "staging.limpar(integer)"):
         may = "SELECT has_function_privilege(CAST(:name AS regprocedure), 'EXECUTE')"
-        if _one(connection, may, name=name) != "True":
+        if not _one(connection, may, name=name):
             yield f"EXECUTE on {name}"
-    if _one(connection, "SELECT has_database_privilege(current_database(), 'TEMPORARY')") != "True":
+    if not _one(connection, "SELECT has_database_privilege(current_database(), 'TEMPORARY')"):
         yield "TEMPORARY on the database"
 
 
@@ -177,18 +172,14 @@ def rights(connection: Connection, _: Settings) -> Line:
     if missing := list(_missing(connection)):
         return red(f"the role has no {some(missing, 3)}", GRANTS)
     name = _one(connection, "SELECT current_user")
-    if _one(connection, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == "True":
-        return yellow(
-            f"{name} is a superuser", "the night needs no more than ccb_loader (`ccb-luigi db grants`)"
-        )
+    enough = "the night needs no more than ccb_loader (`ccb-luigi db grants`)"
+    if _one(connection, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
+        return yellow(f"{name} is a superuser", enough)
     owns = (
         "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = CAST('public.operacoes' AS regclass)"
     )
-    if _one(connection, owns) == "True":
-        return yellow(
-            f"{name} owns the tables and may drop them",
-            "the night needs no more than ccb_loader (`ccb-luigi db grants`)",
-        )
+    if _one(connection, owns):
+        return yellow(f"{name} owns the tables and may drop them", enough)
     return green(f"{name} may read and write rows, and no more")
 
 
@@ -212,7 +203,7 @@ def row_security(connection: Connection, _: Settings) -> Line:
 @asked
 def writable(connection: Connection, _: Settings) -> Line:
     """A standby, or a server that was set to read only."""
-    if _one(connection, "SELECT pg_is_in_recovery()") == "True":
+    if _one(connection, "SELECT pg_is_in_recovery()"):
         return red("a standby, which only reads", "CCB_POSTGRES_URL must name the primary")
     return green("the primary")
 
@@ -245,17 +236,14 @@ def publications(connection: Connection, _: Settings) -> Line:
 def clock(connection: Connection, _: Settings) -> Line:
     """The server's clock against ours."""
     began = datetime.now(UTC)
-    theirs = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-    return judge_clock(theirs, began, datetime.now(UTC))
+    return judge_clock(_one(connection, "SELECT clock_timestamp()"), began, datetime.now(UTC))
 
 
 @asked
 def password(connection: Connection, _: Settings) -> Line:
     """When the role's password ends."""
-    until = connection.execute(
-        text("SELECT rolvaliduntil FROM pg_roles WHERE rolname = session_user AND rolvaliduntil < 'infinity'")
-    ).scalar()
-    return judge_expiry(until, datetime.now(UTC))
+    ends = "SELECT rolvaliduntil FROM pg_roles WHERE rolname = session_user AND rolvaliduntil < 'infinity'"
+    return judge_expiry(_one(connection, ends), datetime.now(UTC))
 
 
 def judge_expiry(until: datetime | None, now: datetime) -> Line:
@@ -272,12 +260,13 @@ def judge_expiry(until: datetime | None, now: datetime) -> Line:
 @asked
 def connections(connection: Connection, settings: Settings) -> Line:
     """Enough of them for the workers, as far as role and database have limits."""
-    limit = connection.execute(
-        text("""SELECT min(n) FROM (
-                    SELECT rolconnlimit AS n FROM pg_roles WHERE rolname = session_user
-                    UNION ALL SELECT datconnlimit FROM pg_database WHERE datname = current_database()) limits
-                WHERE n >= 0""")
-    ).scalar()
+    limit = _one(
+        connection,
+        """SELECT min(n) FROM (
+               SELECT rolconnlimit AS n FROM pg_roles WHERE rolname = session_user
+               UNION ALL SELECT datconnlimit FROM pg_database WHERE datname = current_database()) limits
+           WHERE n >= 0""",
+    )
     needed = settings.workers + 2  # the command's own, and one that looks whether the server still answers
     if limit is not None and limit < needed:
         return red(
@@ -290,10 +279,10 @@ def connections(connection: Connection, settings: Settings) -> Line:
 @asked
 def room(connection: Connection, _: Settings) -> Line:
     """The server's disk, where that is this machine's."""
-    size = int(_one(connection, "SELECT pg_database_size(current_database())"))
+    size = _one(connection, "SELECT pg_database_size(current_database())")
     held = f"the database has {_gigabytes(size)}"
     info = postgres.driver_connection(connection).info
-    may = _one(connection, "SELECT pg_has_role('pg_read_all_settings', 'USAGE')") == "True"
+    may = _one(connection, "SELECT pg_has_role('pg_read_all_settings', 'USAGE')")
     if not may or not (info.host.startswith("/") or web.is_here(info.host)):
         return grey(f"PostgreSQL doesn't tell what is free; {held}", "look at the server's disk: df -h")
     try:
@@ -317,7 +306,7 @@ def dates(connection: Connection, settings: Settings) -> Line:
     count = settings.nightly_days
     days = status.last_days(connection, settings, settings.yesterday(), count)
     missing = [day for day in days if day.missing]
-    if not connection.execute(text("SELECT EXISTS (SELECT FROM table_updates)")).scalar():
+    if not _one(connection, "SELECT EXISTS (SELECT FROM table_updates)"):
         return yellow(
             f"none is migrated: the night does the last {count}, and nothing older",
             "first `ccb-luigi run --full`",

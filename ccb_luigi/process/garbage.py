@@ -1,4 +1,4 @@
-"""When Python looks for garbage: not while there is none, and not among what stays to the end."""
+"""When Python looks for garbage: not while there is none."""
 
 from __future__ import annotations
 
@@ -17,8 +17,3 @@ def no_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def keep_all() -> None:
-    """What there is now stays: no later collection walks over it, neither here nor in a forked process."""
-    gc.freeze()

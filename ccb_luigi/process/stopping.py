@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
-from itertools import count
 from types import CodeType, FrameType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -88,10 +87,7 @@ def gently(told: Callable[[], None]) -> Iterator[Gentle]:
     global _gentle
     gentle = Gentle()
 
-    def tell() -> None:
-        told()
-
-    _deaf.add(tell.__code__)  # a screen that is left in the middle of a line says it once more
+    swallows(told)  # a screen that is left in the middle of a line says it once more
 
     @_where_heard
     def hear(number: int, frame: FrameType | None) -> None:
@@ -100,7 +96,7 @@ def gently(told: Callable[[], None]) -> Iterator[Gentle]:
             raise KeyboardInterrupt
         gentle.asked = True
         os.kill(os.getpid(), signal.SIGUSR1)
-        tell()
+        told()
 
     handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGUSR1)}
     if handlers[signal.SIGINT] is not signal.SIG_IGN:  # behind nohup it stays unheard
@@ -114,8 +110,7 @@ def gently(told: Callable[[], None]) -> Iterator[Gentle]:
             signal.signal(each, handler)
 
 
-_cutters: dict[int, Callable[[], None]] = {}
-_numbers = count()
+_cutters: dict[object, Callable[[], None]] = {}
 _unheard: Stopped | None = None
 """What was raised, until it has been dealt with: see ``insist``."""
 
@@ -282,12 +277,12 @@ def clock() -> float:
 @contextmanager
 def cut_when_stopped(cut: Callable[[], None]) -> Iterator[None]:
     """``cut`` ends what the block waits for, should the command have to end meanwhile."""
-    number = next(_numbers)
-    _cutters[number] = cut
+    ours = object()
+    _cutters[ours] = cut
     try:
         yield
     finally:
-        _cutters.pop(number, None)
+        _cutters.pop(ours, None)
 
 
 def insist() -> None:

@@ -330,27 +330,32 @@ def test_a_dask_cluster_that_is_not_there_costs_no_night_and_is_told() -> None:
 # --- directories --------------------------------------------------------------------------------------
 
 
+def of_table(name: str, settings: Settings) -> Line:
+    """What the check of that name says."""
+    return next(check for check in checks.CHECKS if check.name == name).ask(settings)
+
+
 def test_a_directory_is_looked_at_and_not_made(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    assert host.reports(Settings()).level is GREEN
-    assert host.reports(Settings(report_dir=str(tmp_path))).level is GREEN
-    assert host.metrics(Settings(metrics_dir=str(tmp_path / "a" / "b"))).said.endswith("can be made")
+    assert of_table("morning page", Settings()).level is GREEN
+    assert of_table("morning page", Settings(report_dir=str(tmp_path))).level is GREEN
+    assert of_table("metrics", Settings(metrics_dir=str(tmp_path / "a" / "b"))).said.endswith("can be made")
     assert not (tmp_path / "a").exists()
-    assert host.reports(Settings(report_dir=str(file / "x"))).level is YELLOW
+    assert of_table("morning page", Settings(report_dir=str(file / "x"))).level is YELLOW
 
 
 def test_a_directory_of_somebody_else_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(stat.S_IRUSR)
     monkeypatch.setattr(host.os, "access", lambda path, mode: False)  # root may everything
-    assert host.metrics(Settings(metrics_dir=str(tmp_path))).level is YELLOW
+    assert of_table("metrics", Settings(metrics_dir=str(tmp_path))).level is YELLOW
     tmp_path.chmod(stat.S_IRWXU)
 
 
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = host.shutil.disk_usage(tmp_path)._replace(free=1 << 20)
     monkeypatch.setattr(host.shutil, "disk_usage", lambda path: full)
-    assert host.reports(Settings(report_dir=str(tmp_path))).level is YELLOW
+    assert of_table("morning page", Settings(report_dir=str(tmp_path))).level is YELLOW
 
 
 # --- the table and how it is asked --------------------------------------------------------------------

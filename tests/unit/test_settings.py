@@ -43,7 +43,7 @@ def test_without_file_and_environment_the_defaults_of_the_contract_hold() -> Non
     assert (found.mongo_database, found.mongo_collection) == ("ccb", "contratos")
     assert found.timezone == "America/Sao_Paulo"
     assert found.max_rejected_share == 0.05
-    assert found.promoted == frozenset()
+    assert found.strictness.promoted == frozenset()
 
 
 def test_the_file_in_the_working_directory_counts(here: Path) -> None:
@@ -265,7 +265,7 @@ def test_addresses_never_show() -> None:
 def test_finding_codes_can_be_promoted_however_they_are_parted() -> None:
     for text in ("cpf_digito,saldo_final", "cpf_digito saldo_final", " cpf_digito ,\n saldo_final, "):
         found = settings.load({"CCB_REJECT_FINDINGS": text})
-        assert found.promoted == {"cpf_digito", "saldo_final"}
+        assert found.strictness.promoted == {"cpf_digito", "saldo_final"}
 
 
 def test_a_code_that_is_no_finding_is_refused_in_one_line() -> None:
