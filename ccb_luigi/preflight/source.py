@@ -80,7 +80,7 @@ def encryption(settings: Settings) -> Line:
     with source.live(settings) as server:
         hosts, tls, verified = server.encryption()
     if not tls:
-        if all(host.startswith("/") or web.is_here(host) for host in hosts):
+        if all(map(web.is_here, hosts)):
             return green("without TLS, on this machine")
         return yellow("without TLS: documents and password pass in the clear", "tls=true (docs/security.md)")
     if not verified:

@@ -87,7 +87,7 @@ def encryption(connection: Connection, _: Settings) -> Line:
     info = postgres.driver_connection(connection).info
     mode = info.dsn_parameters.get("sslmode", "prefer")
     if not info.ssl_in_use:
-        if info.host.startswith("/") or web.is_here(info.host):
+        if web.is_here(info.host):
             return green("without TLS, on this machine")
         return yellow(
             "without TLS: rows and password pass in the clear", "sslmode=verify-full (docs/security.md)"
@@ -283,7 +283,7 @@ def room(connection: Connection, _: Settings) -> Line:
     held = f"the database has {_gigabytes(size)}"
     info = postgres.driver_connection(connection).info
     may = _one(connection, "SELECT pg_has_role('pg_read_all_settings', 'USAGE')")
-    if not may or not (info.host.startswith("/") or web.is_here(info.host)):
+    if not may or not web.is_here(info.host):
         return grey(f"PostgreSQL doesn't tell what is free; {held}", "look at the server's disk: df -h")
     try:
         free = shutil.disk_usage(_one(connection, "SHOW data_directory")).free

@@ -173,7 +173,9 @@ def _proxy(parts: SplitResult) -> str:
 
 
 def is_here(host: str) -> bool:
-    """Whether a name or an address is this machine's own."""
+    """Whether a name, an address or a socket's path is this machine's own."""
+    if host.startswith("/"):
+        return True
     try:
         found = socket.getaddrinfo(host, 9, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError):

@@ -13,7 +13,6 @@ from ccb_luigi.errors import CcbError
 from ccb_luigi.process import files, web
 from ccb_luigi.process.web import NoAnswer
 
-JOB = "ccb_luigi"
 SECONDS = 10
 """How long the Pushgateway may take."""
 
@@ -57,6 +56,6 @@ def push(url: str, registry: CollectorRegistry, **group: str) -> None:
         return partial(to.ask, SECONDS, path, data, dict(headers)["Content-Type"])
 
     try:
-        pushadd_to_gateway(to.address, JOB, registry, grouping_key=group, handler=handler)
+        pushadd_to_gateway(to.address, "ccb_luigi", registry, grouping_key=group, handler=handler)
     except NoAnswer as error:
         raise CcbError(f"the Pushgateway at {to.name} (CCB_PUSHGATEWAY_URL): {error}") from None

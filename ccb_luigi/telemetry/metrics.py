@@ -52,17 +52,19 @@ OF_TABLES = {
 
 
 class _Gauges:
-    """The gauges of one registry; only what is known gets in."""
+    """The gauges of one registry, all with ``labels``; only what is known gets in."""
 
-    def __init__(self, prefix: str, helps: Mapping[str, str]) -> None:
+    def __init__(self, prefix: str, helps: Mapping[str, str], **labels: str) -> None:
         self.registry = CollectorRegistry()
         self._prefix = prefix
         self._helps = helps
+        self._labels = labels
         self._made: dict[str, Gauge] = {}
 
     def put(self, name: str, value: float | datetime | None, **labels: str) -> None:
         if value is None:
             return
+        labels = self._labels | labels
         if name not in self._made:
             self._made[name] = Gauge(
                 self._prefix + name, self._helps[name], list(labels), registry=self.registry
@@ -73,11 +75,8 @@ class _Gauges:
 
 def of_run(run: Run, ended: datetime, effects: Effects | None, history: History | None) -> CollectorRegistry:
     """A run's metrics. Without ``effects`` and ``history`` the tables couldn't be asked."""
-    gauges = _Gauges("ccb_luigi_run_", OF_RUN)
-
-    def put(name: str, value: float | datetime | None, **labels: str) -> None:
-        gauges.put(name, value, command=run.command, **labels)
-
+    gauges = _Gauges("ccb_luigi_run_", OF_RUN, command=run.command)
+    put = gauges.put
     put("exit_code", run.exit_code)
     put("end_timestamp_seconds", ended)
     put("duration_seconds", run.seconds)
