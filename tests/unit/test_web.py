@@ -172,6 +172,11 @@ def test_a_proxy_is_not_asked_the_way_to_this_machine() -> None:
     assert all("proxy" not in peer(f"http://{name}:1").name for name in own_names())
 
 
+def test_a_socket_s_path_is_this_machine_s_and_a_name_that_nobody_knows_is_not() -> None:
+    assert web.is_here("/run/postgresql")
+    assert not web.is_here("nobody.invalid")
+
+
 def test_a_proxy_on_the_way_is_named(dead_proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for url in ("http://192.0.2.1:8082", "https://nobody.invalid"):
         assert peer(url).name.endswith(f" (through the proxy {dead_proxy})")
