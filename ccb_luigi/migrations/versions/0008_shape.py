@@ -16,7 +16,7 @@ down_revision = None
 
 def upgrade() -> None:
     """Creates everything; ``schema`` has made ``controle``, where Alembic keeps the revision."""
-    for part in (PUBLIC, CONTROLE, STAGING):
+    for part in (PUBLIC, CONTROLE, STAGING, STAGED):
         op.execute(part)
 
 
@@ -332,121 +332,29 @@ CREATE TABLE staging.contratos (
     impressao text
 );
 
-CREATE TABLE staging.clientes (
-    lote integer NOT NULL,
-    doc integer NOT NULL,
-    nome text NOT NULL,
-    tipo_pessoa text NOT NULL,
-    cpf_cnpj text NOT NULL,
-    data_nascimento date,
-    estado_civil text,
-    naturalidade text,
-    genero text,
-    nome_mae text,
-    pep boolean,
-    uf text,
-    estrutura text,
-    renda_media_mensal numeric(15, 2)
-);
-
-CREATE TABLE staging.identidades (
-    lote integer NOT NULL,
-    doc integer NOT NULL,
-    tipo text NOT NULL,
-    numero text NOT NULL,
-    orgao_emissor text,
-    uf_emissor text
-);
-
-CREATE TABLE staging.enderecos (
-    lote integer NOT NULL,
-    doc integer NOT NULL,
-    tipo text NOT NULL,
-    cep text,
-    uf text,
-    cidade text,
-    logradouro text,
-    bairro text,
-    numero text,
-    complemento text
-);
-
-CREATE TABLE staging.contatos (
-    lote integer NOT NULL,
-    doc integer NOT NULL,
-    tipo text NOT NULL,
-    valor text NOT NULL
-);
-
-CREATE TABLE staging.dados_bancarios (
-    lote integer NOT NULL,
-    doc integer NOT NULL,
-    banco text NOT NULL,
-    agencia text NOT NULL,
-    conta text NOT NULL
-);
-
-CREATE TABLE staging.operacoes (
-    lote integer NOT NULL,
-    doc integer NOT NULL,
-    status text,
-    vencimento_primeira_parcela date NOT NULL,
-    carencia integer,
-    finan_iof boolean,
-    conta text,
-    valor_bruto numeric(15, 2) NOT NULL,
-    valor_seguro numeric(15, 2),
-    valor_cad numeric(15, 2),
-    valor_iof numeric(15, 2),
-    valor_liquido numeric(15, 2) NOT NULL,
-    taxa_juros numeric,
-    taxa_juros_anual numeric,
-    cet numeric,
-    cet_anual numeric,
-    data_liberacao date,
-    data_vencimento_inicial date,
-    data_vencimento_final date,
-    numero_parcelas integer,
-    total_amortizacao numeric(15, 2),
-    total_taxa_servico numeric(15, 2),
-    total_seguro numeric(15, 2),
-    total_taxa_correcao numeric(15, 2),
-    total_juros numeric(15, 2),
-    total_valor_parcelas numeric(15, 2),
-    criado_em timestamptz,
-    emitido_em timestamptz,
-    extras jsonb NOT NULL
-);
-
-CREATE TABLE staging.parcelas (
-    lote integer NOT NULL,
-    doc integer NOT NULL,
-    numero_parcela integer NOT NULL,
-    data_vencimento date NOT NULL,
-    valor_amortizacao numeric(15, 2),
-    valor_correcao numeric(15, 2),
-    valor_juros numeric(15, 2),
-    valor_seguro numeric(15, 2),
-    valor_taxa_bancaria numeric(15, 2),
-    valor_prestacao numeric(15, 2),
-    valor_saldo_anterior numeric(15, 2),
-    valor_juros_capitalizados numeric(15, 2),
-    valor_saldo_atual numeric(15, 2)
-);
-
-CREATE TABLE staging.detalhamento_cet (
-    lote integer NOT NULL,
-    doc integer NOT NULL,
-    porcentagem_juros numeric,
-    porcentagem_impostos numeric,
-    porcentagem_tarifas numeric,
-    porcentagem_servicos numeric
-);
-
 CREATE TABLE staging.qualidade (
     lote integer NOT NULL,
     doc integer NOT NULL,
     codigo text NOT NULL,
     campo text NOT NULL
 );
+"""
+
+# What of each table's columns is staged with the row: the load takes the others from staging.contratos, or
+# adds them by itself.
+STAGED = """
+DO $$ DECLARE tabela text; colunas text; BEGIN
+    FOREACH tabela IN ARRAY ARRAY['clientes', 'identidades', 'enderecos', 'contatos', 'dados_bancarios',
+                                  'operacoes', 'parcelas', 'detalhamento_cet'] LOOP
+        SELECT string_agg(format('%I %s%s', attname, format_type(atttypid, atttypmod),
+                                 CASE WHEN attnotnull THEN ' NOT NULL' END), ', ' ORDER BY attnum)
+        INTO colunas
+        FROM pg_attribute
+        WHERE attrelid = to_regclass(tabela) AND attnum > 0
+          AND attname NOT IN ('client_id', 'ccb_code', 'mongo_id',
+                              'atualizado_em', 'excluido_em', 'carregado_em');
+        EXECUTE format('CREATE TABLE staging.%I (lote integer NOT NULL, doc integer NOT NULL, %s)',
+                       tabela, colunas);
+    END LOOP;
+END $$
 """
