@@ -107,7 +107,7 @@ def _stage(batch: Batch, settings: Settings, number: int, progress: Callable[[in
     )
 
 
-def _flooded_in_part(settings: Settings, counts: Counts) -> list[str]:
+def _flooded_in_part(settings: Settings, counts: Counts) -> list[date]:
     return _tripped(settings, counts.por_data, breaker.tripped_in_part)
 
 
@@ -127,11 +127,7 @@ def close(settings: Settings, number: int, show: Show = lambda *_: None) -> list
     tripped = _tripped(
         settings, {day: [r.lidos, r.quarentena] for day, (r, _) in days.items() if day not in found.finished}
     )
-    beyond = [
-        day
-        for day in days
-        if day not in tripped and not closing.covered(settings, date.fromisoformat(day), found.newest)
-    ]
+    beyond = [day for day in days if day not in tripped and not closing.covered(settings, day, found.newest)]
     good = [day for day in days if day not in tripped and day not in beyond]
     for n in range(0, len(good), DATES_AT_ONCE):
         show(f"marks {len(good):,} dates", 10 + 85 * n / len(good))
@@ -140,7 +136,7 @@ def close(settings: Settings, number: int, show: Show = lambda *_: None) -> list
     _refuse_what_stays_open(settings, found, tripped, beyond)
     read = sum(result.lidos for result, _ in days.values())
     target.run(lambda connection: _end(connection, number, read, good))
-    return [date.fromisoformat(day) for day in good]
+    return good
 
 
 def _look(connection: Connection, settings: Settings, number: int) -> Ended | None:
@@ -152,18 +148,15 @@ def _look(connection: Connection, settings: Settings, number: int) -> Ended | No
         raise PartitionFailed(f"plan {number}: {len(missing)} of its shards are not done")
     ours = backfill_plan.get(connection, number)
     found = _days(ours, backfill_plan.sums(connection, number))
-    began = backfill_plan.began(connection, number)  # an earlier version planned dates that weren't over
-    found = {day: of for day, of in found.items() if closing.over(settings, date.fromisoformat(day), began)}
-    finished = closing.complete(connection, settings, ours.desde, ours.ate)
-    return Ended(
-        found,
-        backfill_plan.listed(connection, number, FREED),
-        backfill_plan.newest(connection, number),
-        {day.isoformat() for day in finished},
-    )
+    began, newest, freed = backfill_plan.read(connection, number)
+    # An earlier version planned dates that weren't over.
+    found = {day: of for day, of in found.items() if closing.over(settings, day, began)}
+    return Ended(found, freed, newest, {*closing.complete(connection, settings, ours.desde, ours.ate)})
 
 
-def _refuse_what_stays_open(settings: Settings, found: Ended, tripped: list[str], beyond: list[str]) -> None:
+def _refuse_what_stays_open(
+    settings: Settings, found: Ended, tripped: list[date], beyond: list[date]
+) -> None:
     if tripped:
         result, _ = found.days[tripped[0]]
         raise CircuitBroken(_too_many(tripped, [result.lidos, result.quarentena], ""))
@@ -174,12 +167,12 @@ def _refuse_what_stays_open(settings: Settings, found: Ended, tripped: list[str]
         raise NotCovered(f"{beyond[0]}{more}: {told}, so far and without a marker: {why}")
 
 
-def _end(connection: Connection, number: int, read: int, good: list[str]) -> None:
+def _end(connection: Connection, number: int, read: int, good: list[date]) -> None:
     schema.check(connection)
     name = backfill_plan.marker(number)
     postgres.lock(connection, name)
     if not markers.done(connection, [name]):
-        markers.put(connection, "plano", None, read, {"datas": good}, name=name)
+        markers.put(connection, "plano", None, read, {"datas": [*map(str, good)]}, name=name)
 
 
 def _told(batch: Batch, loaded: Loaded) -> dict[str, Any]:
@@ -193,18 +186,17 @@ def _told(batch: Batch, loaded: Loaded) -> dict[str, Any]:
         """)
         for found in of_table:
             rows[found.particao][table.name] = found.linhas
-    roads = loaded.counts.roads_por_data
     return {
         day.isoformat(): {
             **{name: str(value) for name, value in asdict(result).items()},
             **rows[day],
-            **roads.get(day.isoformat(), {}),
+            **loaded.counts.roads_por_data.get(day, {}),
         }
         for day, result in loaded.days.items()
     }
 
 
-Days = dict[str, tuple[Reconciliation, dict[str, int]]]
+Days = dict[date, tuple[Reconciliation, dict[str, int]]]
 """Date → its proof, its rows per table, and its documents per road (``valid.ROADS``)."""
 
 
@@ -217,15 +209,15 @@ class Ended(NamedTuple):
     days: Days
     freed: list[str]
     newest: str
-    finished: set[str]
+    finished: set[date]
 
 
-def _days(ours: backfill_plan.Plan, sums: dict[str, dict[str, Decimal]]) -> Days:
+def _days(ours: backfill_plan.Plan, sums: dict[date, dict[str, Decimal]]) -> Days:
     """What all shards together have of each date; of a plan with a first date also the empty ones."""
     days: Days = {}
     if ours.desde:
         every = map(date.fromordinal, range(ours.desde.toordinal(), ours.ate.toordinal() + 1))
-        days = {day.isoformat(): (reconcile.NOTHING, {}) for day in every if day in ours.covered}
+        days = {day: (reconcile.NOTHING, {}) for day in every if day in ours.covered}
     for day, found in sums.items():
         proof: dict[str, Any] = {
             item.name: found[item.name] if item.name.startswith("soma_") else int(found[item.name])
@@ -241,9 +233,8 @@ _NUMBERS = frozenset({*tables.BY_NAME, *ROADS})
 def _mark(connection: Connection, settings: Settings, number: int, days: Days) -> None:
     """All markers of the dates, in place of those that a run left half-way. What is complete stays."""
     schema.check(connection)
-    parsed = {date.fromisoformat(day): found for day, found in days.items()}
-    postgres.lock(connection, *(markers.update_id(step, day) for day in parsed for step in markers.STEPS))
-    for day, (result, rows) in parsed.items():
+    postgres.lock(connection, *(markers.update_id(step, day) for day in days for step in markers.STEPS))
+    for day, (result, rows) in days.items():
         ids = [markers.update_id(step, day) for step in markers.STEPS]
         if closing.done(connection, settings, ids) == set(ids):
             continue
@@ -260,14 +251,14 @@ def _mark(connection: Connection, settings: Settings, number: int, days: Days) -
 
 
 def _tripped(
-    settings: Settings, read: dict[str, list[int]], rule: Callable[[int, int, float], bool] = breaker.tripped
-) -> list[str]:
+    settings: Settings, read: dict[date, list[int]], rule: Callable[[int, int, float], bool] = breaker.tripped
+) -> list[date]:
     """The dates of which too many documents are rejected (contract §3.9)."""
     share = settings.max_rejected_share
     return [day for day, (lidos, rejected) in read.items() if rule(lidos, rejected, share)]
 
 
-def _too_many(days: list[str], numbers: Sequence[int], what: str) -> str:
+def _too_many(days: list[date], numbers: Sequence[int], what: str) -> str:
     lidos, rejected = numbers
     more = f" (and of {len(days) - 1} more dates)" if len(days) > 1 else ""
     return (

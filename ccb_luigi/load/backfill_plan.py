@@ -18,9 +18,11 @@ from sqlalchemy import Connection, text
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents.shard import Covered, Shard
 from ccb_luigi.load import closing
+from ccb_luigi.load.pipeline import FREED
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
 from ccb_luigi.sources.queries import EVERYTHING
+from ccb_luigi.tables import planos
 
 STEP = "fatias"
 """What a shard's marker says it is of."""
@@ -79,7 +81,7 @@ def ensure(settings: Settings, since: date | None, until: date, *, larger_than: 
         postgres.lock(connection, LOCK)
         with source.opened(settings) as origin:
             identity = origin.identity()
-            if found := _open(connection, settings, identity, since, until):
+            if found := _newest(connection, settings, identity, since, until, ended=False):
                 return found
             done = closing.complete(connection, settings, since, until)
             intervals = list(_intervals(settings, since, until, done))
@@ -88,7 +90,9 @@ def ensure(settings: Settings, since: date | None, until: date, *, larger_than: 
             shards = list(origin.cut(intervals, settings.shard_documents))
             if not shards:
                 closing.refuse_an_empty(origin)
-        return _put(connection, settings, identity, since, until, done, shards) if shards else None
+                return None
+        values = {"origem": identity, "fuso": settings.timezone, "desde": since, "ate": until, "feitas": done}
+        return _put(connection, values, shards)
 
     return postgres.of_process(settings).run(work)
 
@@ -104,17 +108,10 @@ def ended(settings: Settings, since: date | None, until: date) -> list[date] | N
     def work(connection: Connection) -> list[date] | None:
         schema.check(connection)
         with source.opened(settings) as origin:
-            row = connection.execute(
-                text(f"""
-                    {_PLANS} WHERE {_ASKED_FOR} AND ate = :ate
-                      AND EXISTS (SELECT FROM table_updates WHERE update_id = concat('plano:', id))
-                    ORDER BY id DESC LIMIT 1
-                """),
-                _asked_for(settings, origin.identity(), since, until),
-            ).one_or_none()
-        if row is None:
+            plan = _newest(connection, settings, origin.identity(), since, until, ended=True)
+        if plan is None:
             return None
-        marked = dates(connection, settings, Plan(*row))
+        marked = dates(connection, settings, plan)
         return marked if set(marked) <= set(closing.complete(connection, settings, since, until)) else None
 
     return postgres.of_process(settings).run(work)
@@ -157,49 +154,37 @@ def progress(connection: Connection, plan: int) -> PlanProgress:
     return PlanProgress(*map(int, row))
 
 
-def began(connection: Connection, plan: int) -> datetime:
-    """When the first of its shards that are done began to read the source."""
-    found: datetime = connection.execute(
-        text(f"SELECT coalesce(min(inserted), now()) {_DONE}"), {"plan": plan}
-    ).scalar_one()
-    return found
+def read(connection: Connection, plan: int) -> tuple[datetime, str, list[str]]:
+    """What the markers of its shards say of their source and of others' documents.
+
+    When the first of them began to read, the newest time in the dump that it is of, and ``pipeline.FREED``.
+    """
+    found = connection.execute(
+        text(f"""
+            SELECT coalesce(min(inserted), now()), coalesce(max(contagens->>'mais_novo' COLLATE "C"), ''),
+                   ARRAY(SELECT DISTINCT jsonb_array_elements_text(contagens->:freed) {_DONE} ORDER BY 1)
+            {_DONE}
+        """),
+        {"plan": plan, "freed": FREED},
+    )
+    return found.one()._tuple()
 
 
-def newest(connection: Connection, plan: int) -> str:
-    """The newest time in the dump that it is of, as its shards found it."""
-    found: str = connection.execute(
-        text(f"SELECT coalesce(max(contagens->>'mais_novo' COLLATE \"C\"), '') {_DONE}"), {"plan": plan}
-    ).scalar_one()
-    return found
-
-
-def sums(connection: Connection, plan: int) -> dict[str, dict[str, Decimal]]:
+def sums(connection: Connection, plan: int) -> dict[date, dict[str, Decimal]]:
     """Date → name → sum, over what the markers of its shards hold per date."""
     found = connection.execute(
         text(f"""
-            SELECT d.key AS day, n.key AS name, sum(CAST(n.value AS numeric)) AS number
+            SELECT CAST(d.key AS date), n.key, sum(CAST(n.value AS numeric))
             FROM (SELECT contagens {_DONE}) marks,
                  jsonb_each(contagens->'datas') d, jsonb_each_text(d.value) n
             GROUP BY 1, 2 ORDER BY 1
         """),
         {"plan": plan},
     )
-    days: dict[str, dict[str, Decimal]] = {}
-    for row in found:
-        days.setdefault(row.day, {})[row.name] = row.number
+    days: dict[date, dict[str, Decimal]] = {}
+    for day, name, number in found:
+        days.setdefault(day, {})[name] = number
     return days
-
-
-def listed(connection: Connection, plan: int, name: str) -> list[str]:
-    """What the markers of its shards hold in the list of this name, together."""
-    found = connection.execute(
-        text(f"""
-            SELECT DISTINCT jsonb_array_elements_text(contagens->:name) FROM (SELECT contagens {_DONE}) marks
-            ORDER BY 1
-        """),
-        {"plan": plan, "name": name},
-    )
-    return list(found.scalars())
 
 
 def dates(connection: Connection, settings: Settings, ours: Plan) -> list[date]:
@@ -215,30 +200,27 @@ def dates(connection: Connection, settings: Settings, ours: Plan) -> list[date]:
 
 _PLANS = "SELECT id, origem, fuso, desde, ate, feitas, documentos, fatias FROM controle.planos"
 
-_ASKED_FOR = "origem = :origem AND fuso = :fuso AND desde IS NOT DISTINCT FROM CAST(:desde AS date)"
-
 _DONE = """
     FROM controle.fatias JOIN table_updates ON update_id = concat('fatia:', plano, ':', numero)
     WHERE plano = :plan
 """
 
 
-def _open(
-    connection: Connection, settings: Settings, identity: str, since: date | None, until: date
+def _newest(
+    connection: Connection, settings: Settings, identity: str, since: date | None, until: date, *, ended: bool
 ) -> Plan | None:
+    """The newest plan of this source and range that has ended, or of those up to ``until`` that haven't."""
     row = connection.execute(
         text(f"""
-            {_PLANS} WHERE {_ASKED_FOR} AND ate <= :ate
-              AND NOT EXISTS (SELECT FROM table_updates WHERE update_id = concat('plano:', id))
+            {_PLANS} WHERE origem = :origem AND fuso = :fuso
+              AND desde IS NOT DISTINCT FROM CAST(:desde AS date)
+              AND (ate = :ate OR NOT :ended AND ate < :ate)
+              AND :ended = EXISTS (SELECT FROM table_updates WHERE update_id = concat('plano:', id))
             ORDER BY id DESC LIMIT 1
         """),
-        _asked_for(settings, identity, since, until),
+        {"origem": identity, "fuso": settings.timezone, "desde": since, "ate": until, "ended": ended},
     ).one_or_none()
     return Plan(*row) if row else None
-
-
-def _asked_for(settings: Settings, identity: str, since: date | None, until: date) -> dict[str, Any]:
-    return {"origem": identity, "fuso": settings.timezone, "desde": since, "ate": until}
 
 
 def _intervals(
@@ -256,32 +238,9 @@ def _intervals(
         yield here, end
 
 
-def _put(
-    connection: Connection,
-    settings: Settings,
-    identity: str,
-    since: date | None,
-    until: date,
-    done: list[date],
-    shards: list[Shard],
-) -> Plan:
-    values: dict[str, Any] = {
-        "origem": identity,
-        "fuso": settings.timezone,
-        "desde": since,
-        "ate": until,
-        "feitas": done,
-        "documentos": sum(shard.documents for shard in shards),
-        "fatias": len(shards),
-    }
-    number = connection.execute(
-        text("""
-            INSERT INTO controle.planos (origem, fuso, desde, ate, feitas, documentos, fatias)
-            VALUES (:origem, :fuso, :desde, :ate, CAST(:feitas AS date[]), :documentos, :fatias)
-            RETURNING id
-        """),
-        values,
-    ).scalar_one()
+def _put(connection: Connection, values: dict[str, Any], shards: list[Shard]) -> Plan:
+    values |= {"documentos": sum(shard.documents for shard in shards), "fatias": len(shards)}
+    number = connection.execute(planos.insert().values(values).returning(planos.c.id)).scalar_one()
     connection.execute(
         text("""
             INSERT INTO controle.fatias (plano, numero, documentos, trecho)

@@ -55,10 +55,10 @@ class Counts:
     esquecidos: int = 0
     por_codigo: dict[str, int] = field(default_factory=dict)
     staging: dict[str, int] = field(default_factory=dict)
-    por_data: dict[str, list[int]] = field(default_factory=dict)
+    por_data: dict[date, list[int]] = field(default_factory=dict)
     mais_novo: str = ""
     roads: dict[str, int] = field(default_factory=dict)
-    roads_por_data: dict[str, dict[str, int]] = field(default_factory=dict)
+    roads_por_data: dict[date, dict[str, int]] = field(default_factory=dict)
 
     @property
     def told_roads(self) -> str:
@@ -89,9 +89,7 @@ class Counts:
 
     def per_date(self, only: date | None) -> dict[date, list[int]]:
         """Date → documents read and rejected; ``only``: the date of a batch that has one."""
-        if only:
-            return {only: [self.lidos, self.quarentena]}
-        return {date.fromisoformat(day): numbers for day, numbers in self.por_data.items()}
+        return {only: [self.lidos, self.quarentena]} if only else self.por_data
 
     def add_intact(self, number: int) -> None:
         """Takes documents in that were passed over."""
@@ -103,16 +101,16 @@ class Counts:
         """Takes documents of these dates out, which were read twice."""
         self.lidos -= len(dates)
         for day in dates if self.por_data else ():
-            self.por_data[day.isoformat()][0] -= 1
+            self.por_data[day][0] -= 1
 
     def add_dates(self, block: Rendered) -> None:
         """Takes a block's counts per date in."""
         for (day, road), number in block.roads.items():
-            self.por_data.setdefault(day.isoformat(), [0, 0])[0] += number
-            roads = self.roads_por_data.setdefault(day.isoformat(), {})
+            self.por_data.setdefault(day, [0, 0])[0] += number
+            roads = self.roads_por_data.setdefault(day, {})
             roads[road] = roads.get(road, 0) + number
         for day, _ in block.refused:
-            self.por_data[day.isoformat()][1] += 1
+            self.por_data[day][1] += 1
 
 
 class Extraction:
