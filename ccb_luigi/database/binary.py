@@ -19,19 +19,12 @@ _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END = struct.pack(">h", -1)
 
 
-def copy_values(
-    connection: Connection, table: str, names: Sequence[str], rows: Iterable[Sequence[bytes | str | None]]
-) -> None:
-    """COPYs values of columns that are text or bytea into ``table``."""
-    lines = b"".join([_HEADER, *map(_line, rows), _END])
+def copy_values(connection: Connection, table: str, rows: Iterable[Sequence[bytes | str | None]]) -> None:
+    """COPYs rows into ``table``, whose columns are all text or bytea."""
+    lines = [struct.pack(">h", len(row)) + b"".join(map(_cell, row)) for row in rows]
+    content = b"".join([_HEADER, *lines, _END])
     with driver_connection(connection).cursor() as cursor:
-        cursor.copy_expert(
-            f"COPY {table} ({', '.join(names)}) FROM STDIN (FORMAT binary)", io.BytesIO(lines), COPY_BLOCK
-        )
-
-
-def _line(row: Sequence[bytes | str | None]) -> bytes:
-    return struct.pack(">h", len(row)) + b"".join(map(_cell, row))
+        cursor.copy_expert(f"COPY {table} FROM STDIN (FORMAT binary)", io.BytesIO(content), COPY_BLOCK)
 
 
 def _cell(value: bytes | str | None) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, text
 
 from ccb_luigi import settings as settings_module
 from ccb_luigi.database import postgres
@@ -18,7 +18,6 @@ from ccb_luigi.errors import NotOver, SourceError
 from ccb_luigi.load import markers
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources.source import Source
-from ccb_luigi.tables import table_updates
 
 
 def over(settings: Settings, day: date, moment: datetime) -> bool:
@@ -92,17 +91,17 @@ def refuse_an_empty(origin: Source) -> None:
 
 def done(connection: Connection, settings: Settings, update_ids: Iterable[str]) -> set[str]:
     """Which of these markers are there and count, in one query."""
-    found = connection.execute(text(_DONE), {"ids": list(update_ids), "step": markers.EXTRACTION})
+    found = connection.execute(
+        # The date in ISO 8601, whatever the session's DateStyle.
+        text("""
+            SELECT m.update_id, m.particao, e.inserted
+            FROM table_updates m
+            LEFT JOIN table_updates e ON e.update_id = :step || ':' || to_char(m.particao, 'YYYY-MM-DD')
+            WHERE m.update_id = ANY(:ids)
+        """),
+        {"ids": list(update_ids), "step": markers.EXTRACTION},
+    )
     return {name for name, day, read_at in found if not _too_early(settings, day, read_at)}
-
-
-# The date in ISO 8601, whatever the session's DateStyle.
-_DONE = """
-    SELECT m.update_id, m.particao, e.inserted
-    FROM table_updates m
-    LEFT JOIN table_updates e ON e.update_id = :step || ':' || to_char(m.particao, 'YYYY-MM-DD')
-    WHERE m.update_id = ANY(:ids)
-"""
 
 
 def complete(connection: Connection, settings: Settings, since: date | None, until: date) -> list[date]:
@@ -120,18 +119,17 @@ def complete(connection: Connection, settings: Settings, since: date | None, unt
     return [day for day in found.scalars() if day not in premature]
 
 
-def early(
-    connection: Connection, settings: Settings, since: date | None = None, until: date | None = None
-) -> set[date]:
+def early(connection: Connection, settings: Settings, since: date | None, until: date) -> set[date]:
     """The dates of the range that were marked before they were over: an earlier version did that."""
-    read = select(table_updates.c.particao, table_updates.c.inserted).where(
-        table_updates.c.target_table == markers.EXTRACTION, table_updates.c.particao.is_not(None)
+    read = connection.execute(
+        text("""
+            SELECT particao, inserted FROM table_updates
+            WHERE target_table = :step
+              AND particao BETWEEN coalesce(CAST(:since AS date), '-infinity') AND :until
+        """),
+        {"step": markers.EXTRACTION, "since": since, "until": until},
     )
-    if since:
-        read = read.where(table_updates.c.particao >= since)
-    if until:
-        read = read.where(table_updates.c.particao <= until)
-    return {day for day, read_at in connection.execute(read) if _too_early(settings, day, read_at)}
+    return {day for day, read_at in read if _too_early(settings, day, read_at)}
 
 
 def reopen(connection: Connection, settings: Settings, day: date) -> None:
@@ -151,13 +149,14 @@ def of_night(connection: Connection, settings: Settings, last: date) -> list[dat
     days = [last - timedelta(days=n) for n in reversed(range(settings.nightly_days))]
     before = days[0] - timedelta(days=1)
     finished = set(complete(connection, settings, None, before))
-    begun = connection.execute(text(_BEGUN), {"step": markers.EXTRACTION, "before": before}).scalars()
-    return [*(day for day in begun if day not in finished), *days]
-
-
-_BEGUN = """
-    SELECT particao FROM table_updates WHERE target_table = :step AND particao <= :before ORDER BY particao
-"""
+    begun = connection.execute(
+        text("""
+            SELECT particao FROM table_updates
+            WHERE target_table = :step AND particao <= :before ORDER BY particao
+        """),
+        {"step": markers.EXTRACTION, "before": before},
+    )
+    return [*(day for day in begun.scalars() if day not in finished), *days]
 
 
 def _too_early(settings: Settings, day: date | None, read_at: datetime | None) -> bool:

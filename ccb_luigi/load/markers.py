@@ -5,13 +5,12 @@ A marker is written in the transaction of the rows that it speaks of; nothing el
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, extract, func, select
 
 from ccb_luigi import tables
 from ccb_luigi.tables import table_updates
@@ -24,11 +23,9 @@ STEPS = (EXTRACTION, *tables.BY_NAME, RECONCILIATION)
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """One row of ``table_updates``."""
+    """What a row of ``table_updates`` says: when its transaction began, and the counts of its step."""
 
-    update_id: str
     inserted: datetime
-    linhas: int
     contagens: dict[str, Any]
 
 
@@ -39,8 +36,9 @@ def update_id(step: str, day: date) -> str:
 
 def find(connection: Connection, step: str, day: date) -> Marker | None:
     """The marker, if it has been set."""
-    columns = [table_updates.c[name] for name in Marker.__dataclass_fields__]
-    query = select(*columns).where(table_updates.c.update_id == update_id(step, day))
+    query = select(table_updates.c.inserted, table_updates.c.contagens).where(
+        table_updates.c.update_id == update_id(step, day)
+    )
     row = connection.execute(query).one_or_none()
     return Marker(*row) if row else None
 
@@ -66,20 +64,16 @@ def put(
     ``name``: the key of what isn't a date's step. The duration is the transaction's own, so far, if it is
     ``timed`` at all.
     """
+    so_far = extract("epoch", func.clock_timestamp() - func.now())
     connection.execute(
-        text("""
-            INSERT INTO table_updates (update_id, target_table, particao, linhas, contagens, segundos)
-            VALUES (:update_id, :step, :day, :rows, CAST(:counts AS jsonb),
-                    CASE WHEN :timed THEN extract(epoch FROM clock_timestamp() - now()) END)
-        """),
-        {
-            "update_id": update_id(step, day) if day else name,
-            "step": step,
-            "day": day,
-            "rows": rows,
-            "counts": json.dumps(counts),
-            "timed": timed,
-        },
+        table_updates.insert().values(
+            update_id=update_id(step, day) if day else name,
+            target_table=step,
+            particao=day,
+            linhas=rows,
+            contagens=counts,
+            segundos=so_far if timed else None,
+        )
     )
 
 
@@ -96,7 +90,5 @@ def again(table: str | None = None) -> list[str]:
 
 def forget(connection: Connection, day: date, table: str | None = None) -> None:
     """Removes the date's markers: all, or those of the steps to be done again with the table."""
-    connection.execute(
-        text("DELETE FROM table_updates WHERE update_id = ANY(:ids)"),
-        {"ids": [update_id(step, day) for step in again(table)]},
-    )
+    ids = [update_id(step, day) for step in again(table)]
+    connection.execute(table_updates.delete().where(table_updates.c.update_id.in_(ids)))

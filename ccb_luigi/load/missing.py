@@ -157,22 +157,21 @@ def held_dates(connection: Connection, settings: Settings) -> list[date]:
     share = settings.max_rejected_share
     if share >= 1:
         return []
-    values = {"step": markers.EXTRACTION, "fewest": breaker.FEWEST, "zone": settings.zone.key}
-    found = connection.execute(text(_UNREAD), values)
+    # Dates that weren't extracted: how many documents the source has of each, how many of them are rejected.
+    found = connection.execute(
+        text("""
+            SELECT q.particao,
+                   (SELECT count(*) FROM pg_temp.ccb_luigi_vistos
+                    WHERE CAST(momento AT TIME ZONE :zone AS date) = q.particao),
+                   count(*)
+            FROM controle.quarentena q
+            WHERE resolvido_em IS NULL
+              AND NOT EXISTS (SELECT FROM table_updates WHERE update_id = :step || ':' || q.particao)
+            GROUP BY q.particao HAVING count(*) >= :fewest ORDER BY q.particao
+        """),
+        {"step": markers.EXTRACTION, "fewest": breaker.FEWEST, "zone": settings.zone.key},
+    )
     return [day for day, there, few in found if few > breaker.MANY or breaker.tripped(there, few, share)]
-
-
-# Dates that weren't extracted: how many documents the source has of each, and how many of them are rejected.
-_UNREAD = """
-    SELECT q.particao,
-           (SELECT count(*) FROM pg_temp.ccb_luigi_vistos
-            WHERE CAST(momento AT TIME ZONE :zone AS date) = q.particao),
-           count(*)
-    FROM controle.quarentena q
-    WHERE resolvido_em IS NULL
-      AND NOT EXISTS (SELECT FROM table_updates WHERE update_id = :step || ':' || q.particao)
-    GROUP BY q.particao HAVING count(*) >= :fewest ORDER BY q.particao
-"""
 
 
 def of_held_dates(connection: Connection, settings: Settings, held: Sequence[date]) -> int:

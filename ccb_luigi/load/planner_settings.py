@@ -13,20 +13,18 @@ from ccb_luigi.load.batch import Batch
 SMALL = 10
 """A batch is small beside tables that hold so many times its contracts."""
 
-# Before PostgreSQL 18 what is switched off only counts as costly, and what is costly is compiled.
-_LOOK_UP_BY_KEYS = f"""
-    SELECT set_config('enable_seqscan', 'off', true),
-           set_config('random_page_cost', '1.1', true),
-           set_config('jit', 'off', true)
-    FROM pg_class
-    WHERE oid = 'operacoes'::regclass
-      AND reltuples > {SMALL} * (SELECT count(*) FROM {{contratos}} WHERE lote = :lote)
-"""
-
 
 def look_up_by_keys(batch: Batch) -> None:
     """From here on to the transaction's end, if the batch is small."""
-    batch.run(_LOOK_UP_BY_KEYS)
+    # Before PostgreSQL 18 what is switched off only counts as costly, and what is costly is compiled.
+    batch.run(f"""
+        SELECT set_config('enable_seqscan', 'off', true),
+               set_config('random_page_cost', '1.1', true),
+               set_config('jit', 'off', true)
+        FROM pg_class
+        WHERE oid = 'operacoes'::regclass
+          AND reltuples > {SMALL} * (SELECT count(*) FROM {{contratos}} WHERE lote = :lote)
+    """)
 
 
 def share_no_hash_tables(connection: Connection) -> None:

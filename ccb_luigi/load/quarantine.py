@@ -23,15 +23,6 @@ from ccb_luigi.load import situacao
 from ccb_luigi.load.batch import Batch
 from ccb_luigi.tables import quarentena
 
-_COLUMNS = ("mongo_id", "codigos", "erros", "documento", "sha256")
-
-# Without any constraint, so that nothing in it can fail and be quoted.
-_ARRIVED = """
-    CREATE TEMP TABLE IF NOT EXISTS pg_temp.ccb_luigi_rejeitados (
-        mongo_id text, codigos text, erros text, documento bytea, sha256 text
-    ) ON COMMIT DROP
-"""
-
 _PUT = """
     INSERT INTO controle.quarentena AS q (mongo_id, particao, codigos, erros, documento, sha256)
     SELECT mongo_id, :partition, string_to_array(codigos, ','), CAST(erros AS jsonb), documento, sha256
@@ -95,18 +86,19 @@ def complete(connection: Connection, refused: Refused, partition: date) -> None:
 def _apply(connection: Connection, statement: str, refused: Iterable[Refused], partition: date) -> None:
     by_id = {document.mongo_id: document for document in refused}
     rows = [
-        (
-            document.mongo_id,
-            ",".join(document.codes),
-            json.dumps(document.messages),
-            document.raw,
-            document.sha256,
-        )
-        for document in by_id.values()
+        (each.mongo_id, ",".join(each.codes), json.dumps(each.messages), each.raw, each.sha256)
+        for each in by_id.values()
     ]
     if rows:
-        connection.execute(text(_ARRIVED))
-        copy_values(connection, "pg_temp.ccb_luigi_rejeitados", _COLUMNS, rows)
+        # Without any constraint, so that nothing in it can fail and be quoted.
+        connection.execute(
+            text("""
+                CREATE TEMP TABLE IF NOT EXISTS pg_temp.ccb_luigi_rejeitados (
+                    mongo_id text, codigos text, erros text, documento bytea, sha256 text
+                ) ON COMMIT DROP
+            """)
+        )
+        copy_values(connection, "pg_temp.ccb_luigi_rejeitados", rows)
         connection.execute(text(statement), {"partition": partition})
         connection.execute(text("TRUNCATE pg_temp.ccb_luigi_rejeitados"))
 
@@ -123,18 +115,17 @@ def put_losers(connection: Connection, losers: Sequence[tuple[str, date]]) -> No
     """
     if losers:
         ids, days = zip(*losers, strict=True)
-        values = {"ids": list(ids), "days": list(days), "codes": [LOST_CODE], "messages": json.dumps(_LOST)}
-        connection.execute(text(_PUT_LOSERS), values)
-
-
-_PUT_LOSERS = """
-    INSERT INTO controle.quarentena AS q (mongo_id, particao, codigos, erros)
-    SELECT mongo_id, particao, :codes, CAST(:messages AS jsonb)
-    FROM unnest(CAST(:ids AS text[]), CAST(:days AS date[])) AS losers (mongo_id, particao)
-    ON CONFLICT (mongo_id) WHERE resolvido_em IS NULL DO UPDATE SET
-        particao = excluded.particao, codigos = excluded.codigos, erros = excluded.erros,
-        documento = NULL, sha256 = NULL, ultima_vez = now(), tentativas = q.tentativas + 1
-"""
+        connection.execute(
+            text("""
+                INSERT INTO controle.quarentena AS q (mongo_id, particao, codigos, erros)
+                SELECT mongo_id, particao, :codes, CAST(:messages AS jsonb)
+                FROM unnest(CAST(:ids AS text[]), CAST(:days AS date[])) AS losers (mongo_id, particao)
+                ON CONFLICT (mongo_id) WHERE resolvido_em IS NULL DO UPDATE SET
+                    particao = excluded.particao, codigos = excluded.codigos, erros = excluded.erros,
+                    documento = NULL, sha256 = NULL, ultima_vez = now(), tentativas = q.tentativas + 1
+            """),
+            {"ids": list(ids), "days": list(days), "codes": [LOST_CODE], "messages": json.dumps(_LOST)},
+        )
 
 
 def without_document(connection: Connection) -> list[str]:

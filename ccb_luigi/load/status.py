@@ -96,15 +96,13 @@ def last_days(connection: Connection, settings: Settings, until: date, count: in
     for day in closing.early(connection, settings, first, until):
         days[day].early = True
     unmarked = [day for day, found in days.items() if found.early or markers.EXTRACTION not in found.rows]
-    for day, number in connection.execute(text(_SO_FAR), {"days": unmarked}) if unmarked else ():
+    so_far = text("""
+        SELECT particao, count(*) FROM controle.versoes
+        WHERE particao = ANY(CAST(:days AS date[])) GROUP BY particao
+    """)
+    for day, number in connection.execute(so_far, {"days": unmarked}) if unmarked else ():
         days[day].so_far = number
     return list(days.values())
-
-
-_SO_FAR = """
-    SELECT particao, count(*) FROM controle.versoes
-    WHERE particao = ANY(CAST(:days AS date[])) GROUP BY particao
-"""
 
 
 def day_after(connection: Connection, settings: Settings, day: date) -> list[Day]:
@@ -151,19 +149,18 @@ def _state(day: Day, first: date | None, begin: date) -> str:
     return "missing" if day.rows or day.day >= begin else "gap"
 
 
-# 1970-01-01 is where documents without any date are: not when the migrations began.
-_FIRST_KNOWN = """
-    SELECT min(particao) FROM (
-        SELECT min(particao) AS particao FROM table_updates WHERE particao > '1970-01-01'
-        UNION ALL SELECT min(particao) FROM controle.reconciliacoes WHERE particao > '1970-01-01'
-        UNION ALL SELECT min(particao) FROM controle.quarentena WHERE particao > '1970-01-01'
-    ) AS known
-"""
-
-
 def first_known(connection: Connection) -> date | None:
     """The first date that anything is known of; ``None`` before the first run."""
-    found: date | None = connection.execute(text(_FIRST_KNOWN)).scalar()
+    # 1970-01-01 is where documents without any date are: not when the migrations began.
+    found: date | None = connection.execute(
+        text("""
+            SELECT min(particao) FROM (
+                SELECT min(particao) AS particao FROM table_updates WHERE particao > '1970-01-01'
+                UNION ALL SELECT min(particao) FROM controle.reconciliacoes WHERE particao > '1970-01-01'
+                UNION ALL SELECT min(particao) FROM controle.quarentena WHERE particao > '1970-01-01'
+            ) AS known
+        """)
+    ).scalar()
     return found
 
 
@@ -174,15 +171,13 @@ def last_sweep(connection: Connection) -> Sweep | None:
     return Sweep(*row) if row else None
 
 
-_ROLE_ENDS = """
-    SELECT rolvaliduntil FROM pg_roles
-    WHERE rolname = session_user AND rolvaliduntil < now() + make_interval(days => :days)
-"""
-
-
 def password_ends(connection: Connection) -> datetime | None:
     """When the password of this session's user expires, if that is within ``DAYS_TO_RENEW`` days."""
-    found: datetime | None = connection.execute(text(_ROLE_ENDS), {"days": DAYS_TO_RENEW}).scalar()
+    query = text("""
+        SELECT rolvaliduntil FROM pg_roles
+        WHERE rolname = session_user AND rolvaliduntil < now() + make_interval(days => :days)
+    """)
+    found: datetime | None = connection.execute(query, {"days": DAYS_TO_RENEW}).scalar()
     return found
 
 
