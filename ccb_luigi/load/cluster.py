@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, wait
 from concurrent.futures import TimeoutError as Late
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from ssl import SSLCertVerificationError
@@ -84,50 +84,21 @@ def _opened(settings: Settings, descriptors: list[int]) -> Iterator[tuple[parall
         ConfigurationError: ``distributed`` isn't installed, or TLS isn't set up.
         PartitionFailed: the cluster failed in the middle; the next try is this machine's.
     """
-    try:
-        client = _connected(settings)
-    except _Unusable as why:
-        log.warning(
-            "the Dask cluster at %s (CCB_EXECUTOR): %s: judging on this machine", settings.executor, why
-        )
-        _given_up.add(settings.executor)
-        with _here(settings, descriptors) as found:
-            yield found
-        return
-    try:
-        cluster = _Cluster(client, settings)
-        yield cluster, min(max(cluster.workers(), 1), MOST_WORKERS)
-    except PartitionFailed as error:
-        _given_up.add(settings.executor)
-        raise PartitionFailed(f"{error}; judging on this machine", transient=True) from None
-    finally:
-        with suppress(Exception):  # nothing of ours is there any more
-            client.close(timeout=SECONDS_TO_CONNECT)
-
-
-@dataclass(frozen=True, slots=True)
-class _Done(Generic[T]):
-    value: T
-
-    def result(self) -> T:
-        return self.value
-
-
-class _Here:
-    """An executor that does all at once, in this process."""
-
-    def submit(self, work: Callable[..., T], /, *item: Any) -> parallel.Awaited[T]:
-        return _Done(work(*item))
-
-
-@contextmanager
-def _here(settings: Settings, descriptors: list[int]) -> Iterator[tuple[parallel.Pool, int]]:
-    local = parallel.local(settings.processes)
-    if local is None:
-        yield _Here(), 1
-        return
-    with local(descriptors) as found:
-        yield found
+    with ExitStack() as opened:
+        try:
+            cluster = opened.enter_context(_connected(settings))
+        except _Unusable as why:
+            log.warning(
+                "the Dask cluster at %s (CCB_EXECUTOR): %s: judging on this machine", settings.executor, why
+            )
+            _given_up.add(settings.executor)
+            yield opened.enter_context(parallel.forked(settings.processes, descriptors))
+            return
+        try:
+            yield cluster, min(max(cluster.workers(), 1), MOST_WORKERS)
+        except PartitionFailed as error:
+            _given_up.add(settings.executor)
+            raise PartitionFailed(f"{error}; judging on this machine", transient=True) from None
 
 
 def asked(settings: Settings) -> tuple[int, str]:
@@ -137,17 +108,29 @@ def asked(settings: Settings) -> tuple[int, str]:
         ConfigurationError: as in an extraction.
     """
     try:
-        client = _connected(settings)
+        with _connected(settings) as cluster:
+            return cluster.workers(), ""
     except _Unusable as why:
         return 0, str(why)
+
+
+@contextmanager
+def _connected(settings: Settings) -> Iterator[_Cluster]:
+    """The cluster, until the block ends.
+
+    Raises:
+        ConfigurationError: ``distributed`` isn't installed, or TLS isn't set up.
+        _Unusable: see ``_client``.
+    """
+    client = _client(settings)
     try:
-        return _Cluster(client, settings).workers(), ""
+        yield _Cluster(client, settings)
     finally:
-        with suppress(Exception):
+        with suppress(Exception):  # nothing of ours is there any more
             client.close(timeout=SECONDS_TO_CONNECT)
 
 
-def _connected(settings: Settings) -> Any:
+def _client(settings: Settings) -> Any:
     """Dask's client.
 
     Raises:

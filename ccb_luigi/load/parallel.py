@@ -49,8 +49,8 @@ of this process have to close. Raises errors of ours alone."""
 
 
 def local(processes: int) -> Workers | None:
-    """Processes of this machine, forked when there is work for them; ``None``: one is enough."""
-    return partial(_forked, processes) if processes > 1 else None
+    """``forked`` when there is work for them; ``None``: this process is enough."""
+    return partial(forked, processes) if processes > 1 else None
 
 
 def ordered_map(
@@ -92,7 +92,8 @@ def ordered_map(
 
 
 @contextmanager
-def _forked(processes: int, descriptors: list[int]) -> Iterator[tuple[Pool, int]]:
+def forked(processes: int, descriptors: list[int]) -> Iterator[tuple[Pool, int]]:
+    """Processes of this machine, until the block ends."""
     keep_freed()
     context = multiprocessing.get_context("fork")
     pool = ProcessPoolExecutor(processes, context, _begin, (os.getpid(), descriptors))
