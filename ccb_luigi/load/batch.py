@@ -40,8 +40,8 @@ class Batch:
 
     @classmethod
     def of_date(cls, connection: Connection, day: date) -> Batch:
-        """A date's batch in the shared tables, where each of its steps finds it."""
-        return cls(connection, number_of(day))
+        """A date's batch in the shared tables, where each step finds it: its number is the ordinal."""
+        return cls(connection, day.toordinal())
 
     @classmethod
     def own(cls, connection: Connection, number: int) -> Batch:
@@ -117,8 +117,3 @@ class Batch:
         """
         if self.prefix == SHARED:
             self.run("SELECT staging.limpar(:lote)")
-
-
-def number_of(day: date) -> int:
-    """The batch of a date: its ordinal, from 1 on."""
-    return day.toordinal()

@@ -67,19 +67,20 @@ def losers(batch: Batch, zone: ZoneInfo) -> list[tuple[str, date]]:
 
     To be called after ``classify`` and before ``write``.
     """
-    return [(row.mongo_id, row.particao) for row in batch.run(_LOSERS, zone=zone.key)]
-
-
-# A document can be met twice: in the batch, and with the row that it loses.
-_LOSERS = """
-    SELECT DISTINCT ON (mongo_id) mongo_id, particao FROM (
-        SELECT mongo_id, particao FROM {contratos} WHERE lote = :lote AND situacao = 'duplicado'
-        UNION ALL
-        SELECT o.mongo_id, CAST(o.atualizado_em AT TIME ZONE :zone AS date)
-        FROM {contratos} k JOIN operacoes o ON o.ccb_code = k.ccb_code
-        WHERE k.lote = :lote AND k.situacao IS NULL AND o.mongo_id <> k.mongo_id
-    ) losers
-"""
+    # A document can be met twice: in the batch, and with the row that it loses.
+    found = batch.run(
+        """
+        SELECT DISTINCT ON (mongo_id) mongo_id, particao FROM (
+            SELECT mongo_id, particao FROM {contratos} WHERE lote = :lote AND situacao = 'duplicado'
+            UNION ALL
+            SELECT o.mongo_id, CAST(o.atualizado_em AT TIME ZONE :zone AS date)
+            FROM {contratos} k JOIN operacoes o ON o.ccb_code = k.ccb_code
+            WHERE k.lote = :lote AND k.situacao IS NULL AND o.mongo_id <> k.mongo_id
+        ) losers
+        """,
+        zone=zone.key,
+    )
+    return [(row.mongo_id, row.particao) for row in found]
 
 
 def classify(batch: Batch) -> list[str]:
@@ -90,66 +91,49 @@ def classify(batch: Batch) -> list[str]:
     ``obsoleto``: a newer version of the same document is in the table. ``duplicado``: another, newer
     document has the ``ccbCode``, and isn't gone from the source.
     """
-    batch.run(_MARK_STALE)
+    batch.run("""
+        UPDATE {contratos} k SET situacao = 'obsoleto'
+        FROM operacoes o
+        WHERE k.lote = :lote AND o.mongo_id = k.mongo_id AND o.atualizado_em > k.atualizado_em
+    """)
     vacated: list[str] = []
-    if batch.run(_COUNT_OLD_CODES).scalar():
+    changed = """
+        SELECT FROM {contratos} k
+        WHERE k.lote = :lote AND k.situacao IS NULL
+          AND o.mongo_id = k.mongo_id AND o.ccb_code <> k.ccb_code
+    """
+    # Counted, not EXISTS: that asks for a plan that is fast if there is one, and endless if there is none.
+    if batch.run(f"SELECT count(*) FROM operacoes o WHERE EXISTS ({changed})").scalar():
         lock(batch.connection, REMOVAL_LOCK)
-        vacated = list(batch.run(_FORGET_OLD_CODES).scalars())
-    batch.run(_MARK_DUPLICATES_HERE)
-    batch.run(_MARK_DUPLICATES_THERE)
+        removed = batch.run(f"DELETE FROM operacoes o WHERE EXISTS ({changed}) RETURNING o.ccb_code")
+        vacated = list(removed.scalars())
+    # Two statements, since an OR of two EXISTS can't be a join.
+    batch.run("""
+        UPDATE {contratos} k SET situacao = 'duplicado'
+        WHERE k.lote = :lote AND k.situacao IS NULL
+          AND EXISTS (SELECT FROM {contratos} r
+                      WHERE r.lote = :lote AND r.situacao IS NULL AND r.ccb_code = k.ccb_code
+                        AND (r.atualizado_em, r.mongo_id) > (k.atualizado_em, k.mongo_id))
+    """)
+    batch.run("""
+        UPDATE {contratos} k SET situacao = 'duplicado'
+        FROM operacoes o
+        WHERE k.lote = :lote AND k.situacao IS NULL AND o.ccb_code = k.ccb_code AND o.mongo_id <> k.mongo_id
+          AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id) AND o.excluido_em IS NULL
+    """)
     return vacated
 
 
-_MARK_STALE = """
-    UPDATE {contratos} k SET situacao = 'obsoleto'
-    FROM operacoes o
-    WHERE k.lote = :lote AND o.mongo_id = k.mongo_id AND o.atualizado_em > k.atualizado_em
-"""
-
-_OLD_CODES = """
-    FROM {contratos} k
-    WHERE k.lote = :lote AND k.situacao IS NULL
-      AND o.mongo_id = k.mongo_id AND o.ccb_code <> k.ccb_code
-"""
-
-# Counted, not EXISTS: that asks for a plan that is fast if there is one, and endless if there is none.
-_COUNT_OLD_CODES = f"SELECT count(*) FROM operacoes o WHERE EXISTS (SELECT {_OLD_CODES})"
-
-_FORGET_OLD_CODES = f"DELETE FROM operacoes o WHERE EXISTS (SELECT {_OLD_CODES}) RETURNING o.ccb_code"
-
-# Two statements, since an OR of two EXISTS can't be a join.
-_MARK_DUPLICATES_HERE = """
-    UPDATE {contratos} k SET situacao = 'duplicado'
-    WHERE k.lote = :lote AND k.situacao IS NULL
-      AND EXISTS (SELECT FROM {contratos} r
-                  WHERE r.lote = :lote AND r.situacao IS NULL AND r.ccb_code = k.ccb_code
-                    AND (r.atualizado_em, r.mongo_id) > (k.atualizado_em, k.mongo_id))
-"""
-
-_MARK_DUPLICATES_THERE = """
-    UPDATE {contratos} k SET situacao = 'duplicado'
-    FROM operacoes o
-    WHERE k.lote = :lote AND k.situacao IS NULL AND o.ccb_code = k.ccb_code AND o.mongo_id <> k.mongo_id
-      AND (o.atualizado_em, o.mongo_id) > (k.atualizado_em, k.mongo_id) AND o.excluido_em IS NULL
-"""
-
 # Documents whose version is the one that the table has now: only they may write its children.
 _OWNERS = {
-    "client_id": """
-        SELECT k.doc, c.client_id
-        FROM {contratos} k JOIN clientes c
-          ON c.client_id = k.client_id AND c.mongo_id = k.mongo_id AND c.atualizado_em = k.atualizado_em
+    owner: f"""
+        SELECT k.doc, o.{owner}
+        FROM {{contratos}} k JOIN {table} o
+          ON o.{owner} = k.{owner} AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
         WHERE k.lote = :lote
-    """,
-    "ccb_code": """
-        SELECT k.doc, o.ccb_code
-        FROM {contratos} k JOIN operacoes o
-          ON o.ccb_code = k.ccb_code AND o.mongo_id = k.mongo_id AND o.atualizado_em = k.atualizado_em
-        WHERE k.lote = :lote
-    """,
+    """
+    for owner, table in (("client_id", "clientes"), ("ccb_code", "operacoes"))
 }
-
-_OF_DOCUMENT = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em"})
 
 
 def _replace(batch: Batch, table: Table, owner: str) -> Written:
@@ -224,17 +208,14 @@ def _upsert(batch: Batch, table: Table, documents: str, guard: str) -> Written:
         rows = f"(SELECT m.acao, n.* FROM pg_temp.ccb_luigi_mudanca m JOIN ({staged}) n USING (doc))"
         written = _apply(batch, table, [key], rows)
         if table is tables.operacoes:
-            batch.run(_MARK_OUTCOME)
+            batch.run("""
+                UPDATE {contratos} k
+                SET situacao = CASE m.acao WHEN 'I' THEN 'novo' WHEN 'U' THEN 'alterado' ELSE 'igual' END
+                FROM pg_temp.ccb_luigi_mudanca m
+                WHERE k.lote = :lote AND k.situacao IS NULL AND k.doc = m.doc
+            """)
             batch.analyse(tables.staged_contratos)
     return written
-
-
-_MARK_OUTCOME = """
-    UPDATE {contratos} k
-    SET situacao = CASE m.acao WHEN 'I' THEN 'novo' WHEN 'U' THEN 'alterado' ELSE 'igual' END
-    FROM pg_temp.ccb_luigi_mudanca m
-    WHERE k.lote = :lote AND k.situacao IS NULL AND k.doc = m.doc
-"""
 
 
 def _apply(batch: Batch, table: Table, key: list[str], changes: str = "pg_temp.ccb_luigi_mudanca") -> Written:
@@ -277,11 +258,12 @@ def _names(table: Table) -> list[str]:
 
 def _staged(batch: Batch, table: Table) -> str:
     """The columns of a table with one row per document, from staging, and the document's number."""
-    selected = ", ".join(f"{'k' if name in _OF_DOCUMENT else 's'}.{name}" for name in _names(table))
+    staged = tables.STAGED[table.name]
+    selected = ", ".join(f"{'s' if name in staged.columns else 'k'}.{name}" for name in _names(table))
     return f"""
         SELECT k.doc, {selected}
         FROM {{contratos}} k
-        JOIN {batch.name(tables.STAGED[table.name])} s ON s.lote = k.lote AND s.doc = k.doc
+        JOIN {batch.name(staged)} s ON s.lote = k.lote AND s.doc = k.doc
         WHERE k.lote = :lote
     """
 
@@ -301,28 +283,22 @@ def _write_contracts(batch: Batch) -> Written:
     """Writes what ``classify`` left, notes what came of each document, and replaces the findings."""
     left = "SELECT doc FROM {contratos} WHERE lote = :lote AND situacao IS NULL"
     written = _upsert(batch, tables.operacoes, left, "true")
-    batch.run(_REMOVE_FINDINGS)
-    batch.run(_ADD_FINDINGS)
+    findings = f"""
+        SELECT k.ccb_code, s.codigo, s.campo, k.mongo_id, k.particao
+        FROM {{contratos}} k JOIN {{qualidade}} s ON s.lote = k.lote AND s.doc = k.doc
+        WHERE k.lote = :lote AND k.{situacao.LOADED}
+    """
+    batch.run(f"""
+        DELETE FROM controle.qualidade q USING (
+            SELECT q.ccb_code, q.codigo, q.campo, q.mongo_id, q.particao
+            FROM controle.qualidade q JOIN {{contratos}} k USING (ccb_code)
+            WHERE k.lote = :lote AND k.situacao IN ('alterado', 'igual')
+            EXCEPT {findings}
+        ) gone
+        WHERE q.ccb_code = gone.ccb_code AND q.codigo = gone.codigo AND q.campo = gone.campo
+    """)
+    batch.run(f"""
+        INSERT INTO controle.qualidade (ccb_code, codigo, campo, mongo_id, particao)
+        {findings} ON CONFLICT DO NOTHING
+    """)
     return written
-
-
-_LOADED_FINDINGS = f"""
-    SELECT k.ccb_code, s.codigo, s.campo, k.mongo_id, k.particao
-    FROM {{contratos}} k JOIN {{qualidade}} s ON s.lote = k.lote AND s.doc = k.doc
-    WHERE k.lote = :lote AND k.{situacao.LOADED}
-"""
-
-_REMOVE_FINDINGS = f"""
-    DELETE FROM controle.qualidade q USING (
-        SELECT q.ccb_code, q.codigo, q.campo, q.mongo_id, q.particao
-        FROM controle.qualidade q JOIN {{contratos}} k USING (ccb_code)
-        WHERE k.lote = :lote AND k.situacao IN ('alterado', 'igual')
-        EXCEPT {_LOADED_FINDINGS}
-    ) gone
-    WHERE q.ccb_code = gone.ccb_code AND q.codigo = gone.codigo AND q.campo = gone.campo
-"""
-
-_ADD_FINDINGS = f"""
-    INSERT INTO controle.qualidade (ccb_code, codigo, campo, mongo_id, particao)
-    {_LOADED_FINDINGS} ON CONFLICT DO NOTHING
-"""

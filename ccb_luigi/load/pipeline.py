@@ -32,7 +32,7 @@ from ccb_luigi.load import (
     unchanged,
     whole,
 )
-from ccb_luigi.load.batch import Batch, number_of
+from ccb_luigi.load.batch import Batch
 from ccb_luigi.load.staging import Counts
 from ccb_luigi.load.whole import Loaded, Reading, Show
 from ccb_luigi.settings import LONGEST_OVERLAP, Settings
@@ -93,7 +93,7 @@ def load_so_far(settings: Settings, day: date, progress: Reading = lambda *_: No
     def work(connection: Connection) -> Loaded | None:
         if not _begin_extraction(connection, settings, day):
             return None
-        batch = Batch.own(connection, number_of(day))
+        batch = Batch.own(connection, day.toordinal())
         read_at = whole.now(connection)
         counts = _stage(batch, settings, day, progress)
         if _flooded(settings, counts):
@@ -156,7 +156,9 @@ def load_table(
         show("waits for its turn at the table", 5)
         postgres.lock(connection, whole.table_lock(table))
         batch = Batch.of_date(connection, day)
-        extraction = _checked_extraction(batch, day, *_read_by(table))
+        findings = [tables.staged_qualidade] if table is tables.operacoes else []
+        staged = [tables.STAGED[table.name], tables.staged_contratos, *findings]
+        extraction = _checked_extraction(batch, day, *staged)
         rows = extraction.contagens["staging"][table.name]
         show(f"compares {rows:,} staged rows with the table", 20)
         written, freed = whole.write(settings, batch, table, extraction.inserted)
@@ -277,12 +279,6 @@ def _overlap_from(connection: Connection, settings: Settings, day: date) -> date
             break
         start = settings.bounds(each)[0]
     return max(start, since)
-
-
-def _read_by(table: Table) -> list[Table]:
-    """What of staging the load of a table reads."""
-    findings = [tables.staged_qualidade] if table is tables.operacoes else []
-    return [tables.STAGED[table.name], tables.staged_contratos, *findings]
 
 
 def _checked_extraction(batch: Batch, day: date, *staged: Table) -> markers.Marker:

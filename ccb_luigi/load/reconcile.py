@@ -96,14 +96,6 @@ _FOUND = f"""
     WHERE k.lote = :lote GROUP BY k.particao
 """
 
-# Of all contracts that should be in the tables, at whatever version: if one isn't found, the counts say so.
-# A date's own run reads no temporary table here: so several processes may share the work.
-_PRESTACOES = f"""
-    SELECT k.particao, sum(p.valor_prestacao) AS soma
-    FROM {{contratos}} k JOIN parcelas p USING (ccb_code)
-    WHERE k.lote = :lote AND k.{situacao.IN_THE_TABLES} GROUP BY k.particao
-"""
-
 # Another date's load may have overtaken a contract since this one's, under whatever code.
 _OVERTAKEN = """
     UPDATE {contratos} k SET situacao = 'obsoleto'
@@ -130,35 +122,25 @@ def reconcile(batch: Batch, read: Mapping[date, Sequence[int]]) -> dict[date, Re
     ``read``: documents read and rejected, by the extraction's own count. Sums of the source were computed
     from the documents before any row was rendered.
     """
-    loaded = _by_date(batch)
-    found = {day: [Reconciliation(lidos, 0, 0, 0, quarantined)] for day, (lidos, quarantined) in read.items()}
-    for day, result in loaded.items():
-        found.setdefault(day, []).append(result)
-    return {day: total(parts) for day, parts in sorted(found.items())}
-
-
-NOTHING = Reconciliation(0, 0, 0, 0, 0)
-
-
-def total(parts: Iterable[Reconciliation]) -> Reconciliation:
-    """All of them together."""
-    sums = zip(*map(astuple, [NOTHING, *parts]), strict=True)
-    return Reconciliation(*map(sum, sums))  # type: ignore[arg-type]
-
-
-def _by_date(batch: Batch) -> dict[date, Reconciliation]:
-    """What was loaded of each date, as if nothing had been read or rejected."""
     look_up_by_keys(batch)
     share_no_hash_tables(batch.connection)
-    found = batch.run(_FOUND).all()
-    if any(each.documentos > each.carregados + each.sem_mudanca + each.obsoletos for each in found):
+    loaded = batch.run(_FOUND).all()
+    if any(each.documentos > each.carregados + each.sem_mudanca + each.obsoletos for each in loaded):
         # Where each document is found at its version, or stale, these would change nothing.
         for statement in (_OVERTAKEN, _CLASSIFY_REST):
             batch.run(statement)
-        found = batch.run(_FOUND).all()
-    prestacoes = {row.particao: row.soma for row in batch.run(_PRESTACOES)}
-    return {
-        each.particao: Reconciliation(
+        loaded = batch.run(_FOUND).all()
+    # Of all contracts that should be in the tables, at whatever version: if one isn't found, the counts say
+    # so. A date's own run reads no temporary table here: so several processes may share the work.
+    prestacoes = batch.run(f"""
+        SELECT k.particao, sum(p.valor_prestacao) AS soma
+        FROM {{contratos}} k JOIN parcelas p USING (ccb_code)
+        WHERE k.lote = :lote AND k.{situacao.IN_THE_TABLES} GROUP BY k.particao
+    """)
+    of_date = {row.particao: row.soma for row in prestacoes}
+    found = {day: [Reconciliation(lidos, 0, 0, 0, rejected)] for day, (lidos, rejected) in read.items()}
+    for each in loaded:
+        result = Reconciliation(
             lidos=0,
             carregados=each.carregados,
             sem_mudanca=each.sem_mudanca,
@@ -167,10 +149,16 @@ def _by_date(batch: Batch) -> dict[date, Reconciliation]:
             soma_valor_bruto_origem=each.valor_bruto_origem,
             soma_valor_bruto_destino=each.valor_bruto_destino,
             soma_prestacoes_origem=each.prestacoes_origem,
-            soma_prestacoes_destino=prestacoes.get(each.particao) or ZERO,
+            soma_prestacoes_destino=of_date.get(each.particao) or ZERO,
         )
-        for each in found
-    }
+        found.setdefault(each.particao, []).append(result)
+    return {day: total(parts) for day, parts in sorted(found.items())}
+
+
+def total(parts: Iterable[Reconciliation]) -> Reconciliation:
+    """All of them together."""
+    sums = zip(*map(astuple, [NOTHING, *parts]), strict=True)
+    return Reconciliation(*map(sum, sums))  # type: ignore[arg-type]
 
 
 def put(connection: Connection, day: date, result: Reconciliation) -> None:

@@ -191,7 +191,12 @@ class Extraction:
 
     def _drop_repeated(self) -> None:
         """A document that changed while the cursor ran can be met twice: the later reading counts."""
-        found = self._batch.run(_REPEATED).all()
+        found = self._batch.run("""
+            SELECT doc, particao FROM (
+                SELECT doc, particao, row_number() OVER (PARTITION BY mongo_id ORDER BY doc DESC) AS n
+                FROM {contratos} WHERE lote = :lote
+            ) numbered WHERE n > 1
+        """).all()
         for table in tables.STAGING if found else ():
             gone = self._batch.run(
                 f"DELETE FROM {self._batch.name(table)} WHERE lote = :lote AND doc = ANY(:docs)",
@@ -199,14 +204,6 @@ class Extraction:
             )
             self.counts.staging[table.name] -= gone.rowcount
         self.counts.drop([row.particao for row in found])
-
-
-_REPEATED = """
-    SELECT doc, particao FROM (
-        SELECT doc, particao, row_number() OVER (PARTITION BY mongo_id ORDER BY doc DESC) AS n
-        FROM {contratos} WHERE lote = :lote
-    ) numbered WHERE n > 1
-"""
 
 
 class _Copies:

@@ -41,30 +41,28 @@ def _marks_by(document: str) -> str:
     """
 
 
-_LOADED = f"k.lote = :lote AND k.{situacao.LOADED}"
-
-
 def remember(batch: Batch) -> None:
     """Notes what the batch loaded. To be called when its proof holds, in the same transaction.
 
     The caller holds the lock of ``operacoes``: of two who note the same document one waits.
     """
     share_no_hash_tables(batch.connection)
+    loaded = f"k.lote = :lote AND k.{situacao.LOADED}"
     batch.run(f"""
         CREATE TEMP TABLE pg_temp.ccb_luigi_marcas ON COMMIT DROP AS
         WITH alvo AS NOT MATERIALIZED (
-            SELECT doc, ccb_code, client_id FROM {{contratos}} k WHERE {_LOADED}
+            SELECT doc, ccb_code, client_id FROM {{contratos}} k WHERE {loaded}
         )
         {_marks_by("doc")}
     """)
     # Removed and written anew, in the order of the key: half of what ON CONFLICT takes, which looks first.
     batch.run(f"""
-        DELETE FROM controle.versoes v USING {{contratos}} k WHERE v.mongo_id = k.mongo_id AND {_LOADED}
+        DELETE FROM controle.versoes v USING {{contratos}} k WHERE v.mongo_id = k.mongo_id AND {loaded}
     """)
     batch.run(f"""
         INSERT INTO controle.versoes ({COLUMNS}, linhas, escritas)
         SELECT {COLUMNS}, m.linhas, m.escritas
-        FROM {{contratos}} k JOIN pg_temp.ccb_luigi_marcas m USING (doc) WHERE {_LOADED}
+        FROM {{contratos}} k JOIN pg_temp.ccb_luigi_marcas m USING (doc) WHERE {loaded}
         ORDER BY mongo_id
     """)
     batch.run("DROP TABLE pg_temp.ccb_luigi_marcas")
