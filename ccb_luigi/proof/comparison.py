@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Text, cast, select, text
+from sqlalchemy import Row as SqlRow
 
 from ccb_luigi import tables
 from ccb_luigi.load.markers import EXTRACTION, RECONCILIATION
@@ -83,25 +84,20 @@ class Proof:
                 self.differences.append(difference)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rejection:
-    """An open row of the quarantine."""
-
-    sha256: str | None
-    documento: str | None
-    codigos: list[str]
-
-
 @dataclass(slots=True)
 class Target:
-    """What the tables hold for a group of documents. ``children``: table → owner → rows."""
+    """What the tables hold for a group of documents.
+
+    ``children``: table → owner → rows. ``rejections``: open rows of the quarantine, with the hash of the
+    bytes that are kept there for ``documento``.
+    """
 
     by_id: dict[str, Row]
     by_code: dict[str, Row]
     clients: dict[str, Row]
     children: dict[str, dict[str, list[Row]]]
     findings: dict[str, set[tuple[str, str]]]
-    rejections: dict[str, _Rejection]
+    rejections: dict[str, SqlRow[Any]]
     read_at: dict[date, datetime]
     any_read: bool
 
@@ -146,14 +142,14 @@ def target_of(connection: Connection, group: list[Expected]) -> Target:
         clients={row["client_id"]: row for row in clients},
         children=children,
         findings=findings,
-        rejections={mongo_id: _Rejection(*rest) for mongo_id, *rest in rejections},
+        rejections={row.mongo_id: row for row in rejections},
         read_at={row.particao: row.inserted for row in connection.execute(text(_READ_AT), {"days": days})},
         any_read=bool(connection.execute(text(_ANY_READ)).scalar()),
     )
 
 
 _REJECTIONS = """
-    SELECT mongo_id, sha256, encode(sha256(documento), 'hex'), codigos
+    SELECT mongo_id, sha256, encode(sha256(documento), 'hex') AS documento, codigos
     FROM controle.quarentena WHERE resolvido_em IS NULL AND mongo_id = ANY(CAST(:ids AS text[]))
 """
 
@@ -232,7 +228,7 @@ def _contract(document: Expected, target: Target, proof: Proof) -> Iterator[Diff
 
 
 def _without_row(
-    document: Expected, entry: _Rejection | None, holder: Row | None, target: Target, proof: Proof
+    document: Expected, entry: SqlRow[Any] | None, holder: Row | None, target: Target, proof: Proof
 ) -> Iterator[Difference]:
     """Right for a document that lost its code to a newer one, and is in the quarantine for it.
 

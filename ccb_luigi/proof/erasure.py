@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -16,6 +15,7 @@ from ccb_luigi.errors import ConfigurationError
 from ccb_luigi.load import erasures, markers, quarantine
 from ccb_luigi.load.batch import Batch
 from ccb_luigi.settings import Settings
+from ccb_luigi.tables import esquecimentos
 
 QUARANTINE, FINDINGS = tables.quarentena.fullname, tables.qualidade.fullname
 ROWS_AT_A_TIME = 10
@@ -103,7 +103,16 @@ def find(connection: Connection, client_id: str) -> Found:
     batches = connection.execute(
         text("SELECT DISTINCT lote FROM staging.contratos WHERE client_id = :client"), values
     )
-    mongo_ids = set(connection.execute(text(_DOCUMENTS), values).scalars())
+    documents = connection.execute(
+        text("""
+            SELECT mongo_id FROM operacoes WHERE client_id = :client
+            UNION SELECT mongo_id FROM clientes WHERE client_id = :client
+            UNION SELECT mongo_id FROM staging.contratos WHERE client_id = :client
+            UNION SELECT mongo_id FROM controle.versoes WHERE client_id = :client
+        """),
+        values,
+    )
+    mongo_ids = set(documents.scalars())
     rejections = _rejections(connection, client_id, mongo_ids)
     rows = {
         table.fullname: connection.execute(
@@ -120,14 +129,6 @@ def find(connection: Connection, client_id: str) -> Found:
     )
 
 
-_DOCUMENTS = """
-    SELECT mongo_id FROM operacoes WHERE client_id = :client
-    UNION SELECT mongo_id FROM clientes WHERE client_id = :client
-    UNION SELECT mongo_id FROM staging.contratos WHERE client_id = :client
-    UNION SELECT mongo_id FROM controle.versoes WHERE client_id = :client
-"""
-
-
 def _of_client(table: Table) -> str:
     if "client_id" in table.columns:
         return "client_id = :client"
@@ -141,23 +142,18 @@ def _rejections(connection: Connection, client_id: str, mongo_ids: set[str]) -> 
     ``_id`` does.
     """
     found, silent = [], []
-    for row, mongo_id, raw in _quarantined(connection):
-        clients = erased.clients_of(raw)
+    rows = connection.execute(
+        text("SELECT id, mongo_id, documento FROM controle.quarentena"),
+        execution_options={"stream_results": True, "yield_per": ROWS_AT_A_TIME},
+    )
+    for row, mongo_id, raw in rows:
+        clients = erased.clients_of(bytes(raw or b""))
         if client_id in clients:
             found.append(row)
             mongo_ids.add(mongo_id)
         elif not clients:
             silent.append((row, mongo_id))
     return found + [row for row, mongo_id in silent if mongo_id in mongo_ids]
-
-
-def _quarantined(connection: Connection) -> Iterator[tuple[int, str, bytes]]:
-    rows = connection.execute(
-        text("SELECT id, mongo_id, documento FROM controle.quarentena"),
-        execution_options={"stream_results": True, "yield_per": ROWS_AT_A_TIME},
-    )
-    for row, mongo_id, raw in rows:
-        yield row, mongo_id, bytes(raw or b"")
 
 
 def _remove(connection: Connection, client_id: str, found: Found) -> None:
@@ -176,28 +172,22 @@ def _remove(connection: Connection, client_id: str, found: Found) -> None:
         Batch(connection, batch).discard()
     for day in found.days:
         markers.forget(connection, day)
-    connection.execute(text(_NO_LONGER_WAITING), {"ids": sorted(found.mongo_ids)})
-
-
-# Markers name the documents that wait for a code.
-_NO_LONGER_WAITING = """
-    UPDATE table_updates
-    SET contagens = jsonb_set(contagens, '{liberados}', (contagens -> 'liberados') - CAST(:ids AS text[]))
-    WHERE contagens -> 'liberados' ?| CAST(:ids AS text[])
-"""
+    # Markers name the documents that wait for a code.
+    connection.execute(
+        text("""
+            UPDATE table_updates SET contagens =
+                jsonb_set(contagens, '{liberados}', (contagens -> 'liberados') - CAST(:ids AS text[]))
+            WHERE contagens -> 'liberados' ?| CAST(:ids AS text[])
+        """),
+        {"ids": sorted(found.mongo_ids)},
+    )
 
 
 def _remember(connection: Connection, settings: Settings, client_id: str, found: Found) -> None:
     """The audit line, which is the tombstone as well. The database adds who and when."""
     row = erased.tombstone(settings.forget_key.encode(), client_id, found.mongo_ids)
     counts = {name: rows for name, rows in found.rows.items() if rows}
-    connection.execute(
-        text("""
-            INSERT INTO controle.esquecimentos (chave, documentos, verificador, contagens)
-            VALUES (:chave, :documentos, :verificador, CAST(:contagens AS jsonb))
-        """),
-        row | {"contagens": json.dumps(counts)},
-    )
+    connection.execute(esquecimentos.insert().values(**row, contagens=counts))
 
 
 def _checked_key(connection: Connection, settings: Settings) -> erased.Erased | None:

@@ -17,24 +17,18 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, text
 
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.documents.block import judge_of
 from ccb_luigi.documents.identity import BY_BYTES
 from ccb_luigi.errors import CcbError, CircuitBroken, NotReconciled, SourceError, SweepRefused
-from ccb_luigi.load import (
-    by_id,
-    erasures,
-    missing,
-    namesakes,
-    quarantine,
-    whole,
-)
+from ccb_luigi.load import by_id, erasures, missing, namesakes, quarantine, whole
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
 from ccb_luigi.sources.source import LiveSource
+from ccb_luigi.tables import varreduras
 
 LOCK = "varredura"
 
@@ -76,13 +70,6 @@ class Swept:
     primeiros_mais_antigos: list[str] = field(default_factory=list)
     homonimos: int = 0
     primeiros_homonimos: list[str] = field(default_factory=list)
-
-    def row(self) -> dict[str, int]:
-        """The counts that ``controle.varreduras`` has columns for."""
-        return {name: value for name, value in asdict(self).items() if not name.endswith(_NOT_STORED)}
-
-
-_NOT_STORED = ("mais_antigos", "homonimos")
 
 
 @dataclass(slots=True)
@@ -250,32 +237,28 @@ def _tell_older(this: _UnderWay) -> None:
     A clock that was wrong, a restored backup, another unit of time. What was loaded while the sweep ran may
     be newer than what the sweep has read.
     """
-    for group in this.names(_OLDER):
+    older = """
+        SELECT o.mongo_id FROM operacoes o JOIN pg_temp.ccb_luigi_vistos v USING (mongo_id)
+        WHERE v.momento < o.atualizado_em AND o.carregado_em < :started
+          AND NOT EXISTS (SELECT FROM pg_temp.ccb_luigi_homonimos h WHERE h.mongo_id = o.mongo_id)
+        ORDER BY o.mongo_id
+    """
+    for group in this.names(older):
         this.swept.mais_antigos += len(group)
         this.swept.primeiros_mais_antigos = (this.swept.primeiros_mais_antigos + group)[:FIRST]
 
 
-_OLDER = """
-    SELECT o.mongo_id FROM operacoes o JOIN pg_temp.ccb_luigi_vistos v USING (mongo_id)
-    WHERE v.momento < o.atualizado_em AND o.carregado_em < :started
-      AND NOT EXISTS (SELECT FROM pg_temp.ccb_luigi_homonimos h WHERE h.mongo_id = o.mongo_id)
-    ORDER BY o.mongo_id
-"""
-
-
 def _close_gone(this: _UnderWay) -> None:
     """Closes the open rejections of documents that are gone; each is looked up again before."""
-    for group in this.names(_GONE_REJECTIONS, nameless=f"{BY_BYTES}%"):
+    # A document that is known by its bytes alone can't be looked up.
+    gone = """
+        SELECT q.mongo_id FROM controle.quarentena q
+        WHERE q.resolvido_em IS NULL AND q.mongo_id NOT LIKE :nameless
+          AND NOT EXISTS (SELECT FROM pg_temp.ccb_luigi_vistos v WHERE v.mongo_id = q.mongo_id)
+        ORDER BY q.mongo_id
+    """
+    for group in this.names(gone, nameless=f"{BY_BYTES}%"):
         this.migrate(group)
-
-
-# A document that is known by its bytes alone can't be looked up.
-_GONE_REJECTIONS = """
-    SELECT q.mongo_id FROM controle.quarentena q
-    WHERE q.resolvido_em IS NULL AND q.mongo_id NOT LIKE :nameless
-      AND NOT EXISTS (SELECT FROM pg_temp.ccb_luigi_vistos v WHERE v.mongo_id = q.mongo_id)
-    ORDER BY q.mongo_id
-"""
 
 
 def _keep_namesakes(this: _UnderWay) -> None:
@@ -345,35 +328,31 @@ _UNMARK = """
 def _put(connection: Connection, this: _UnderWay) -> None:
     """Writes the sweep's row."""
     this.swept.ainda_em_quarentena = connection.execute(text(_OPEN_REJECTIONS)).scalar_one()
-    row = this.swept.row()
+    counts = {name: value for name, value in asdict(this.swept).items() if name in varreduras.columns}
     connection.execute(
-        text(f"""
-            INSERT INTO controle.varreduras (iniciada_em, terminada_em, {", ".join(row)}, ok, motivo)
-            VALUES (:started, clock_timestamp(), {", ".join(f":{name}" for name in row)}, :ok, :reason)
-        """),
-        {
-            "started": this.started,
-            "ok": this.problem is None,
-            "reason": _reason(this.problem),
-            **row,
-        },
+        varreduras.insert().values(
+            **counts,
+            iniciada_em=this.started,
+            terminada_em=func.clock_timestamp(),
+            ok=this.problem is None,
+            motivo=_reason(this.problem),
+        )
     )
 
 
-_REASONS: list[tuple[type[CcbError], str]] = [
-    (SourceError, "origem_ilegivel"),
-    (CircuitBroken, "disjuntor"),
-    (NotReconciled, "em_aberto"),
-    (CcbError, "falhou"),
-]
-
-
 def _reason(problem: CcbError | None) -> str | None:
-    if problem is None:
-        return None
-    if isinstance(problem, SweepRefused):
-        return problem.reason
-    return next(reason for kind, reason in _REASONS if isinstance(problem, kind))
+    match problem:
+        case None:
+            return None
+        case SweepRefused():
+            return problem.reason
+        case SourceError():
+            return "origem_ilegivel"
+        case CircuitBroken():
+            return "disjuntor"
+        case NotReconciled():
+            return "em_aberto"
+    return "falhou"
 
 
 def _list(days: list[date]) -> str:
