@@ -13,10 +13,9 @@ import psycopg2.errors
 import pytest
 from contracts import contract
 from psycopg2 import sql
-from sqlalchemy import Connection, text
 from world import D1, EIGHT, World, at, document, rejected, unfounded
 
-from ccb_luigi.database import postgres, schema, serverlog
+from ccb_luigi.database import postgres, schema
 from ccb_luigi.demo.servers import POSTGRES_SETTINGS
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import BY_NAME
@@ -203,20 +202,6 @@ def test_the_server_logs_the_loaders_errors_without_rows(login: Login) -> None:
     with login(ANALYST).cursor() as cursor:
         cursor.execute("SHOW log_error_verbosity")
         assert cursor.fetchone() == (POSTGRES_SETTINGS["log_error_verbosity"],)
-
-
-@pytest.mark.parametrize(("verbosity", "good"), [("terse", True), ("default", False), ("verbose", False)])
-def test_what_a_session_lets_the_server_log_is_told_with_what_to_do(
-    world: World, verbosity: str, good: bool
-) -> None:
-    def work(connection: Connection) -> list[serverlog.LogSetting]:
-        connection.execute(text(f"SET LOCAL log_error_verbosity = '{verbosity}'"))
-        return serverlog.settings(connection)
-
-    (found,) = postgres.of_process(world.settings).run(work)
-    assert (found.name, found.value, found.good) == ("log_error_verbosity", verbosity, good)
-    world.query(found.advice)
-    world.query(found.advice.replace(" SET log_error_verbosity = 'terse'", " RESET log_error_verbosity"))
 
 
 def test_no_role_can_log_in_before_it_is_given_a_password(world: World) -> None:
