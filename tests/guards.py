@@ -542,7 +542,7 @@ MUTATIONS = (
     Mutation(
         "a view is replaced only where its text differs",
         "ccb_luigi/database/words.py",
-        "self._ran.get(one.name) != _hash(one.statement) or",
+        "self._ran.get(name) != _hash(statement) or",
         "True or",
         (
             "db/test_words.py::test_an_upgrade_with_nothing_to_change_writes_nothing",
@@ -552,8 +552,8 @@ MUTATIONS = (
     Mutation(
         "a view that is made anew keeps its rights",
         "ccb_luigi/database/words.py",
-        "for statement in self._rights.pop(one.name, ()):",
-        "for statement in ():",
+        "for right in self._rights.pop(name, ()):",
+        "for right in ():",
         (
             "db/test_words.py::test_a_view_with_other_columns_is_made_anew_with_its_rights_and_what_of_ours_uses_it",
         ),
@@ -584,8 +584,8 @@ MUTATIONS = (
     Mutation(
         "an upgrade waits for steps under way",
         "ccb_luigi/database/schema.py",
-        "postgres.lock_alone(connection, LOCK, waiting)",
-        "pass",
+        "    if postgres.try_lock(connection, LOCK):\n        return\n",
+        "    if True:\n        return\n",
         UPGRADES,
     ),
     Mutation(
@@ -597,9 +597,9 @@ MUTATIONS = (
     ),
     Mutation(
         "an upgrade tells whom it waits for, and gives up",
-        "ccb_luigi/database/postgres.py",
-        "    if try_lock(connection, name):\n        return\n",
-        "    lock(connection, name)\n    if True:\n        return\n",
+        "ccb_luigi/database/schema.py",
+        "    if postgres.try_lock(connection, LOCK):\n        return\n",
+        "    postgres.lock(connection, LOCK)\n    if True:\n        return\n",
         ("db/test_forget.py::test_it_waits_for_a_run_and_gives_up_in_one_line",),
     ),
     Mutation(

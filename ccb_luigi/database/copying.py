@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import Any
 
 _thread = threading.local()
-Hook = Callable[[type[BaseException], BaseException, TracebackType | None], Any]
 
 
 @contextmanager
@@ -36,7 +35,7 @@ def unheard() -> Iterator[None]:
 class _Silent:
     """The hook that it found, but for what is raised while its thread copies."""
 
-    def __init__(self, others: Hook) -> None:
+    def __init__(self, others: Callable[..., Any]) -> None:
         self._others = others
 
     def __call__(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

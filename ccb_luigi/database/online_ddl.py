@@ -49,60 +49,47 @@ Todo = Iterator[tuple[str, Callable[[], None]]]
 
 
 def _indexes(target: postgres.Postgres, watching: Connection) -> Todo:
-    there = set(watching.execute(text(_INDEXES)).scalars())
+    # Those of a partitioned table are valid when each part has its own.
+    valid = watching.execute(
+        text("""
+            SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+            WHERE i.indisvalid AND CAST(c.relnamespace AS regnamespace)::text IN ('public', 'controle')
+        """)
+    )
+    there = set(valid.scalars())
+    find_kind = text("SELECT CAST(relkind AS text) FROM pg_class WHERE oid = to_regclass(:table)")
     for table, index in tables.indexes():
-        kind = watching.execute(text(_KIND), {"table": table.fullname}).scalar()
+        kind = watching.execute(find_kind, {"table": table.fullname}).scalar()
         if kind and index.name not in there:
             yield f"building index {index.name}", partial(_build, target, table, kind, index)
 
 
 def _prepare_for_publications(target: postgres.Postgres) -> None:
     """Staging has no keys: where all tables are published, nothing could be deleted from it."""
-    for name in target.run(lambda connection: connection.execute(text(_KEYLESS)).scalars().all()):
+    keyless = text("""
+        SELECT CAST(c.oid AS regclass)::text FROM pg_class c
+        WHERE c.relkind = 'r' AND c.relreplident = 'd'
+          AND CAST(c.relnamespace AS regnamespace)::text IN ('public', 'controle', 'staging')
+          AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
+        ORDER BY 1
+    """)
+    for name in target.run(lambda connection: connection.execute(keyless).scalars().all()):
         target.run(partial(_briefly, f"ALTER TABLE {name} REPLICA IDENTITY FULL"))
 
 
 def _not_valid(target: postgres.Postgres, watching: Connection) -> Todo:
-    for name, constraint in watching.execute(text(_NOT_VALID)).all():
-        statement = f'ALTER TABLE {name} VALIDATE CONSTRAINT "{constraint}"'
-        yield (
-            f"validating {constraint} of {name}",
-            partial(target.run, partial(_do, statement)),
-        )
-
-
-# Those of a partitioned table are valid when each part has its own.
-_INDEXES = """
-    SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-    WHERE i.indisvalid AND CAST(c.relnamespace AS regnamespace)::text IN ('public', 'controle')
-"""
-
-_KIND = "SELECT CAST(relkind AS text) FROM pg_class WHERE oid = to_regclass(:table)"
-
-_NOT_VALID = """
-    SELECT CAST(CAST(conrelid AS regclass) AS text), conname FROM pg_constraint
-    WHERE NOT convalidated AND contype IN ('c', 'f') AND conparentid = 0
-      AND CAST(connamespace AS regnamespace)::text IN ('public', 'controle')
-    ORDER BY 1, 2
-"""
-
-_KEYLESS = """
-    SELECT CAST(c.oid AS regclass)::text FROM pg_class c
-    WHERE c.relkind = 'r' AND c.relreplident = 'd'
-      AND CAST(c.relnamespace AS regnamespace)::text IN ('public', 'controle', 'staging')
-      AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
-    ORDER BY 1
-"""
-
-# The parts of a partitioned table that have no part of the index yet.
-_PARTS_WITHOUT = """
-    SELECT CAST(CAST(t.inhrelid AS regclass) AS text) FROM pg_inherits t
-    WHERE t.inhparent = CAST(:table AS regclass) AND NOT EXISTS (
-        SELECT FROM pg_inherits i JOIN pg_index x ON x.indexrelid = i.inhrelid
-        WHERE x.indrelid = t.inhrelid AND i.inhparent = to_regclass(:index)
+    found = watching.execute(
+        text("""
+            SELECT CAST(CAST(conrelid AS regclass) AS text), conname FROM pg_constraint
+            WHERE NOT convalidated AND contype IN ('c', 'f') AND conparentid = 0
+              AND CAST(connamespace AS regnamespace)::text IN ('public', 'controle')
+            ORDER BY 1, 2
+        """)
     )
-    ORDER BY 1
-"""
+    for name, constraint in found.all():
+        statement = f'ALTER TABLE {name} VALIDATE CONSTRAINT "{constraint}"'
+        validate = partial(target.run, partial(postgres.plainly, statement=statement))
+        yield f"validating {constraint} of {name}", validate
 
 
 def _build(target: postgres.Postgres, table: Table, kind: str, index: Index) -> None:
@@ -113,7 +100,15 @@ def _build(target: postgres.Postgres, table: Table, kind: str, index: Index) -> 
         _build_one(target, create, name, table.fullname, on)
         return
     target.run(partial(_briefly, f"{create} IF NOT EXISTS {index.name} ON ONLY {table.fullname} {on}"))
-    without = text(_PARTS_WITHOUT).bindparams(table=table.fullname, index=name)
+    # The parts of a partitioned table that have no part of the index yet.
+    without = text("""
+        SELECT CAST(CAST(t.inhrelid AS regclass) AS text) FROM pg_inherits t
+        WHERE t.inhparent = CAST(:table AS regclass) AND NOT EXISTS (
+            SELECT FROM pg_inherits i JOIN pg_index x ON x.indexrelid = i.inhrelid
+            WHERE x.indrelid = t.inhrelid AND i.inhparent = to_regclass(:index)
+        )
+        ORDER BY 1
+    """).bindparams(table=table.fullname, index=name)
     for part in target.run(lambda connection: connection.execute(without).scalars().all()):
         of_part = f"{part}_{index.name}"
         _build_one(target, create, of_part, part, on)
@@ -135,11 +130,7 @@ def _build_one(target: postgres.Postgres, create: str, name: str, table: str, on
         target.run(partial(_briefly, f"DROP INDEX {left}; {create} {new}"))
 
 
-def _do(statement: str, connection: Connection) -> None:
-    connection.execute(text(statement))
-
-
 def _briefly(statement: str, connection: Connection) -> None:
     """The lock that it takes may have to be waited for: rather again later than others behind it."""
     postgres.wait_briefly(connection)
-    _do(statement, connection)
+    postgres.plainly(connection, statement)

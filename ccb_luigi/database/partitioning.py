@@ -59,7 +59,8 @@ def partition(settings: Settings, parts: int, tell: Tell) -> Done:
         tell("copying the rows of parcelas ...")
         rows = _copy(connection, parts)
         tell(f"{rows:,} rows are copied; building keys and indexes ...")
-        _complete(connection)
+        postgres.plainly(connection, _KEYS)
+        postgres.plainly(connection, _OWNED)
         tell("exchanging the tables ...")
         _exchange_patiently(connection, settings.lock_seconds, tell)
         return Done(before, parts, rows)
@@ -114,18 +115,17 @@ def _refuse_unknown(connection: Connection) -> None:
 # --- the new table -----------------------------------------------------------------------------------
 
 
-# Of the plain table, or of its parts: a partitioned table has none.
-_OPTIONS = """
-    SELECT array_to_string(reloptions, ', ') FROM pg_class
-    WHERE reloptions IS NOT NULL AND (oid = CAST('public.parcelas' AS regclass) OR oid IN (
-        SELECT inhrelid FROM pg_inherits WHERE inhparent = CAST('public.parcelas' AS regclass)))
-    LIMIT 1
-"""
-
-
 def _copy(connection: Connection, parts: int) -> int:
     """A table of the same name in the schema ``particoes``, where its parts stay; returns its rows."""
-    options = connection.execute(text(_OPTIONS)).scalar()
+    # Of the plain table, or of its parts: a partitioned table has none.
+    options = connection.execute(
+        text("""
+            SELECT array_to_string(reloptions, ', ') FROM pg_class
+            WHERE reloptions IS NOT NULL AND (oid = CAST('public.parcelas' AS regclass) OR oid IN (
+                SELECT inhrelid FROM pg_inherits WHERE inhparent = CAST('public.parcelas' AS regclass)))
+            LIMIT 1
+        """)
+    ).scalar()
     of_storage = f" WITH ({options})" if options else ""
     kind = of_storage if parts == 1 else " PARTITION BY HASH (ccb_code)"
     connection.execute(text("CREATE SCHEMA IF NOT EXISTS particoes"))
@@ -175,11 +175,6 @@ _OWNED = """
         LOOP EXECUTE dito; END LOOP;
     END $$
 """
-
-
-def _complete(connection: Connection) -> None:
-    for statement in (*_KEYS.split(";"), _OWNED):
-        postgres.plainly(connection, statement)
 
 
 # --- the exchange ------------------------------------------------------------------------------------

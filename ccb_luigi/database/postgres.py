@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ccb_luigi.database import connecting, copying, session, waiting
 from ccb_luigi.database.refusals import translated
-from ccb_luigi.errors import Busy, ConfigurationError, TargetError
+from ccb_luigi.errors import ConfigurationError, TargetError
 from ccb_luigi.process.heartbeat import watched
 from ccb_luigi.process.retry import retrying
 from ccb_luigi.process.stopping import cut_when_stopped
@@ -29,9 +29,6 @@ from ccb_luigi.settings import Settings
 
 T = TypeVar("T")
 COPY_BLOCK = 1 << 18
-
-LONGEST_QUEUE = "500ms"
-"""For how long a statement that changes a table waits for it, and others behind it."""
 
 
 class Postgres:
@@ -102,12 +99,8 @@ class Postgres:
         The session must be ours, see ``is_direct``.
         """
 
-        @contextmanager
-        def opened() -> Iterator[Connection]:
-            with self.engine.connect() as connection:
-                yield connection.execution_options(isolation_level="AUTOCOMMIT")
-
-        with self._used(opened) as connection:
+        each_alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with self._used(each_alone.connect) as connection:
             driver = driver_connection(connection)
             session.for_statements(driver, self._settings(driver))
             yield connection
@@ -194,55 +187,12 @@ def wait_briefly(connection: Connection) -> None:
     of an analyst nobody could read. Shorter than ``deadlock_timeout`` (1 s): of two who wait for each other
     it is us who give up.
     """
-    connection.execute(text(f"SET LOCAL lock_timeout = '{LONGEST_QUEUE}'"))
+    connection.execute(text("SET LOCAL lock_timeout = '500ms'"))
 
 
 def plainly(connection: Connection, statement: str) -> None:
     """Runs statements as they stand: neither % nor : means a parameter."""
     connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
-
-
-def lock_alone(connection: Connection, name: str, tell: Callable[[str], None]) -> None:
-    """An advisory lock as in ``lock``, telling whom it waits for, if it has to.
-
-    Raises:
-        Busy: the lock wasn't free within ``lock_seconds``. Not transient: it has been waited for.
-    """
-    if try_lock(connection, name):
-        return
-    key = {"name": f"ccb_luigi:{name}"}
-    tell(f"waiting for {_holders(connection, key)} ...")
-    try:
-        with connection.begin_nested():
-            lock(connection, name)
-    except DBAPIError as error:
-        if not isinstance(translated(error), Busy):
-            raise
-        raise Busy(
-            f"nothing was changed: still at work is {_holders(connection, key)}; run this again when it has"
-            " ended, or wait longer (CCB_LOCK_SECONDS)"
-        ) from None
-
-
-# The lock's number is split into two halves; who may not see others' activity sees null for its time.
-_HOLDERS = """
-    SELECT a.pid, a.usename, a.application_name, to_char(a.xact_start, 'HH24:MI:SS') AS since
-    FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND pid <> pg_backend_pid()
-      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND (CAST(l.classid AS bigint) << 32) | CAST(l.objid AS bigint) = hashtextextended(:name, 0)
-    ORDER BY a.xact_start, a.pid
-"""
-
-
-def _holders(connection: Connection, key: dict[str, str]) -> str:
-    """Who holds the lock, in words."""
-    found = [
-        f"{row.application_name or 'a session'} of {row.usename} (pid {row.pid}"
-        + (f", since {row.since} UTC)" if row.since else ")")
-        for row in connection.execute(text(_HOLDERS), key)
-    ]
-    return " and ".join(found) or "a run that has just ended"
 
 
 def driver_connection(connection: Connection) -> psycopg2.extensions.connection:

@@ -64,15 +64,9 @@ _REFUSALS = (
         "does not exist|n.{1,2}o existe|no such (database|user)|bouncer config error",
         "the database or the user does not exist",
     ),
-    (
-        connecting.WRONG_PASSWORD,
-        "user or password is wrong",
-    ),
+    (connecting.WRONG_PASSWORD, "user or password is wrong"),
     ("pg_hba.conf", "the server's pg_hba.conf refuses this user, host or TLS mode"),
-    (
-        "permission denied for database|permissão negada",
-        "the user may not connect to this database",
-    ),
+    ("permission denied for database|permissão negada", "the user may not connect to this database"),
 )
 _NO_ROOM = (
     "too many (clients|connections)|connection slots|no more connections allowed|query_wait_timeout"

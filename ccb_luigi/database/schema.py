@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -12,9 +12,6 @@ from sqlalchemy.exc import DBAPIError
 from ccb_luigi.database import online_ddl, postgres, refusals, words
 from ccb_luigi.errors import Busy, SchemaOutdated
 from ccb_luigi.settings import Settings
-
-if TYPE_CHECKING:
-    from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 _REVISIONS = sorted(file.name[:4] for file in MIGRATIONS.glob("versions/[0-9]*.py"))
@@ -53,7 +50,11 @@ def upgrade(settings: Settings, waiting: Callable[[str], None] = lambda _: None)
             words.apply(connection, waiting)
         except DBAPIError as error:
             if isinstance(refusals.translated(error), Busy):
-                raise _in_use() from None
+                raise Busy(
+                    "nothing was changed: a session uses a table that has to be altered (a long query?"
+                    " pg_stat_activity shows it); end it, or run this again when it has ended",
+                    transient=True,
+                ) from None
             raise
         return before, REVISION
 
@@ -62,29 +63,15 @@ def upgrade(settings: Settings, waiting: Callable[[str], None] = lambda _: None)
     return done
 
 
-def _in_use() -> Busy:
-    return Busy(
-        "nothing was changed: a session uses a table that has to be altered (a long query? pg_stat_activity"
-        " shows it); end it, or run this again when it has ended",
-        transient=True,
-    )
-
-
 def migrate(connection: Connection, revision: str) -> None:
     """The shape alone, up to ``revision``."""
     from alembic import command  # takes a fifth of a second to import: not before every run
-
-    connection.execute(text("CREATE SCHEMA IF NOT EXISTS controle"))
-    command.upgrade(alembic_config(connection), revision)
-
-
-def alembic_config(connection: Connection) -> Config:
-    """Alembic's configuration, without a file: the connection is the caller's."""
     from alembic.config import Config
 
-    config = Config(attributes={"connection": connection})
+    connection.execute(text("CREATE SCHEMA IF NOT EXISTS controle"))
+    config = Config(attributes={"connection": connection})  # without a file: the connection is the caller's
     config.set_main_option("script_location", str(MIGRATIONS))
-    return config
+    command.upgrade(config, revision)
 
 
 def current(connection: Connection) -> str | None:
@@ -106,12 +93,46 @@ def grant(settings: Settings) -> None:
 
 
 def alone(connection: Connection, waiting: Callable[[str], None]) -> None:
-    """Keeps every step of every run out until the transaction ends; waits for those under way.
+    """Keeps every step of every run out until the transaction ends; tells whom it waits for, if it has to.
 
     Raises:
-        Busy: one of them did not end within ``lock_seconds``.
+        Busy: one of them did not end within ``lock_seconds``. Not transient: it has been waited for.
     """
-    postgres.lock_alone(connection, LOCK, waiting)
+    if postgres.try_lock(connection, LOCK):
+        return
+    waiting(f"waiting for {_holders(connection)} ...")
+    try:
+        with connection.begin_nested():
+            postgres.lock(connection, LOCK)
+    except DBAPIError as error:
+        if not isinstance(refusals.translated(error), Busy):
+            raise
+        raise Busy(
+            f"nothing was changed: still at work is {_holders(connection)}; run this again when it has"
+            " ended, or wait longer (CCB_LOCK_SECONDS)"
+        ) from None
+
+
+def _holders(connection: Connection) -> str:
+    """Who holds the lock, in words."""
+    # The lock's number is split into two halves; who may not see others' activity sees null for its time.
+    found = connection.execute(
+        text("""
+            SELECT a.pid, a.usename, a.application_name, to_char(a.xact_start, 'HH24:MI:SS') AS since
+            FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+            WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND pid <> pg_backend_pid()
+              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+              AND (CAST(l.classid AS bigint) << 32) | CAST(l.objid AS bigint) = hashtextextended(:name, 0)
+            ORDER BY a.xact_start, a.pid
+        """),
+        {"name": f"ccb_luigi:{LOCK}"},
+    )
+    told = [
+        f"{row.application_name or 'a session'} of {row.usename} (pid {row.pid}"
+        + (f", since {row.since} UTC)" if row.since else ")")
+        for row in found
+    ]
+    return " and ".join(told) or "a run that has just ended"
 
 
 def check(connection: Connection) -> None:

@@ -20,7 +20,6 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -28,7 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from ccb_luigi import codes, dictionary
 from ccb_luigi.database.postgres import plainly
 from ccb_luigi.errors import TargetError
-from ccb_luigi.tables import metadata
+from ccb_luigi.tables import codigos, metadata
 
 Tell = Callable[[str], None]
 
@@ -59,11 +58,11 @@ def apply(connection: Connection, tell: Tell) -> None:
 def outdated(connection: Connection) -> list[str]:
     """What in the database is told in other words than ours; changes noone."""
     ran = _ran(connection)
-    ours = {one.name: _hash(one.statement) for one in definitions()}
+    ours = definitions()
     if GRANTS.name in ran:
-        ours[GRANTS.name] = _hash(_text_of(GRANTS))
-    found = [name for name, said in ours.items() if ran.get(name) != said]
-    if sorted(_codes()) != sorted(map(tuple, connection.execute(_CODES.select()))):
+        ours[GRANTS.name] = _text_of(GRANTS)
+    found = [name for name, statement in ours.items() if ran.get(name) != _hash(statement)]
+    if _other_codes(connection):
         found.append("the codes")
     told = _told(connection)
     if any(told.get(what) != said for what, said in comments()):
@@ -119,24 +118,16 @@ def _state(error: DBAPIError) -> str | None:
 # --- views and functions ------------------------------------------------------------------------------
 
 
-class Definition(NamedTuple):
-    """A view or a function: ``VIEW public.vw_codigos``, and the statements that make it."""
-
-    name: str
-    statement: str
-
-
-def definitions() -> Iterator[Definition]:
-    """What ``views.sql`` makes, in its order: a paragraph each, without its comments."""
+def definitions() -> dict[str, str]:
+    """What ``views.sql`` makes, in its order: ``VIEW public.vw_codigos`` → the paragraph that makes it."""
+    found = {}
     for paragraph in _text_of(VIEWS).split("\n\n"):
         statement = re.sub(r"(?m)^--.*\n?", "", paragraph).strip()
         if statement:
             kind, name = re.findall(r"\ACREATE OR REPLACE (VIEW|FUNCTION) ([\w.]+)", statement)[0]
-            yield Definition(f"{kind} {name}", statement)
+            found[f"{kind} {name}"] = statement
+    return found
 
-
-# A name stands for one object: no function of ours has a namesake with other arguments.
-_OID = "SELECT CASE :kind WHEN 'VIEW' THEN to_regclass(:name)::oid ELSE to_regproc(:name)::oid END"
 
 # A view depends by way of its rule.
 _DEPENDANTS = """
@@ -175,7 +166,7 @@ class _Views:
     def __init__(self, connection: Connection, ran: dict[str, str]) -> None:
         self._connection = connection
         self._ran = {name: found for name, found in ran.items() if name != GRANTS.name}
-        self._ours = {one.name: one for one in definitions()}
+        self._ours = definitions()
         self._rights: dict[str, list[str]] = {}
         """What each that was dropped has to get again."""
 
@@ -184,22 +175,22 @@ class _Views:
         for name in self._ran.keys() - self._ours.keys():
             self._drop(name)
             self._connection.execute(text("DELETE FROM controle.textos WHERE nome = :name"), {"name": name})
-        for one in self._ours.values():
-            if self._ran.get(one.name) != _hash(one.statement) or self._oid(one.name) is None:
-                self._make(one)
-                _remember(self._connection, one.name, one.statement)
+        for name, statement in self._ours.items():
+            if self._ran.get(name) != _hash(statement) or self._oid(name) is None:
+                self._make(name, statement)
+                _remember(self._connection, name, statement)
 
-    def _make(self, one: Definition) -> None:
+    def _make(self, name: str, statement: str) -> None:
         try:
             with self._connection.begin_nested():
-                plainly(self._connection, one.statement)
+                plainly(self._connection, statement)
         except DBAPIError as error:
             if _state(error) not in _OTHER_COLUMNS:
                 raise
-            self._drop(one.name)
-            plainly(self._connection, one.statement)
-        for statement in self._rights.pop(one.name, ()):
+            self._drop(name)
             plainly(self._connection, statement)
+        for right in self._rights.pop(name, ()):
+            plainly(self._connection, right)
 
     def _drop(self, name: str) -> None:
         """With what uses it, as far as that is ours: it comes later in the file, and so is made again."""
@@ -217,19 +208,20 @@ class _Views:
         plainly(self._connection, f"DROP {name}")
 
     def _oid(self, name: str) -> int | None:
+        """A name stands for one object: no function of ours has a namesake with other arguments."""
         kind, _, bare = name.partition(" ")
-        found = self._connection.execute(text(_OID), {"kind": kind, "name": bare}).scalar()
-        return None if found is None else int(found)
+        find = "to_regclass" if kind == "VIEW" else "to_regproc"
+        found: int | None = self._connection.execute(
+            text(f"SELECT CAST({find}(:name) AS oid)"), {"name": bare}
+        ).scalar()
+        return found
 
 
 # --- codes --------------------------------------------------------------------------------------------
 
 
-_CODES = metadata.tables["controle.codigos"]
-
-
 def _codes() -> list[tuple[str, str, str, str]]:
-    """The rows of ``_CODES``."""
+    """The rows of ``controle.codigos``."""
     return [
         (code, kind, said.significado, said.providencia)
         for kind, those in (("rejeicao", codes.REJECTIONS), ("alerta", codes.FINDINGS))
@@ -237,12 +229,14 @@ def _codes() -> list[tuple[str, str, str, str]]:
     ]
 
 
+def _other_codes(connection: Connection) -> bool:
+    return sorted(_codes()) != sorted(map(tuple, connection.execute(codigos.select())))
+
+
 def _fill_codes(connection: Connection) -> None:
-    wanted, found = _codes(), connection.execute(_CODES.select()).all()
-    if sorted(wanted) != sorted(map(tuple, found)):
-        connection.execute(_CODES.delete())
-        names = [column.name for column in _CODES.columns]
-        connection.execute(_CODES.insert(), [dict(zip(names, row, strict=True)) for row in wanted])
+    if _other_codes(connection):
+        connection.execute(codigos.delete())
+        connection.execute(codigos.insert().values(_codes()))
 
 
 # --- comments -----------------------------------------------------------------------------------------

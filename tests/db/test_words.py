@@ -129,7 +129,7 @@ def test_an_upgrade_with_nothing_to_change_writes_nothing(
 def test_readers_of_every_view_and_an_upgrade_with_nothing_to_change_do_not_meet(world: World) -> None:
     with psycopg2.connect(world.settings.postgres_url) as reader:
         for one in words.definitions():
-            kind, _, name = one.name.partition(" ")
+            kind, _, name = one.partition(" ")
             if kind == "VIEW":
                 reader.cursor().execute(f"SELECT count(*) FROM {name}")
         schema.upgrade(world.settings)
