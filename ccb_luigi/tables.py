@@ -420,16 +420,13 @@ textos = _table(
 _NOT_STAGED = frozenset({"client_id", "ccb_code", "mongo_id", "atualizado_em", "excluido_em", "carregado_em"})
 
 
-def _batch() -> list[Column[Any]]:
-    """``lote``: the batch that was extracted together; ``doc``: the document's number in it."""
-    return [
-        Column(name, Integer, nullable=False, comment=meaning)
-        for name, (meaning, _) in dictionary.BATCH.items()
-    ]
-
-
 def _staging(name: str, *columns: Column[Any], comment: str | None = None) -> Table:
-    table = Table(name, metadata, *_batch(), *columns, schema="staging", comment=comment)
+    """With ``lote``, the batch that was extracted together, and ``doc``, the document's number in it."""
+    batch = [
+        Column(own, Integer, nullable=False, comment=meaning)
+        for own, (meaning, _) in dictionary.BATCH.items()
+    ]
+    table = Table(name, metadata, *batch, *columns, schema="staging", comment=comment)
     return table if comment else _described(table)
 
 

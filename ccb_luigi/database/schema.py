@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from ccb_luigi.database import online_ddl, postgres, refusals, words
+from ccb_luigi.database import online_ddl, postgres, refusals, waiting, words
 from ccb_luigi.errors import Busy, SchemaOutdated
 from ccb_luigi.settings import Settings
 
@@ -26,7 +26,7 @@ _BEFORE_FIRST = "ce074aa"
 LOCK = "schema"
 
 
-def upgrade(settings: Settings, waiting: Callable[[str], None] = lambda _: None) -> tuple[str | None, str]:
+def upgrade(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> tuple[str | None, str]:
     """Brings the schema to ``REVISION``, and its ``words`` to ours; returns the revisions before and after.
 
     Waits for the steps that are running (they hold ``LOCK`` shared), and they for it. Nobody else waits
@@ -40,14 +40,14 @@ def upgrade(settings: Settings, waiting: Callable[[str], None] = lambda _: None)
     """
 
     def work(connection: Connection) -> tuple[str | None, str]:
-        alone(connection, waiting)
+        alone(connection, tell)
         before = current(connection)
         if before is not None:
             _refuse_unknown(before)
         postgres.wait_briefly(connection)
         try:
             migrate(connection, REVISION)
-            words.apply(connection, waiting)
+            words.apply(connection, tell)
         except DBAPIError as error:
             if isinstance(refusals.translated(error), Busy):
                 raise Busy(
@@ -59,7 +59,7 @@ def upgrade(settings: Settings, waiting: Callable[[str], None] = lambda _: None)
         return before, REVISION
 
     done = postgres.of_process(settings).run(work)
-    online_ddl.settle(settings, waiting)
+    online_ddl.settle(settings, tell)
     return done
 
 
@@ -92,7 +92,7 @@ def grant(settings: Settings) -> None:
     postgres.of_process(settings).run(work)
 
 
-def alone(connection: Connection, waiting: Callable[[str], None]) -> None:
+def alone(connection: Connection, tell: Callable[[str], None]) -> None:
     """Keeps every step of every run out until the transaction ends; tells whom it waits for, if it has to.
 
     Raises:
@@ -100,7 +100,7 @@ def alone(connection: Connection, waiting: Callable[[str], None]) -> None:
     """
     if postgres.try_lock(connection, LOCK):
         return
-    waiting(f"waiting for {_holders(connection)} ...")
+    tell(f"waiting for {_holders(connection)} ...")
     try:
         with connection.begin_nested():
             postgres.lock(connection, LOCK)
@@ -118,7 +118,7 @@ def _holders(connection: Connection) -> str:
     # The lock's number is split into two halves; who may not see others' activity sees null for its time.
     found = connection.execute(
         text("""
-            SELECT a.pid, a.usename, a.application_name, to_char(a.xact_start, 'HH24:MI:SS') AS since
+            SELECT a.pid, a.usename, a.application_name, to_char(a.xact_start, 'HH24:MI:SS'), NULL
             FROM pg_locks l JOIN pg_stat_activity a USING (pid)
             WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND pid <> pg_backend_pid()
               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -127,11 +127,7 @@ def _holders(connection: Connection) -> str:
         """),
         {"name": f"ccb_luigi:{LOCK}"},
     )
-    told = [
-        f"{row.application_name or 'a session'} of {row.usename} (pid {row.pid}"
-        + (f", since {row.since} UTC)" if row.since else ")")
-        for row in found
-    ]
+    told = [waiting.in_words(*row) for row in found]
     return " and ".join(told) or "a run that has just ended"
 
 

@@ -6,23 +6,24 @@ from psycopg2 import extensions
 
 # Who may not see others' activity sees null for it. No value of anybody: queries aren't asked for.
 _HOLDERS = """
-    SELECT a.pid, a.usename, a.application_name, a.state,
-           pg_catalog.to_char(a.state_change AT TIME ZONE 'UTC', 'HH24:MI:SS')
+    SELECT a.pid, a.usename, a.application_name,
+           pg_catalog.to_char(a.state_change AT TIME ZONE 'UTC', 'HH24:MI:SS'), a.state
     FROM pg_catalog.pg_stat_activity a
     WHERE a.pid = ANY (pg_catalog.pg_blocking_pids(%s)) ORDER BY a.pid
 """
 
 
 def holders(connection: extensions.connection, process: int) -> list[str]:
-    """Each in words: program, role, number, and since when it has been doing what it does.
+    """Each in words.
 
     Behind a pooler the number of our own process isn't known, and nobody is found.
     """
     with connection.cursor() as cursor:
         cursor.execute(_HOLDERS, (process,))
-        return [_in_words(*row) for row in cursor.fetchall()]
+        return [in_words(*row) for row in cursor.fetchall()]
 
 
-def _in_words(pid: int, role: str | None, program: str | None, state: str | None, since: str | None) -> str:
-    doing = f", {state} since {since} UTC" if state and since else ""
-    return f"{program or 'a session'} of {role or 'another role'} (pid {pid}{doing})"
+def in_words(pid: int, role: str | None, program: str | None, since: str | None, doing: str | None) -> str:
+    """A session: program, role, number, and since when it has been doing what it does, where that is seen."""
+    told = f", {doing + ' ' if doing else ''}since {since} UTC" if since else ""
+    return f"{program or 'a session'} of {role or 'another role'} (pid {pid}{told})"

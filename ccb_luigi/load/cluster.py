@@ -233,18 +233,11 @@ class _Answer(Generic[T]):
     cluster: _Cluster
 
     def result(self) -> T:
-        reply = self._reply()
-        if reply.failure:
-            raise PartitionFailed(f"a worker of the Dask cluster (CCB_EXECUTOR): {reply.failure}")
-        found: T = reply.value
-        return found
-
-    def _reply(self) -> Reply:
         while not wait([self.future], SECONDS_BETWEEN_LOOKS).done:
             if not self.cluster.workers():
                 raise _lost()
         try:
-            return self.future.result()
+            reply = self.future.result()
         except CancelledError:
             raise _lost() from None
         except Exception as error:  # noqa: BLE001 - of Dask, or of unpacking: the text may be anything
@@ -254,6 +247,10 @@ class _Answer(Generic[T]):
                 f"a worker of the Dask cluster (CCB_EXECUTOR) can't take a block: {type(error).__name__};"
                 " is this version of ccb_luigi installed there?"
             ) from None
+        if reply.failure:
+            raise PartitionFailed(f"a worker of the Dask cluster (CCB_EXECUTOR): {reply.failure}")
+        found: T = reply.value
+        return found
 
 
 def _lost() -> CcbError:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from bson.errors import InvalidBSON
 from sqlalchemy import Connection, text
@@ -26,19 +26,13 @@ from ccb_luigi.documents.times import EPOCH
 from ccb_luigi.documents.values import Unreadable, key
 from ccb_luigi.load import breaker, markers, quarantine
 from ccb_luigi.settings import Settings
+from ccb_luigi.sources.source import Source
 
 BLOCK = 5000
 """Ids that travel to PostgreSQL together."""
 
 GROUP = 1000
 """Documents that are asked for, or migrated, together."""
-
-
-class Lookup(Protocol):
-    """Where documents are looked up by ``_id``."""
-
-    def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
-        """The raw documents with these names that there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +92,7 @@ def note(
 
 def unsettled(
     connection: Connection,
-    origin: Lookup,
+    origin: Source,
     judge: Judge,
     *,
     held: Sequence[date] = (),
@@ -123,7 +117,10 @@ def unsettled(
         missing = dict.fromkeys(Open(row.mongo_id, row.dia) for row in rows if not row.rejeitado)
         if again:
             there = {name_of(raw) for raw in origin.by_ids([each.mongo_id for each in missing])}
-            _forget(connection, [each.mongo_id for each in missing if each.mongo_id not in there])
+            connection.execute(
+                text("DELETE FROM pg_temp.ccb_luigi_vistos WHERE mongo_id = ANY(:gone)"),
+                {"gone": [each.mongo_id for each in missing if each.mongo_id not in there]},
+            )
             missing = {each: None for each in missing if each.mongo_id in there}
         rejected = [row for row in rows if row.rejeitado]
         changed = _changed(connection, origin, judge, rejected) if rejected else set()
@@ -221,7 +218,7 @@ def _version(judge: Judge, stub: bytes) -> tuple[str, datetime | None] | None:
         return name, None
 
 
-def _changed(connection: Connection, origin: Lookup, judge: Judge, rejected: Sequence[Any]) -> set[str]:
+def _changed(connection: Connection, origin: Source, judge: Judge, rejected: Sequence[Any]) -> set[str]:
     """Which of these open rejections don't speak of the document as it is now, or hold it up for nothing.
 
     A document that is gone is among them: migrating it closes its row.
@@ -267,9 +264,3 @@ def _freed(connection: Connection, claims: dict[str, tuple[str, datetime]]) -> s
         for name, (code, moment) in claims.items()
         if code not in holders or holders[code] <= (moment, name.encode())
     }
-
-
-def _forget(connection: Connection, names: list[str]) -> None:
-    connection.execute(
-        text("DELETE FROM pg_temp.ccb_luigi_vistos WHERE mongo_id = ANY(:names)"), {"names": names}
-    )

@@ -20,8 +20,8 @@ from ccb_luigi.documents.identity import apart, name_of
 from ccb_luigi.documents.judge import Accepted, Refused
 from ccb_luigi.documents.rawbson import decode
 from ccb_luigi.load import erasures, loading, quarantine, whole
-from ccb_luigi.load.missing import Lookup
 from ccb_luigi.settings import Settings
+from ccb_luigi.sources.source import Source
 
 CODE = "id_repetido"
 
@@ -34,7 +34,7 @@ ANY_KEPT = f"""
 """Whether somebody is kept so."""
 
 
-def keep(settings: Settings, origin: Lookup, names: Sequence[str]) -> list[str]:
+def keep(settings: Settings, origin: Source, names: Sequence[str]) -> list[str]:
     """Puts into quarantine whoever of the documents with these names is in no other place.
 
     Returns the names that there are two of.
@@ -58,7 +58,7 @@ def keep(settings: Settings, origin: Lookup, names: Sequence[str]) -> list[str]:
     return postgres.of_process(settings).run(work)
 
 
-def release(settings: Settings, origin: Lookup, since: datetime) -> list[str]:
+def release(settings: Settings, origin: Source, since: datetime) -> list[str]:
     """Closes the rows of those who weren't met again: one of the two is gone, or they have the row now.
 
     Takes away the rows of one who is gone, and the client whom nobody else names. Returns the names that they
@@ -118,7 +118,7 @@ def _remove(connection: Connection, names: Sequence[str]) -> list[str]:
 
 
 def _there(
-    settings: Settings, connection: Connection, origin: Lookup, names: Sequence[str]
+    settings: Settings, connection: Connection, origin: Source, names: Sequence[str]
 ) -> dict[str, list[bytes]]:
     """Each name's documents, as they are now; without those of erased clients."""
     erased = erasures.known(connection, settings)

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from bson.errors import InvalidBSON
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 
 from ccb_luigi.codes import code_of, message
 from ccb_luigi.database.binary import copy_values
@@ -40,6 +40,8 @@ _COMPLETE = """
     FROM pg_temp.ccb_luigi_rejeitados r
     WHERE q.mongo_id = r.mongo_id AND q.resolvido_em IS NULL AND q.documento IS NULL
 """
+
+_OPEN = quarentena.c.resolvido_em.is_(None)
 
 LOST_CODE = "ccb_duplicado"
 """Rejected for nothing but that another document has the ``ccbCode``."""
@@ -130,10 +132,8 @@ def put_losers(connection: Connection, losers: Sequence[tuple[str, date]]) -> No
 
 def without_document(connection: Connection) -> list[str]:
     """``mongo_id`` of the open rows that still wait for ``complete``, whichever load opened them."""
-    found = connection.execute(
-        text("SELECT mongo_id FROM controle.quarentena WHERE resolvido_em IS NULL AND documento IS NULL")
-    )
-    return list(found.scalars())
+    query = select(quarentena.c.mongo_id).where(_OPEN, quarentena.c.documento.is_(None))
+    return list(connection.execute(query).scalars())
 
 
 def close_loaded(batch: Batch, read_at: datetime) -> int:
@@ -178,13 +178,8 @@ def _code(raw: bytes) -> str | None:
 
 def close(connection: Connection, ids: Sequence[str]) -> None:
     """Closes the rows of these documents, which are gone."""
-    connection.execute(
-        text("""
-            UPDATE controle.quarentena SET resolvido_em = now()
-            WHERE mongo_id = ANY(:ids) AND resolvido_em IS NULL
-        """),
-        {"ids": list(ids)},
-    )
+    these = quarentena.update().where(quarentena.c.mongo_id.in_(ids), _OPEN)
+    connection.execute(these.values(resolvido_em=func.now()))
 
 
 def close_gone(connection: Connection, ids: Sequence[str]) -> int:
@@ -218,7 +213,7 @@ def open_entries(
 ) -> list[Entry]:
     """The open rows, oldest first."""
     names = list(Entry.__dataclass_fields__)
-    query = select(*(quarentena.c[name] for name in names)).where(quarentena.c.resolvido_em.is_(None))
+    query = select(*(quarentena.c[name] for name in names)).where(_OPEN)
     if partition is not None:
         query = query.where(quarentena.c.particao == partition)
     if mongo_id is not None:
@@ -229,9 +224,6 @@ def open_entries(
 
 def raw_document(connection: Connection, mongo_id: str) -> bytes | None:
     """The bytes of an open row's document."""
-    found: Any = connection.execute(
-        select(quarentena.c.documento)
-        .where(quarentena.c.mongo_id == mongo_id)
-        .where(quarentena.c.resolvido_em.is_(None))
-    ).scalar()
+    query = select(quarentena.c.documento).where(quarentena.c.mongo_id == mongo_id, _OPEN)
+    found: Any = connection.execute(query).scalar()
     return bytes(found) if found is not None else None

@@ -124,13 +124,12 @@ def target_of(connection: Connection, group: list[Expected]) -> Target:
             row["client_id"] for row in clients if (row["mongo_id"], row["atualizado_em"]) in versions
         ],
     }
-    children: dict[str, dict[str, list[Row]]] = {}
-    for names, owner in ((OF_CONTRACT, "ccb_code"), (OF_CLIENT, "client_id")):
-        for name in names:
-            of_owner: dict[str, list[Row]] = {}
-            for row in _select(connection, tables.BY_NAME[name], owner, owners[owner]):
-                of_owner.setdefault(row[owner], []).append(row)
-            children[name] = of_owner
+    children: dict[str, dict[str, list[Row]]] = {name: {} for name in (*OF_CONTRACT, *OF_CLIENT)}
+    for name, of_owner in children.items():
+        table = tables.BY_NAME[name]
+        owner = tables.owner(table)
+        for row in _select(connection, table, owner, owners[owner]):
+            of_owner.setdefault(row[owner], []).append(row)
     findings: dict[str, set[tuple[str, str]]] = {}
     for row in _select(connection, tables.qualidade, "ccb_code", owners["ccb_code"]):
         findings.setdefault(row["ccb_code"], set()).add((row["codigo"], row["campo"]))

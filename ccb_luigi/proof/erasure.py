@@ -17,7 +17,6 @@ from ccb_luigi.load.batch import Batch
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import esquecimentos
 
-QUARANTINE, FINDINGS = tables.quarentena.fullname, tables.qualidade.fullname
 ROWS_AT_A_TIME = 10
 """Of the quarantine: a document can have 16 MB."""
 
@@ -121,7 +120,7 @@ def find(connection: Connection, client_id: str) -> Found:
         for table in (*tables.LOADED, tables.qualidade)
     }
     return Found(
-        rows | {QUARANTINE: len(rejections)},
+        rows | {tables.quarentena.fullname: len(rejections)},
         sorted(batches.scalars()),
         sorted(codes.scalars()),
         mongo_ids,

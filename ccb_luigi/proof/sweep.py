@@ -101,15 +101,11 @@ class _UnderWay:
         return (list(group) for group in found.scalars().partitions(missing.GROUP))
 
     def migrate(self, ids: list[str]) -> None:
-        """Migrates documents in a transaction of their own."""
-        counts, _ = by_id.migrate_ids(self.settings, ids)
-        self.swept.carregados += counts.lidos - counts.quarentena
-        self.progress("loaded", self.swept.carregados, 0)
-
-    def migrate_all(self, ids: list[str]) -> None:
-        """``migrate``, group by group."""
+        """Migrates documents, group by group, in transactions of their own."""
         for n in range(0, len(ids), missing.GROUP):
-            self.migrate(ids[n : n + missing.GROUP])
+            counts, _ = by_id.migrate_ids(self.settings, ids[n : n + missing.GROUP])
+            self.swept.carregados += counts.lidos - counts.quarentena
+            self.progress("loaded", self.swept.carregados, 0)
 
 
 def sweep(settings: Settings, *, confirmed: bool = False, progress: Tell = lambda *_: None) -> Swept:
@@ -129,7 +125,14 @@ def sweep(settings: Settings, *, confirmed: bool = False, progress: Tell = lambd
         with source.live(settings) as origin:
             this = _UnderWay(settings, connection, origin, confirmed, progress, started)
             under_way[:] = [this]
-            _bring_up(this)
+            _compare(this)
+            _load_missing(this)
+            _tell_older(this)
+            _close_gone(this)
+            _keep_namesakes(this)
+            _mark_gone(this)
+            if not this.freed:
+                _put(connection, this)
         return this
 
     target = postgres.of_process(settings)
@@ -138,7 +141,7 @@ def sweep(settings: Settings, *, confirmed: bool = False, progress: Tell = lambd
     try:
         done = target.run(work)
         if done.freed:
-            done.migrate_all(done.freed)
+            done.migrate(done.freed)
             target.run(lambda connection: _put(connection, done))
     except CcbError as error:
         for this in under_way:
@@ -149,18 +152,6 @@ def sweep(settings: Settings, *, confirmed: bool = False, progress: Tell = lambd
     if done.problem:
         raise done.problem
     return done.swept
-
-
-def _bring_up(this: _UnderWay) -> None:
-    """All of the sweep in its own transaction; its row as well, unless marking has freed codes."""
-    _compare(this)
-    _load_missing(this)
-    _tell_older(this)
-    _close_gone(this)
-    _keep_namesakes(this)
-    _mark_gone(this)
-    if not this.freed:
-        _put(this.connection, this)
 
 
 def _compare(this: _UnderWay) -> None:
@@ -271,7 +262,7 @@ def _keep_namesakes(this: _UnderWay) -> None:
         this.swept.homonimos += len(found)
         this.swept.primeiros_homonimos = (this.swept.primeiros_homonimos + found)[:FIRST]
     if this.ask(namesakes.ANY_KEPT):
-        this.migrate_all(namesakes.release(this.settings, this.origin, this.started))
+        this.migrate(namesakes.release(this.settings, this.origin, this.started))
 
 
 def _mark_gone(this: _UnderWay) -> None:
