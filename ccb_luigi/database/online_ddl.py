@@ -26,10 +26,8 @@ from ccb_luigi import tables
 from ccb_luigi.database import postgres
 from ccb_luigi.settings import Settings
 
-Tell = Callable[[str], None]
 
-
-def settle(settings: Settings, tell: Tell) -> None:
+def settle(settings: Settings, tell: Callable[[str], None]) -> None:
     """Builds the indexes that are missing, and does what else is left; tells what it begins."""
     target = postgres.of_process(settings)
     _prepare_for_publications(target)

@@ -22,8 +22,6 @@ from ccb_luigi.database import postgres, refusals, schema
 from ccb_luigi.errors import Busy, TargetError
 from ccb_luigi.settings import Settings
 
-Tell = Callable[[str], None]
-
 MOST_PARTS = 256
 """Each is a table with two indexes: planning a query of all of them takes longer with their number."""
 
@@ -39,7 +37,7 @@ class Done:
     rows: int
 
 
-def partition(settings: Settings, parts: int, tell: Tell) -> Done:
+def partition(settings: Settings, parts: int, tell: Callable[[str], None]) -> Done:
     """Makes ``parcelas`` a table of so many parts; 1 makes it a plain one.
 
     Raises:
@@ -198,7 +196,7 @@ _DEPENDANTS = """
 """
 
 
-def _exchange_patiently(connection: Connection, seconds: float, tell: Tell) -> None:
+def _exchange_patiently(connection: Connection, seconds: float, tell: Callable[[str], None]) -> None:
     """Each try waits for a moment alone, and lets go of all that it has got."""
     deadline = time.monotonic() + seconds
     while True:

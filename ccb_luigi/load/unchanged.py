@@ -21,7 +21,8 @@ from ccb_luigi.load import situacao
 from ccb_luigi.load.batch import Batch
 from ccb_luigi.load.planner_settings import share_no_hash_tables
 
-COLUMNS = "mongo_id, particao, ccb_code, client_id, atualizado_em, valor_bruto, soma_prestacoes, impressao"
+COLUMNS = ", ".join(c.name for c in tables.versoes.columns if c.name in tables.staged_contratos.columns)
+"""What is kept of a version as it was staged."""
 
 
 def _marks_by(document: str) -> str:
