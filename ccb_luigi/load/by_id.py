@@ -86,6 +86,6 @@ def _complete_rejections(settings: Settings) -> None:
                     continue
                 del missing[name]
                 quarantine.complete(connection, rejection, judge.partition_of_raw(raw) or judge.today())
-        quarantine.close(connection, list(missing))
+        quarantine.close_gone(connection, list(missing))
 
     postgres.of_process(settings).run(work)

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from bson.errors import InvalidBSON
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, select, text
 
 from ccb_luigi.codes import code_of, message
 from ccb_luigi.database.binary import copy_values
@@ -174,12 +174,6 @@ def _code(raw: bytes) -> str | None:
         return key(decode(raw).get("ccbCode"))
     except (InvalidBSON, Unreadable):
         return None
-
-
-def close(connection: Connection, ids: Sequence[str]) -> None:
-    """Closes the rows of these documents, which are gone."""
-    these = quarentena.update().where(quarentena.c.mongo_id.in_(ids), _OPEN)
-    connection.execute(these.values(resolvido_em=func.now()))
 
 
 def close_gone(connection: Connection, ids: Sequence[str]) -> int:
