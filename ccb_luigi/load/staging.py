@@ -70,8 +70,8 @@ class Counts:
         """The codes that most documents were rejected for."""
         return sorted(self.por_codigo.items(), key=lambda pair: -pair[1])[:number]
 
-    def add(self, block: Rendered) -> None:
-        """Takes a block's counts in."""
+    def add(self, block: Rendered, *, per_date: bool) -> None:
+        """Takes a block's counts in, those ``per_date`` as well if the batch has several."""
         self.lidos += block.read
         self.quarentena += len(block.refused)
         self.esquecidos += block.erased
@@ -84,8 +84,14 @@ class Counts:
             )
         for name, rows in block.counts.items():
             self.staging[name] = self.staging.get(name, 0) + rows
-        for (_, road), number in block.roads.items():
+        for (day, road), number in block.roads.items():
             self.roads[road] = self.roads.get(road, 0) + number
+            if per_date:
+                self.por_data.setdefault(day, [0, 0])[0] += number
+                roads = self.roads_por_data.setdefault(day, {})
+                roads[road] = roads.get(road, 0) + number
+        for day, _ in block.refused if per_date else ():
+            self.por_data[day][1] += 1
 
     def per_date(self, only: date | None) -> dict[date, list[int]]:
         """Date → documents read and rejected; ``only``: the date of a batch that has one."""
@@ -102,15 +108,6 @@ class Counts:
         self.lidos -= len(dates)
         for day in dates if self.por_data else ():
             self.por_data[day][0] -= 1
-
-    def add_dates(self, block: Rendered) -> None:
-        """Takes a block's counts per date in."""
-        for (day, road), number in block.roads.items():
-            self.por_data.setdefault(day, [0, 0])[0] += number
-            roads = self.roads_por_data.setdefault(day, {})
-            roads[road] = roads.get(road, 0) + number
-        for day, _ in block.refused:
-            self.por_data[day][1] += 1
 
 
 class Extraction:
@@ -179,9 +176,7 @@ class Extraction:
         for partition in dict.fromkeys(partition for partition, _ in block.refused):
             these = (document for other, document in block.refused if other == partition)
             quarantine.put(self._batch.connection, these, partition)
-        self.counts.add(block)
-        if self._spec.day is None:
-            self.counts.add_dates(block)
+        self.counts.add(block, per_date=self._spec.day is None)
         self._progress(self.counts.lidos)
         if self._all_read:  # others still judge, and nothing more comes to be waited for
             self._copies.send()

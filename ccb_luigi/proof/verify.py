@@ -107,18 +107,19 @@ _SEEN = """
     ) ON COMMIT DROP
 """
 
-_SAMPLE = """
-    CREATE TEMP TABLE pg_temp.ccb_luigi_amostra ON COMMIT DROP AS
-    SELECT mongo_id, ccb_code FROM operacoes WHERE excluido_em IS NULL
-    ORDER BY md5(ccb_code || :seed), ccb_code LIMIT :size
-"""
-
 
 def _documents(
     connection: Connection, origin: source.Source, settings: Settings, scope: Scope
 ) -> Iterator[bytes]:
     if scope.sample is not None:
-        connection.execute(text(_SAMPLE), {"seed": f" {scope.seed}", "size": scope.sample})
+        connection.execute(
+            text("""
+                CREATE TEMP TABLE pg_temp.ccb_luigi_amostra ON COMMIT DROP AS
+                SELECT mongo_id, ccb_code FROM operacoes WHERE excluido_em IS NULL
+                ORDER BY md5(ccb_code || :seed), ccb_code LIMIT :size
+            """),
+            {"seed": f" {scope.seed}", "size": scope.sample},
+        )
         return origin.by_ids(
             connection.execute(text("SELECT mongo_id FROM pg_temp.ccb_luigi_amostra")).scalars().all()
         )
@@ -222,21 +223,6 @@ _CLIENTS_OF_NOBODY = f"""
               AND NOT EXISTS (SELECT FROM controle.quarentena q WHERE q.mongo_id = c.mongo_id))
 """
 
-_CONTRACTS_OF_NOBODY = """
-    SELECT o.ccb_code FROM {which} o
-    WHERE o.excluido_em IS NULL
-      AND NOT EXISTS (SELECT FROM pg_temp.ccb_luigi_visto v WHERE v.mongo_id = o.mongo_id)
-      AND NOT EXISTS (SELECT FROM pg_temp.ccb_luigi_visto v
-                      WHERE v.ccb_code = o.ccb_code AND v.atualizado_em = o.atualizado_em)
-"""
-
-
-# Two documents that are one row: whoever isn't in it must be in quarantine, also if they are alike.
-_NAMESAKES = """
-    SELECT mongo_id FROM pg_temp.ccb_luigi_visto WHERE ccb_code IS NOT NULL
-    GROUP BY mongo_id, atualizado_em HAVING count(*) > 1
-"""
-
 
 def _finish(connection: Connection, scope: Scope, proof: Proof) -> None:
     """What only all documents together can tell."""
@@ -245,10 +231,23 @@ def _finish(connection: Connection, scope: Scope, proof: Proof) -> None:
     for query in [*clients, _CLIENTS_OF_NOBODY] if scope.full else clients:
         found = connection.execute(text(query))
         proof.add(Difference(client, "clientes", column, what) for client, column, what in found)
-    twice = connection.execute(text(_NAMESAKES)).scalars()
-    proof.add(Difference(name, "controle.quarentena", "", MISSING) for name in twice)
+    # Two documents that are one row: whoever isn't in it must be in quarantine, also if they are alike.
+    twice = connection.execute(
+        text("""
+            SELECT mongo_id FROM pg_temp.ccb_luigi_visto WHERE ccb_code IS NOT NULL
+            GROUP BY mongo_id, atualizado_em HAVING count(*) > 1
+        """)
+    )
+    proof.add(Difference(name, "controle.quarentena", "", MISSING) for name in twice.scalars())
     if scope.day is None:
         sampled = "(SELECT * FROM operacoes JOIN pg_temp.ccb_luigi_amostra USING (ccb_code, mongo_id))"
-        query = _CONTRACTS_OF_NOBODY.format(which="operacoes" if scope.full else sampled)
-        gone = connection.execute(text(query)).scalars()
-        proof.add(Difference(code, "operacoes", "", EXTRA) for code in gone)
+        gone = connection.execute(
+            text(f"""
+                SELECT o.ccb_code FROM {"operacoes" if scope.full else sampled} o
+                WHERE o.excluido_em IS NULL
+                  AND NOT EXISTS (SELECT FROM pg_temp.ccb_luigi_visto v WHERE v.mongo_id = o.mongo_id)
+                  AND NOT EXISTS (SELECT FROM pg_temp.ccb_luigi_visto v
+                                  WHERE v.ccb_code = o.ccb_code AND v.atualizado_em = o.atualizado_em)
+            """)
+        )
+        proof.add(Difference(code, "operacoes", "", EXTRA) for code in gone.scalars())
