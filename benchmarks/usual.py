@@ -18,9 +18,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from benchmarks.documents import DAY
 from ccb_luigi import settings, tables
-from ccb_luigi.documents.contract import Contract, Document
+from ccb_luigi.documents.contract import Contract
 from ccb_luigi.documents.extras import extras
-from ccb_luigi.documents.rawbson import CODEC
+from ccb_luigi.documents.rawbson import CODEC, Document
 
 BATCH = 1000
 Row = dict[str, Any]

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from bson import Decimal128
 
 from ccb_luigi.documents.identifiers import cnpj_digits, cpf_digits
+from ccb_luigi.documents.rawbson import Document
 
-Document = dict[str, Any]
 Change = Callable[[Document], None]
 
 

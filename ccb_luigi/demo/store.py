@@ -18,7 +18,7 @@ from bson.codec_options import CodecOptions
 from bson.objectid import ObjectId
 
 from ccb_luigi.demo import synth
-from ccb_luigi.demo.synth import Document
+from ccb_luigi.documents.rawbson import Document
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources.mongo import MongoSource
 

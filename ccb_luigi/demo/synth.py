@@ -27,6 +27,7 @@ from ccb_luigi.demo.people import below, chance, pick, token
 from ccb_luigi.demo.schedule import Row, add_months, amount, annual, loan, two_decimals, with_decimal
 from ccb_luigi.demo.spoiled import FLAGGED, SPOILED, flag, spoil
 from ccb_luigi.demo.variants import VARIANTS, disguise
+from ccb_luigi.documents.rawbson import Document
 
 __all__ = [
     "FLAGGED",
@@ -40,7 +41,6 @@ __all__ = [
     "write_mongo",
 ]
 
-Document = dict[str, Any]
 Progress = Callable[[int], None]
 
 BATCH = 1000

@@ -14,7 +14,8 @@ from typing import Any
 
 from bson import Decimal128, Int64
 
-Document = dict[str, Any]
+from ccb_luigi.documents.rawbson import Document
+
 Change = Callable[[Document], None]
 Form = Callable[[Any], Any]
 Slots = Callable[[Document], Iterator[tuple[Document, str]]]

@@ -17,9 +17,8 @@ from bson.errors import InvalidBSON
 from ccb_luigi import tables
 from ccb_luigi.codes import Strictness
 from ccb_luigi.documents import copytext, fingerprint, rawbson
-from ccb_luigi.documents.contract import Document
 from ccb_luigi.documents.judge import Accepted, Judge, Refused
-from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.rawbson import Document, decode
 from ccb_luigi.documents.rows import Row
 from ccb_luigi.documents.shard import Covered, Shard, owns
 from ccb_luigi.documents.valid import Valid

@@ -15,10 +15,12 @@ from zoneinfo import ZoneInfo
 
 from ccb_luigi.documents import values
 from ccb_luigi.documents.kinds import KINDS, Kind, Reader, Usual
+from ccb_luigi.documents.rawbson import Document
 from ccb_luigi.documents.values import Unreadable
 
-Document = dict[str, Any]
 Rules = Mapping[str, Any]
+"""Of a field, as Cerberus has them; a schema is the rules of several, by name."""
+
 MEMORY = 10_000
 """Distinct texts that are remembered, per kind."""
 

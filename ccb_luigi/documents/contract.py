@@ -18,11 +18,9 @@ from cerberus import TypeDefinition, Validator, errors
 
 from ccb_luigi.codes import REJECTIONS, message
 from ccb_luigi.documents import times
-from ccb_luigi.documents.compiled import Compiler
+from ccb_luigi.documents.compiled import Compiler, Rules
 from ccb_luigi.documents.kinds import KINDS
-
-Document = dict[str, Any]
-Rules = dict[str, Any]
+from ccb_luigi.documents.rawbson import Document
 
 
 def _null(kind: str, coerce: str | None = None, **rules: Any) -> Rules:

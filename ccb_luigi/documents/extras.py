@@ -12,7 +12,9 @@ from itertools import filterfalse
 from typing import Any
 
 from ccb_luigi.documents import values
-from ccb_luigi.documents.contract import SCHEMA, Document, Rules
+from ccb_luigi.documents.compiled import Rules
+from ccb_luigi.documents.contract import SCHEMA
+from ccb_luigi.documents.rawbson import Document
 
 Walk = Callable[[Any, str, Document], None]
 """Gets a value, its path and a dictionary, to which it adds path → value of each unknown field inside."""

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 from ccb_luigi.codes import Strictness
 from ccb_luigi.documents import identifiers
-from ccb_luigi.documents.contract import OPERATION, PARCELA, Document
+from ccb_luigi.documents.contract import OPERATION, PARCELA
+from ccb_luigi.documents.rawbson import Document
 from ccb_luigi.documents.sanity import HUNDREDTH, Finding, instalment, sanity
 from ccb_luigi.documents.schedule import Schedule, Totals
 from ccb_luigi.documents.values import Rounded

@@ -16,11 +16,11 @@ from bson.errors import InvalidBSON
 
 from ccb_luigi.codes import USUAL, Strictness
 from ccb_luigi.documents import fast, rawbson
-from ccb_luigi.documents.contract import SCHEMA, Contract, Document, Rejected
+from ccb_luigi.documents.contract import SCHEMA, Contract, Rejected
 from ccb_luigi.documents.extras import extras
 from ccb_luigi.documents.findings import findings, rounded
 from ccb_luigi.documents.identity import name_of
-from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.rawbson import Document, decode
 from ccb_luigi.documents.rows import Row, rows_of
 from ccb_luigi.documents.sanity import Finding
 from ccb_luigi.documents.schedule import Schedule, schedule_of

@@ -14,8 +14,11 @@ import bson
 from bson import CodecOptions, DatetimeConversion
 from bson.errors import BSONError, InvalidBSON
 
+Document = dict[str, Any]
+"""A document or sub-document in Python types, raw or in its normal form."""
+
 # Dates past year 9999 decode to a number instead of failing the whole document.
-CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
+CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
 
@@ -54,7 +57,7 @@ UNCOUNTED = {
 }
 
 
-def decode(raw: bytes) -> dict[str, Any]:
+def decode(raw: bytes) -> Document:
     """The document in Python types.
 
     Raises:
@@ -71,7 +74,7 @@ def decode(raw: bytes) -> dict[str, Any]:
     return document
 
 
-def document_of(elements: bytes) -> dict[str, Any] | None:
+def document_of(elements: bytes) -> Document | None:
     """The document of these elements, which may be from within another.
 
     ``None``: it can't be decoded, has a key twice, or is so deep that the other one may be too deep.
@@ -106,7 +109,7 @@ def _document_at(raw: bytes, kind: int, value: int) -> int | None:
     return value + 8 + _length(raw, value + 4) if kind == _CODE_WITH_SCOPE else None
 
 
-def repeated_key(raw: bytes, decoded: dict[str, Any]) -> str | None:
+def repeated_key(raw: bytes, decoded: Document) -> str | None:
     """The path of a key of ``raw`` that its (sub-)document has already had; ``None``: all are unique.
 
     ``decoded`` is ``raw`` as PyMongo read it. Where bytes differ for other reasons than a key (``_id`` isn't
@@ -129,7 +132,7 @@ def repeated_key(raw: bytes, decoded: dict[str, Any]) -> str | None:
     return None
 
 
-def written_the_same(raw: bytes, decoded: dict[str, Any]) -> bool:
+def written_the_same(raw: bytes, decoded: Document) -> bool:
     """Whether encoding ``decoded`` gives ``raw``, of which it was read, again.
 
     Then no key was dropped, since a dictionary can't repeat one. That is done in C, and nearly always so.

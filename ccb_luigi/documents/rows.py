@@ -17,7 +17,7 @@ from sqlalchemy import Table
 
 from ccb_luigi import tables
 from ccb_luigi.documents import values
-from ccb_luigi.documents.contract import Document
+from ccb_luigi.documents.rawbson import Document
 
 Row = tuple[Any, ...]
 

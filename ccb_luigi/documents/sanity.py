@@ -10,7 +10,8 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from zoneinfo import ZoneInfo
 
-from ccb_luigi.documents.contract import OPERATION, Document
+from ccb_luigi.documents.contract import OPERATION
+from ccb_luigi.documents.rawbson import Document
 
 Finding = tuple[str, str]
 """(code, path of the field)."""

@@ -8,9 +8,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from ccb_luigi.documents import copytext
+from ccb_luigi.documents.rawbson import Document
 from ccb_luigi.documents.rows import parcelas
-
-Document = dict[str, Any]
 
 
 class Totals(NamedTuple):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from ccb_luigi.documents.rawbson import Document
 from ccb_luigi.documents.schedule import Schedule
-
-Document = dict[str, Any]
 
 TOGETHER, ROWS_ALONE, ALONE, CERBERUS = ROADS = ("together", "rows_alone", "alone", "cerberus")
 """How a document was read, the fastest first: with its block; likewise, but its schedule row by row; by

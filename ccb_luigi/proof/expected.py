@@ -25,11 +25,11 @@ from sqlalchemy import Table
 from ccb_luigi import tables
 from ccb_luigi.codes import USUAL, Strictness
 from ccb_luigi.documents import rawbson, values
-from ccb_luigi.documents.contract import Contract, Document, Rejected
+from ccb_luigi.documents.contract import Contract, Rejected
 from ccb_luigi.documents.extras import extras
 from ccb_luigi.documents.findings import findings, rounded
 from ccb_luigi.documents.identity import name_of
-from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.rawbson import Document, decode
 from ccb_luigi.documents.schedule import schedule_of
 from ccb_luigi.documents.times import EPOCH
 from ccb_luigi.documents.values import Unreadable

@@ -22,9 +22,8 @@ from typing import IO, Any, Protocol, TypeGuard
 
 from bson.errors import InvalidBSON
 
-from ccb_luigi.documents.contract import Document
 from ccb_luigi.documents.identity import BY_BYTES, FIRST, LAST, name_of, quick_name
-from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.rawbson import Document, decode
 from ccb_luigi.documents.shard import Shard
 from ccb_luigi.errors import ConfigurationError, SourceError
 

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ccb_luigi.documents.compiled import Compiler
-from ccb_luigi.documents.contract import SCHEMA, Contract, Document, Rejected
+from ccb_luigi.documents.contract import SCHEMA, Contract, Rejected
+from ccb_luigi.documents.rawbson import Document
 from ccb_luigi.documents.schedule import Schedule
 
 ZONE = ZoneInfo("America/Sao_Paulo")

@@ -14,9 +14,9 @@ from contracts import SCHEDULE, contract
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ccb_luigi.documents.contract import Document, Rejected
+from ccb_luigi.documents.contract import Rejected
 from ccb_luigi.documents.judge import Judge, Refused
-from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.rawbson import Document, decode
 from ccb_luigi.documents.schedule import Schedule
 from ccb_luigi.proof.expected import expected
 

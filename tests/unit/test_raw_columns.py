@@ -26,12 +26,12 @@ from test_compiled import every_field, exactly, known, rules_at
 from ccb_luigi.codes import Strictness
 from ccb_luigi.documents import block
 from ccb_luigi.documents.compiled import Compiler
-from ccb_luigi.documents.contract import SCHEMA, Contract, Document
+from ccb_luigi.documents.contract import SCHEMA, Contract
 from ccb_luigi.documents.fast import vectorised
 from ccb_luigi.documents.fast.raw_columns import Order
 from ccb_luigi.documents.fast.vectorised import VectorisedReader
 from ccb_luigi.documents.judge import Accepted, Judge, Refused
-from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.rawbson import Document, decode
 from ccb_luigi.documents.schedule import TextSchedule
 from ccb_luigi.documents.valid import ALONE, CERBERUS, ROWS_ALONE, TOGETHER, Valid
 

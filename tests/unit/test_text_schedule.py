@@ -20,11 +20,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ccb_luigi.documents.compiled import Compiler
-from ccb_luigi.documents.contract import PARCELA, SCHEMA, Contract, Document
+from ccb_luigi.documents.contract import PARCELA, SCHEMA, Contract
 from ccb_luigi.documents.fast import schedule_bytes
 from ccb_luigi.documents.fast.vectorised import VectorisedReader
 from ccb_luigi.documents.judge import Judge
-from ccb_luigi.documents.rawbson import decode
+from ccb_luigi.documents.rawbson import Document, decode
 from ccb_luigi.documents.schedule import TextSchedule, schedule_of
 
 ZONE = ZoneInfo("America/Sao_Paulo")

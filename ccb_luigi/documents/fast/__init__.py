@@ -7,14 +7,13 @@ certain, or nothing: then the document is read by itself. Nobody else knows NumP
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from ccb_luigi.documents.compiled import Compiler
+from ccb_luigi.documents.compiled import Compiler, Rules
 from ccb_luigi.documents.valid import Valid
 
 
-def reader(schema: Mapping[str, Any], compiler: Compiler) -> Callable[[Sequence[bytes]], list[Valid | None]]:
+def reader(schema: Rules, compiler: Compiler) -> Callable[[Sequence[bytes]], list[Valid | None]]:
     """A function that reads many raw documents of one source; making it takes a tenth of a second."""
     # Else NumPy starts threads for linear algebra, which nobody does: half of its import's time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

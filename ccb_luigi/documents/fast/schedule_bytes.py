@@ -7,20 +7,19 @@ by value would take ten times as long. They become numbers on the way, for whoev
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ccb_luigi.documents.compiled import known_kind
+from ccb_luigi.documents.compiled import Rules, known_kind
 from ccb_luigi.documents.fast.raw_columns import DOCUMENT, NULL_TEXT, STRING, Block, Positions, Values
 from ccb_luigi.documents.fast.schedule_totals import Numbers, Table, totals
 from ccb_luigi.documents.kinds import AMOUNT, DAY, WHOLE
 from ccb_luigi.documents.rows import PARCELA_FIELDS
 from ccb_luigi.documents.schedule import TextSchedule
 
-Rules = Mapping[str, Any]
 Bytes = NDArray[np.uint8]
 
 LONGEST = 1200

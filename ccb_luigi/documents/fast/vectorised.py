@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Protocol
@@ -12,17 +12,15 @@ import numpy as np
 from bson.errors import InvalidBSON
 
 from ccb_luigi.documents import rawbson
-from ccb_luigi.documents.compiled import Compiler, Unsure, known_kind
+from ccb_luigi.documents.compiled import Compiler, Rules, Unsure, known_kind
 from ccb_luigi.documents.fast import schedule_bytes
 from ccb_luigi.documents.fast.raw_columns import ARRAY, DOCUMENT, STRING, Block, Order, Positions, Values
 from ccb_luigi.documents.kinds import Reader
+from ccb_luigi.documents.rawbson import Document
 from ccb_luigi.documents.rows import REMEMBERED
 from ccb_luigi.documents.schedule import ParsedSchedule, Schedule, TextSchedule
 from ccb_luigi.documents.valid import ROWS_ALONE, TOGETHER, Valid
 from ccb_luigi.documents.values import Unreadable, is_null
-
-Document = dict[str, Any]
-Rules = Mapping[str, Any]
 
 ITEMS = 64
 """Documents with longer lists (the schedule aside) fall back."""
