@@ -30,10 +30,6 @@ class Erased:
         """Whether the client, by the id as in the tables, was erased."""
         return digest(self.key, _CLIENT, client_id) in self.hashes
 
-    def holds_document(self, mongo_id: str) -> bool:
-        """Whether the document was an erased client's."""
-        return digest(self.key, _DOCUMENT, mongo_id) in self.hashes
-
     def drops(self, judged: Accepted | Refused) -> bool:
         """Whether the document is an erased client's: nothing of it may be kept, nor its rejection.
 
@@ -47,7 +43,7 @@ class Erased:
         """The same of raw bytes that hold the client's id, if it is told at all."""
         if clients := clients_of(raw):
             return any(map(self.holds, clients))
-        return self.holds_document(mongo_id)
+        return digest(self.key, _DOCUMENT, mongo_id) in self.hashes
 
 
 def digest(secret: bytes, kind: str, name: str) -> str:

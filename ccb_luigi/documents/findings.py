@@ -18,13 +18,12 @@ from ccb_luigi.documents import identifiers
 from ccb_luigi.documents.contract import OPERATION, PARCELA
 from ccb_luigi.documents.rawbson import Document
 from ccb_luigi.documents.sanity import HUNDREDTH, Finding, instalment, sanity
-from ccb_luigi.documents.schedule import Schedule, Totals
+from ccb_luigi.documents.schedule import ZERO, Schedule, Totals
 from ccb_luigi.documents.values import Rounded
 
 ANNUAL_TOLERANCE = Decimal("0.10")
 SURELY_NEAR = 0.099
 CET_TOLERANCE = Decimal("0.02")
-ZERO = Decimal(0)
 _LIST = "operation.parcelas.PrevisaoDeParcela"
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ccb_luigi.documents import copytext
 from ccb_luigi.documents.rawbson import Document
-from ccb_luigi.documents.rows import parcelas
+from ccb_luigi.documents.rows import PARCELA_FIELDS, parcelas
 
 
 class Totals(NamedTuple):
@@ -32,6 +32,9 @@ class Totals(NamedTuple):
     level: int
 
 
+ZERO = Decimal("0.00")
+
+
 class Schedule:
     """Valid rows of a schedule.
 
@@ -39,8 +42,10 @@ class Schedule:
     amount to, if that is known already. ``len``: rows, without null items.
     """
 
-    items: Sequence[Document | None]
     totals: Totals | None = None
+
+    def __init__(self, items: Sequence[Document | None]) -> None:
+        self.items = items
 
     def indexed(self) -> list[tuple[int, Document]]:
         """(index, row) without null items, which count for the index: it is the source's own."""
@@ -64,13 +69,6 @@ class Schedule:
     __hash__ = None  # type: ignore[assignment]  # as a list
 
 
-class ParsedSchedule(Schedule):
-    """Rows that were read value by value."""
-
-    def __init__(self, items: Sequence[Document | None]) -> None:
-        self.items = items
-
-
 class TextSchedule(Schedule):
     """Rows that have stayed text, since all of it is of a plain form: what COPY takes, as it stands.
 
@@ -82,20 +80,21 @@ class TextSchedule(Schedule):
 
     totals: Totals
 
-    def __init__(self, text: str, names: Sequence[str], read: Callable[[Any], Any], totals: Totals) -> None:
+    def __init__(self, text: str, read: Callable[[Any], Any], totals: Totals) -> None:
         self.text = text
         self.totals = totals
-        self._names = names
         self._read = read
 
     @cached_property
     def items(self) -> list[Document | None]:  # type: ignore[override]
         """The normal forms of the rows; made when somebody first looks at one."""
-        return [self._read(dict(zip(self._names, cells, strict=True))) for cells in self._cells()]
+        names, null = PARCELA_FIELDS, copytext.NULL
+        rows = (zip(names, line.split("\t"), strict=True) for line in self.text.split("\n"))
+        return [self._read({name: None if cell == null else cell for name, cell in row}) for row in rows]
 
     def payments(self) -> Decimal:
         """As of any schedule."""
-        return as_amount(self.totals.payment)
+        return Decimal(self.totals.payment).scaleb(-2)
 
     def lines(self, prefix: str) -> Iterator[str]:
         """As of any schedule."""
@@ -104,20 +103,8 @@ class TextSchedule(Schedule):
     def __len__(self) -> int:
         return self.text.count("\n") + 1
 
-    def _cells(self) -> Iterator[list[str | None]]:
-        for line in self.text.split("\n"):
-            yield [None if cell == copytext.NULL else cell for cell in line.split("\t")]
-
 
 def schedule_of(document: Document) -> Schedule:
     """The schedule of a normalised document, whose rows were read value by value."""
     container = document["operation"].get("parcelas")
-    return ParsedSchedule((container and container.get("PrevisaoDeParcela")) or ())
-
-
-def as_amount(cents: int) -> Decimal:
-    """An amount in reais."""
-    return Decimal(cents).scaleb(-2)
-
-
-ZERO = as_amount(0)
+    return Schedule((container and container.get("PrevisaoDeParcela")) or ())

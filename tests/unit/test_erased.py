@@ -55,7 +55,7 @@ def test_a_hash_needs_the_key_and_says_nothing_without_it() -> None:
 def test_a_client_and_a_document_of_the_same_name_are_two_things() -> None:
     found = erased("same")
     assert found.holds("same")
-    assert not found.holds_document("same")
+    assert not found.drops_raw(b"", "same")
 
 
 def test_a_good_document_of_the_client_is_dropped_whatever_its_id() -> None:

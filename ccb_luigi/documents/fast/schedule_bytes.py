@@ -74,7 +74,7 @@ def reader(rules: Rules, read_row: Callable[[Any], Any]) -> Read | None:
         of_doc = dict(zip(rows.docs[table.begins].tolist(), schedules, strict=True))
         certain = ours.certain[arrays.docs].tolist()
         return [
-            TextSchedule(found[0], PARCELA_FIELDS, read_row, found[1]) if sure and found else None
+            TextSchedule(found[0], read_row, found[1]) if sure and found else None
             for sure, found in zip(certain, map(of_doc.get, arrays.docs.tolist()), strict=True)
         ]
 

@@ -18,7 +18,7 @@ from ccb_luigi.documents.fast.raw_columns import ARRAY, DOCUMENT, STRING, Block,
 from ccb_luigi.documents.kinds import Reader
 from ccb_luigi.documents.rawbson import Document
 from ccb_luigi.documents.rows import REMEMBERED
-from ccb_luigi.documents.schedule import ParsedSchedule, Schedule, TextSchedule
+from ccb_luigi.documents.schedule import Schedule, TextSchedule
 from ccb_luigi.documents.valid import ROWS_ALONE, TOGETHER, Valid
 from ccb_luigi.documents.values import Unreadable, is_null
 
@@ -90,7 +90,7 @@ def _valid(document: Document, elements: bytes) -> Valid | None:
     return Valid(document, schedule, others, moment, (), road)
 
 
-_NO_ROWS = ParsedSchedule(())
+_NO_ROWS = Schedule(())
 
 
 def _others(elements: bytes) -> Document | None:
@@ -240,7 +240,7 @@ class _Schedule:
             if self._knows_not_all(value):
                 block.fall_back(doc)
             rows = _checked(self._check, block, doc, value)
-            read[index] = None if rows is None else ParsedSchedule(rows)
+            read[index] = None if rows is None else Schedule(rows)
         return read
 
     def _texts(self, block: _Gathering, found: Values) -> list[TextSchedule | None]:
