@@ -1,6 +1,6 @@
 """The contract with the source: one Cerberus schema, and nobody else, says what a valid document is.
 
-``Contract.check`` takes a decoded document and answers with the normalised document, or raises
+``Contract.judge`` takes a decoded document and answers with the normalised document, or raises
 ``Rejected`` with every reason, per field path, without values.
 """
 
@@ -193,17 +193,12 @@ class Contract:
     def _validator(self) -> Any:
         return _Validator(SCHEMA, allow_unknown=True, zone=self.zone)
 
-    def check(self, document: Document) -> Document:
+    def judge(self, document: Document) -> Document:
         """The document with every known field in its normal form (see ``values``, ``times``).
 
         Raises:
             Rejected: the document breaks a rule of contract §3.7.
         """
-        passed = self.compiled(document)
-        return self.judge(document) if passed is None else passed
-
-    def judge(self, document: Document) -> Document:
-        """``check`` by Cerberus alone, which is what ``check`` means."""
         if not self._validator.validate(document):
             raise Rejected(_reasons(self._validator._errors))
         normalised: Document = self._validator.document
@@ -257,8 +252,9 @@ def _coercion(name: str) -> Callable[[Any, Any], Any]:
 
 
 # Which coercions there are Cerberus asks a class once, when it is made.
-_COERCIONS = {f"_normalize_coerce_{name}": _coercion(name) for name in KINDS}
-_WithKinds: Any = type("_WithKinds", (Validator,), _COERCIONS)
+_WithKinds: Any = type(
+    "_WithKinds", (Validator,), {f"_normalize_coerce_{name}": _coercion(name) for name in KINDS}
+)
 
 
 class _Validator(_WithKinds):  # type: ignore[misc]  # Cerberus ships no types

@@ -170,4 +170,4 @@ def test_the_compiled_contract_never_rejects_by_itself() -> None:
     bad = contract(**{"operation.ValorBruto": "NaN"})
     assert CONTRACT.compiled(bad) is None
     with pytest.raises(Rejected):
-        CONTRACT.check(bad)
+        CONTRACT.judge(bad)
