@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 from itertools import chain, repeat
-from operator import add
+from operator import add, attrgetter
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -42,18 +42,8 @@ bytes of the line at which it stood into its own log, and into the client's erro
 SIDE_BY_SIDE = 100
 """So many documents are read side by side: for fewer it isn't worth making ready for that."""
 
-VERSION = (
-    "lote",
-    "doc",
-    "mongo_id",
-    "ccb_code",
-    "client_id",
-    "atualizado_em",
-    "particao",
-    "valor_bruto",
-    "soma_prestacoes",
-    "impressao",
-)
+_JUDGED = ("mongo_id", "ccb_code", "client_id", "atualizado_em", "valor_bruto", "soma_prestacoes")
+VERSION = ("lote", "doc", *_JUDGED, "particao", "impressao")
 """The columns of staging.contratos that come from the document."""
 
 
@@ -99,11 +89,11 @@ class Rendered:
     documents that were read. ``newest``: the newest time up to the horizon, if that is asked for.
     """
 
-    lines: dict[str, bytes]
-    counts: dict[str, int]
-    refused: list[tuple[date, Refused]]
-    erased: int
-    roads: dict[tuple[date, str], int]
+    lines: dict[str, bytes] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    refused: list[tuple[date, Refused]] = field(default_factory=list)
+    erased: int = 0
+    roads: Counter[tuple[date, str]] = field(default_factory=Counter)
     newest: datetime | None = None
 
     @property
@@ -111,68 +101,42 @@ class Rendered:
         """Documents of the batch in this block, without those of erased clients."""
         return self.counts["contratos"] + len(self.refused)
 
-
-class _Rendering:
-    """A block on its way to ``Rendered``: what is accepted is gathered, and rendered table by table."""
-
-    def __init__(self) -> None:
-        self.refused: list[tuple[date, Refused]] = []
-        self.erased = 0
-        self.roads: Counter[tuple[date, str]] = Counter()
-        self.newest: datetime | None = None
-        self._prefixes: list[str] = []
-        self._versions: list[Row] = []
-        self._accepted: list[Accepted] = []
-
-    def add(self, judged: Accepted, partition: date, impressao: str, prefix: str) -> None:
-        """Takes in a document; ``prefix`` is what each of its lines begins with."""
-        self._prefixes.append(prefix)
-        self._versions.append(
-            (
-                judged.mongo_id,
-                judged.ccb_code,
-                judged.client_id,
-                judged.atualizado_em,
-                partition,
-                judged.valor_bruto,
-                judged.soma_prestacoes,
-                impressao,
-            )
-        )
-        self._accepted.append(judged)
-
     def see(self, moment: datetime | None, horizon: datetime) -> None:
         """Takes in a document's time. One of the future, or from after the dump, tells nothing."""
         if moment is not None and moment <= horizon and (self.newest is None or moment > self.newest):
             self.newest = moment
 
-    def done(self) -> Rendered:
-        """The whole block."""
-        schedules = [judged.schedule for judged in self._accepted]
+    def put(self, accepted: Sequence[tuple[str, Row, Accepted]]) -> None:
+        """Renders all tables; with each document: what its lines begin with, and the rest of its version."""
+        prefixes = [prefix for prefix, _, _ in accepted]
         rows_of_each: dict[str, list[Sequence[Row]]] = {
-            "contratos": [[version] for version in self._versions],
-            **{name: [judged.rows[name] for judged in self._accepted] for name in _OTHERS},
-            "qualidade": [judged.findings for judged in self._accepted],
+            "contratos": [[version] for _, version, _ in accepted],
+            **{name: [judged.rows[name] for _, _, judged in accepted] for name in _OTHERS},
+            "qualidade": [judged.findings for _, _, judged in accepted],
         }
-        counts = {name: sum(map(len, rows)) for name, rows in rows_of_each.items()}
-        counts[_SCHEDULE] = sum(map(len, schedules))
-        lines = {name: self._lines(name, rows) for name, rows in rows_of_each.items() if counts[name]}
-        if counts[_SCHEDULE]:
-            each = zip(schedules, self._prefixes, strict=True)
-            lines[_SCHEDULE] = _encoded(line for rows, prefix in each for line in rows.lines(prefix))
-        return Rendered(lines, counts, self.refused, self.erased, self.roads, self.newest)
-
-    def _lines(self, name: str, rows_of_each: list[Sequence[Row]]) -> bytes:
-        """The lines of one table, of whose rows each document has some."""
-        begin = HIDING if name in tables.PERSONAL else ""
-        prefixes = [begin + prefix for prefix in self._prefixes] if begin else self._prefixes
-        prefix_of_each = chain.from_iterable(map(repeat, prefixes, map(len, rows_of_each)))
-        return _encoded(map(add, prefix_of_each, copytext.lines([*chain.from_iterable(rows_of_each)])))
+        self.counts = {name: sum(map(len, rows)) for name, rows in rows_of_each.items()}
+        self.lines = {
+            name: _lines(name, prefixes, rows) for name, rows in rows_of_each.items() if self.counts[name]
+        }
+        self.counts[_SCHEDULE] = sum(len(judged.schedule) for _, _, judged in accepted)
+        if self.counts[_SCHEDULE]:
+            self.lines[_SCHEDULE] = _encoded(
+                line for prefix, _, judged in accepted for line in judged.schedule.lines(prefix)
+            )
 
 
 _SCHEDULE = tables.parcelas.name
 """The table whose rows may be text already."""
 _OTHERS = [name for name in tables.STAGED if name != _SCHEDULE]
+_of_version = attrgetter(*_JUDGED)
+
+
+def _lines(name: str, prefixes: list[str], rows_of_each: list[Sequence[Row]]) -> bytes:
+    """The lines of one table, of whose rows each document has some."""
+    if name in tables.PERSONAL:
+        prefixes = [HIDING + prefix for prefix in prefixes]
+    prefix_of_each = chain.from_iterable(map(repeat, prefixes, map(len, rows_of_each)))
+    return _encoded(map(add, prefix_of_each, copytext.lines([*chain.from_iterable(rows_of_each)])))
 
 
 def _encoded(lines: Iterable[str]) -> bytes:
@@ -235,11 +199,12 @@ def render(spec: BatchSpec, number: int, documents: Sequence[bytes]) -> Rendered
     """
     judge = judge_of(spec.zone, spec.strictness)
     rules = fingerprint.key(spec.zone, spec.strictness)
-    rendering = _Rendering()
+    rendered = Rendered()
+    accepted: list[tuple[str, Row, Accepted]] = []
     for place, raw, known in _read(judge, documents):
         found, updated, read = _opened(judge, raw, known)
         if spec.horizon is not None and read is not None:
-            rendering.see(judge.moment(read), spec.horizon)
+            rendered.see(judge.moment(read), spec.horizon)
         # Of two updatedAt the server finds a document by one, and the other one is decoded.
         elsewhere = read is not None and spec.leaves_out(found, updated)
         if elsewhere and not rawbson.occurs_twice(raw, b"updatedAt"):
@@ -247,12 +212,13 @@ def render(spec: BatchSpec, number: int, documents: Sequence[bytes]) -> Rendered
         partition = spec.partition(found, judge.today)
         judged, road = judge.judge_and_tell(raw, read)
         if spec.erased and spec.erased.drops(judged):
-            rendering.erased += 1
+            rendered.erased += 1
             continue
-        rendering.roads[partition, road] += 1
+        rendered.roads[partition, road] += 1
         if isinstance(judged, Refused):
-            rendering.refused.append((partition, judged))
+            rendered.refused.append((partition, judged))
         else:
-            doc = number * DOCUMENTS + place
-            rendering.add(judged, partition, fingerprint.of(raw, rules), f"{spec.batch}\t{doc}\t")
-    return rendering.done()
+            version = (*_of_version(judged), partition, fingerprint.of(raw, rules))
+            accepted.append((f"{spec.batch}\t{number * DOCUMENTS + place}\t", version, judged))
+    rendered.put(accepted)
+    return rendered
