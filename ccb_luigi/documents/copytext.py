@@ -12,6 +12,7 @@ _NULL = type(None)
 _TEXT = frozenset({str, _NULL})
 _DAYS = frozenset({date, _NULL})
 NULL = "\\N"
+"""What COPY reads as null."""
 
 
 def lines(rows: Sequence[Sequence[Any]]) -> Iterator[str]:

@@ -29,32 +29,36 @@ DEEPEST = 250
 """Documents in one another: MongoDB stores 180 at most, and can't be told to read more than these. A dump may
 have more: how many of them Python can follow depends on its version, and on who asks."""
 
-_SUB_DOCUMENT, _ARRAY, _BINARY, _REGEX, _CODE_WITH_SCOPE = 0x03, 0x04, 0x05, 0x0B, 0x0F
+# The types of values.
+DOUBLE, STRING, DOCUMENT, ARRAY = 0x01, 0x02, 0x03, 0x04
+OBJECT_ID, BOOLEAN, DATE, NULL, INT32, INT64 = 0x07, 0x08, 0x09, 0x0A, 0x10, 0x12
+_REGEX, _CODE_WITH_SCOPE = 0x0B, 0x0F
 FIXED = {
-    0x01: 8,  # double
+    DOUBLE: 8,
     0x06: 0,  # undefined
-    0x07: 12,  # ObjectId
-    0x08: 1,  # boolean
-    0x09: 8,  # date
-    0x0A: 0,  # null
-    0x10: 4,  # int32
+    OBJECT_ID: 12,
+    BOOLEAN: 1,
+    DATE: 8,
+    NULL: 0,
+    INT32: 4,
     0x11: 8,  # timestamp
-    0x12: 8,  # int64
+    INT64: 8,
     0x13: 16,  # Decimal128
     0x7F: 0,  # MaxKey
     0xFF: 0,  # MinKey
 }
-# The others begin with a length; so many bytes of the value it doesn't count.
+"""Type → the bytes of a value."""
 UNCOUNTED = {
-    0x02: 4,  # string
-    _SUB_DOCUMENT: 0,
-    _ARRAY: 0,
-    _BINARY: 5,  # and its subtype
+    STRING: 4,
+    DOCUMENT: 0,
+    ARRAY: 0,
+    0x05: 5,  # binary: and its subtype
     0x0C: 16,  # DBPointer: an ObjectId
     0x0D: 4,  # code
     0x0E: 4,  # symbol
     _CODE_WITH_SCOPE: 0,
 }
+"""The others begin with a length; so many bytes of the value it doesn't count."""
 
 
 def decode(raw: bytes) -> Document:
@@ -91,7 +95,7 @@ def document_of(elements: bytes) -> Document | None:
 
 def _is_deeper(raw: bytes, levels: int) -> bool:
     """Whether documents (or arrays) are in one another to more than so many levels in one that decodes."""
-    if raw.count(_SUB_DOCUMENT) + raw.count(_ARRAY) + raw.count(_CODE_WITH_SCOPE) < levels:  # nearly always
+    if raw.count(DOCUMENT) + raw.count(ARRAY) + raw.count(_CODE_WITH_SCOPE) < levels:  # nearly always
         return False
     level = [0]
     for _ in range(levels):
@@ -104,7 +108,7 @@ def _is_deeper(raw: bytes, levels: int) -> bool:
 
 def _document_at(raw: bytes, kind: int, value: int) -> int | None:
     """Where the document (or array) begins that this value is, or has for its scope, if there is one."""
-    if kind in (_SUB_DOCUMENT, _ARRAY):
+    if kind in (DOCUMENT, ARRAY):
         return value
     return value + 8 + _length(raw, value + 4) if kind == _CODE_WITH_SCOPE else None
 
@@ -128,7 +132,7 @@ def repeated_key(raw: bytes, decoded: Document) -> str | None:
                 return path[:LONGEST_PATH]
             seen.add(key)
             if (inner := _document_at(raw, kind, value)) is not None:
-                waiting.append((inner, f"{path[:LONGEST_PATH]}.", kind == _ARRAY))
+                waiting.append((inner, f"{path[:LONGEST_PATH]}.", kind == ARRAY))
     return None
 
 

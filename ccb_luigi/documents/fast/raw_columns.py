@@ -22,7 +22,19 @@ import numpy as np
 from bson import Int64, ObjectId
 from numpy.typing import NDArray
 
-from ccb_luigi.documents import rawbson
+from ccb_luigi.documents import copytext, rawbson
+from ccb_luigi.documents.rawbson import (
+    ARRAY,
+    BOOLEAN,
+    DATE,
+    DOCUMENT,
+    DOUBLE,
+    INT32,
+    INT64,
+    NULL,
+    OBJECT_ID,
+    STRING,
+)
 from ccb_luigi.documents.times import EPOCH
 
 Positions = NDArray[np.int64]
@@ -34,8 +46,6 @@ LONGEST_KEY = 200
 KEYS = 500
 """So many different keys are learnt for a (sub-)document; one whose keys are data would have ever more."""
 
-DOUBLE, STRING, DOCUMENT, ARRAY = 0x01, 0x02, 0x03, 0x04
-OBJECT_ID, BOOLEAN, DATE, NULL, INT32, INT64 = 0x07, 0x08, 0x09, 0x0A, 0x10, 0x12
 ABSENT = 0x00
 """The type of a value that isn't there (see ``Block.filled``)."""
 
@@ -52,20 +62,9 @@ for _kind, _size in rawbson.FIXED.items():
 for _kind, _size in rawbson.UNCOUNTED.items():
     _BESIDES[_kind], _COUNTED[_kind], _LEAST[_kind] = _size, 1, 5 if _kind in (DOCUMENT, ARRAY) else 1
 
-
-NULL_TEXT = b"\\N"
-"""What COPY reads as null."""
-
-
-class _Nil(NamedTuple):
-    size: int
-    raw: bytes
-
-
+NULL_TEXT = copytext.NULL.encode()
 _NILS = sorted(
-    _Nil(len(raw), raw)
-    for key in ("@i:nil", "@xsi:nil")
-    for raw in (bson.encode({key: value}) for value in ("true", "1", True))
+    (bson.encode({key: value}) for key in ("@i:nil", "@xsi:nil") for value in ("true", "1", True)), key=len
 )
 
 
@@ -169,10 +168,10 @@ class Block:
         """Which values are what a converter from XML makes of an element that is nil."""
         sizes = found.ends - found.starts
         nil = np.zeros(len(sizes), bool)
-        if ((found.kinds == DOCUMENT) & (sizes <= _NILS[-1].size)).any():
+        if ((found.kinds == DOCUMENT) & (sizes <= len(_NILS[-1]))).any():
             for form in _NILS:
-                at = np.flatnonzero((found.kinds == DOCUMENT) & (sizes == form.size))
-                nil[at] |= self.at(f"S{form.size}", found.starts[at]) == form.raw
+                at = np.flatnonzero((found.kinds == DOCUMENT) & (sizes == len(form)))
+                nil[at] |= self.at(f"S{len(form)}", found.starts[at]) == form
         return nil
 
     def decoded(self, found: Values) -> list[Any]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ccb_luigi.documents.compiled import Rules, known_kind
-from ccb_luigi.documents.fast.raw_columns import DOCUMENT, NULL_TEXT, STRING, Block, Positions, Values
+from ccb_luigi.documents.fast.raw_columns import NULL_TEXT, Block, Positions, Values
 from ccb_luigi.documents.fast.schedule_totals import Numbers, Table, totals
 from ccb_luigi.documents.kinds import AMOUNT, DAY, WHOLE
+from ccb_luigi.documents.rawbson import DOCUMENT, STRING
 from ccb_luigi.documents.rows import PARCELA_FIELDS
 from ccb_luigi.documents.schedule import TextSchedule
 
@@ -64,11 +65,11 @@ def reader(rules: Rules, read_row: Callable[[Any], Any]) -> Read | None:
         table = Table({}, np.flatnonzero(np.diff(rows.docs, prepend=-1)), {})
         for name, form, may_lack in shapes:
             found = texts.get(name.encode())
-            cells = _cells(ours, ours.absent(rows) if found is None else found, form, may_lack)
-            table.columns[name] = cells.numbers
-            if cells.missing is not None:
-                table.missing[name] = cells.missing
-            spans.append((cells.starts, cells.ends))
+            values = ours.absent(rows) if found is None else found
+            table.columns[name], missing, starts, ends = _cells(ours, values, form, may_lack)
+            if missing is not None:
+                table.missing[name] = missing
+            spans.append((starts, ends))
         _fall_back_unless_rising(ours, rows, table)
         schedules = zip(_texts(ours, spans, table), totals(table), strict=True)
         of_doc = dict(zip(rows.docs[table.begins].tolist(), schedules, strict=True))
@@ -81,23 +82,19 @@ def reader(rules: Rules, read_row: Callable[[Any], Any]) -> Read | None:
     return read
 
 
-class _Cells(NamedTuple):
-    """One field of all rows: its numbers, which rows have none (``None``: all have one), and its texts."""
+def _cells(
+    block: Block, found: Values, form: Form, may_lack: bool
+) -> tuple[Numbers, NDArray[np.bool_] | None, Positions, Positions]:
+    """One field of all rows: its numbers, which rows have none (``None``: all have one), and its texts.
 
-    numbers: Numbers
-    missing: NDArray[np.bool_] | None
-    starts: Positions
-    ends: Positions
-
-
-def _cells(block: Block, found: Values, form: Form, may_lack: bool) -> _Cells:
-    """Documents with a value of no plain form fall back, unless it is null where that may be."""
+    Documents with a value of no plain form fall back, unless it is null where that may be.
+    """
     starts, ends = found.starts + 4, found.ends - 1  # behind the text's length, before its NUL
     good = (found.kinds == STRING) & (block.bytes[ends] == 0)
     numbers, fits, ends = form(block, starts, ends)
     odd = np.flatnonzero(~(good & fits))
     if not len(odd):
-        return _Cells(numbers, None, starts, ends)
+        return numbers, None, starts, ends
     null = block.null(found.where(odd)) if may_lack else np.zeros(len(odd), bool)
     block.fall_back(found.docs[odd[~null]])
     empty = odd[null]
@@ -105,7 +102,7 @@ def _cells(block: Block, found: Values, form: Form, may_lack: bool) -> _Cells:
     missing[empty] = True
     numbers[empty] = 0
     starts[empty], ends[empty] = block.null_text, block.null_text + len(NULL_TEXT)
-    return _Cells(numbers, missing, starts, ends)
+    return numbers, missing, starts, ends
 
 
 def _fall_back_unless_rising(block: Block, rows: Values, table: Table) -> None:

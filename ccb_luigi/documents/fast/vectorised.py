@@ -14,9 +14,9 @@ from bson.errors import InvalidBSON
 from ccb_luigi.documents import rawbson
 from ccb_luigi.documents.compiled import Compiler, Rules, Unsure, known_kind
 from ccb_luigi.documents.fast import schedule_bytes
-from ccb_luigi.documents.fast.raw_columns import ARRAY, DOCUMENT, STRING, Block, Order, Positions, Values
+from ccb_luigi.documents.fast.raw_columns import Block, Order, Positions, Values
 from ccb_luigi.documents.kinds import Reader
-from ccb_luigi.documents.rawbson import Document
+from ccb_luigi.documents.rawbson import ARRAY, DOCUMENT, STRING, Document
 from ccb_luigi.documents.rows import REMEMBERED
 from ccb_luigi.documents.schedule import Schedule, TextSchedule
 from ccb_luigi.documents.valid import ROWS_ALONE, TOGETHER, Valid
@@ -85,12 +85,9 @@ def _valid(document: Document, elements: bytes) -> Valid | None:
         return None
     container = document["operation"]["parcelas"]
     found: Schedule | None = container and container["PrevisaoDeParcela"]
-    schedule = _NO_ROWS if found is None else found
+    schedule = Schedule(()) if found is None else found
     road = TOGETHER if schedule.totals or not len(schedule) else ROWS_ALONE
     return Valid(document, schedule, others, moment, (), road)
-
-
-_NO_ROWS = Schedule(())
 
 
 def _others(elements: bytes) -> Document | None:
