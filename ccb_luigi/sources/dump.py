@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Protocol, TypeGuard
+from typing import IO, Any, TypeGuard
 
 from bson.errors import InvalidBSON
 
@@ -34,10 +34,6 @@ _BLOCK = 1 << 20
 _END = 1 << 16
 
 
-class _Reader(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
 class DumpSource:
     """A dump of the collection. It is read from end to end for every date: it has no index.
 
@@ -49,6 +45,7 @@ class DumpSource:
         if not path.is_file():
             raise ConfigurationError(f"CCB_SOURCE: there is no file {path}")
         self.path = path
+        self._packed = path.suffix == ".gz"
         self._stored: IO[bytes] | None = None
         self._size = 0
 
@@ -134,24 +131,26 @@ class DumpSource:
         Raises:
             SourceError: the file ends within a document, or isn't a dump.
         """
-        with self._readable():
-            before = self.path.stat()
-            with self.path.open("rb") as stored:
-                self._stored, self._size = stored, before.st_size
-                yield from self._split(gzip.GzipFile(fileobj=stored) if self._packed else stored)
-            self._refuse_changed(before)
+        with self._unchanged() as stored:
+            self._stored, self._size = stored, self.path.stat().st_size
+            file = gzip.GzipFile(fileobj=stored) if self._packed else stored
+            yield from self._split(iter(lambda: file.read(_BLOCK), b""))
 
     def _read_unpacked(self, start: int, end: int | None) -> Iterator[bytes]:
         """The documents between two places of the (unpacked) file."""
-        with self._readable():
-            before = self.path.stat()
-            with _unpacked(self.path) if self._packed else self.path.open("rb") as file:
-                yield from self._split(_At(file.fileno(), start, end), start)
-            self._refuse_changed(before)
+        with self._unchanged() as stored:
+            file = _unpacked(self.path) if self._packed else stored
+            yield from self._split(_between(file.fileno(), start, end), start)
 
-    @property
-    def _packed(self) -> bool:
-        return self.path.suffix == ".gz"
+    @contextmanager
+    def _unchanged(self) -> Iterator[IO[bytes]]:
+        """The file, which must be the same at the end."""
+        with self._readable():
+            before = _state(self.path)
+            with self.path.open("rb") as file:
+                yield file
+            if _state(self.path) != before:
+                raise SourceError(f"{self.path} changed while it was read: has mongodump ended?")
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
@@ -171,34 +170,22 @@ class DumpSource:
                 f"{self.path} can't be read ({type(error).__name__}): is it whole, and may this user read it?"
             ) from None
 
-    def _refuse_changed(self, before: os.stat_result) -> None:
-        after = self.path.stat()
-        if (before.st_ino, before.st_size, before.st_mtime_ns) != (
-            after.st_ino,
-            after.st_size,
-            after.st_mtime_ns,
-        ):
-            raise SourceError(f"{self.path} changed while it was read: has mongodump ended?")
-
-    def _no_dump(self, place: int) -> SourceError:
-        return SourceError(
-            f"{self.path} is no dump of a collection (byte {place}): mongodump writes one as NAME.bson(.gz)"
-        )
-
-    def _split(self, file: _Reader, offset: int = 0) -> Iterator[bytes]:
+    def _split(self, blocks: Iterable[bytes], offset: int = 0) -> Iterator[bytes]:
         rest = b""
-        while block := file.read(_BLOCK):
+        for block in blocks:
             data, position = rest + block, 0
             while len(data) - position >= 4:
                 (length,) = struct.unpack_from("<i", data, position)
-                if not 5 <= length <= LARGEST:
-                    raise self._no_dump(offset + position)
-                if len(data) - position < length:
+                end = position + length
+                if not 5 <= length <= LARGEST or (end <= len(data) and data[end - 1]):
+                    raise SourceError(
+                        f"{self.path} is no dump of a collection (byte {offset + position}):"
+                        " mongodump writes one as NAME.bson(.gz)"
+                    )
+                if end > len(data):
                     break
-                if data[position + length - 1]:
-                    raise self._no_dump(offset + position)
-                yield data[position : position + length]
-                position += length
+                yield data[position:end]
+                position = end
             rest, offset = data[position:], offset + position
         if rest:
             raise SourceError(
@@ -206,35 +193,32 @@ class DumpSource:
             )
 
 
-class _At:
-    """A range of a file, read without its position, which forked processes share."""
+def _between(descriptor: int, start: int, end: int | None) -> Iterator[bytes]:
+    """Blocks of a range of a file, read without its position, which forked processes share."""
+    while block := os.pread(descriptor, _BLOCK if end is None else min(_BLOCK, end - start), start):
+        yield block
+        start += len(block)
 
-    def __init__(self, descriptor: int, start: int, end: int | None) -> None:
-        self._descriptor, self._position, self._end = descriptor, start, end
 
-    def read(self, size: int, /) -> bytes:
-        """The next bytes; none at the end of the range."""
-        left = size if self._end is None else min(size, self._end - self._position)
-        found = os.pread(self._descriptor, left, self._position)
-        self._position += len(found)
-        return found
+def _state(path: Path) -> tuple[str, int, int, int]:
+    """What differs once somebody has written the file."""
+    found = path.stat()
+    return str(path), found.st_ino, found.st_size, found.st_mtime_ns
 
 
 _copies: dict[tuple[str, int, int, int], IO[bytes]] = {}
 
 
-@contextmanager
-def _unpacked(path: Path) -> Iterator[IO[bytes]]:
+def _unpacked(path: Path) -> IO[bytes]:
     """The unpacked file. Forked processes inherit what their parent has unpacked."""
-    state = path.stat()
-    key = str(path), state.st_ino, state.st_size, state.st_mtime_ns
+    key = _state(path)
     if key not in _copies:
         copy: IO[bytes] = tempfile.TemporaryFile(prefix="ccb-luigi-")  # noqa: SIM115 - it stays
         with gzip.open(path, "rb") as packed:
             shutil.copyfileobj(packed, copy, _BLOCK)
         copy.flush()
         _copies[key] = copy
-    yield _copies[key]
+    return _copies[key]
 
 
 def _is_one_of(wanted: set[str], raw: bytes) -> bool:

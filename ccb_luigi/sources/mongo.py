@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from threading import Thread
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from pymongo import MongoClient, ReadPreference
 from pymongo.client_session import ClientSession
 from pymongo.errors import ConfigurationError as MongoConfigurationError
-from pymongo.errors import InvalidURI, OperationFailure
+from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 
@@ -35,7 +34,6 @@ from ccb_luigi.sources.mongo_errors import (
 )
 from ccb_luigi.sources.queries import ODD_DATES, VERSION, Interval, Query, in_range, of_date, of_shard
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 BATCH_DOCUMENTS = 300
@@ -74,11 +72,9 @@ class MongoSource:
                 connectTimeoutMS=SECONDS_TO_CONNECT * 1000,
                 socketTimeoutMS=SECONDS_OF_A_REPLY * 1000,
             )
-        except MongoConfigurationError as error:  # a host among them that DNS doesn't know
+        except (MongoConfigurationError, ValueError) as error:  # a host among them that DNS doesn't know
             # Not chained: the text may quote the address, which holds the password.
             raise of_configuration(error) from None
-        except (InvalidURI, ValueError):
-            raise ConfigurationError("CCB_MONGO_URI is not a MongoDB connection string") from None
         except OSError:
             raise ConfigurationError("CCB_MONGO_URI names a file (of TLS) that can't be read") from None
         self.collection = self._client[settings.mongo_database].get_collection(
@@ -181,16 +177,13 @@ class MongoSource:
     def holds_more(self, intervals: Sequence[Interval], than: int) -> bool:
         """See ``Source``."""
         parts = [in_range(*each) for each in intervals]
-        return bool(parts) and self._count({"$or": parts}, limit=than + 1) > than
+        with translated(self._client):
+            return bool(parts) and self.collection.count_documents({"$or": parts}, limit=than + 1) > than
 
     def cut(self, intervals: Sequence[Interval], size: int) -> Iterator[Shard]:
         """See ``Source``."""
         with translated(self._client):
             yield from split_points.cut(self.collection, intervals, size)
-
-    def _count(self, query: Query, **options: Any) -> int:
-        with translated(self._client):
-            return self.collection.count_documents(query, **options)
 
     def by_ids(self, ids: Iterable[str]) -> Iterator[bytes]:
         """See ``Source``."""
@@ -256,14 +249,12 @@ class MongoSource:
             yield day
             after = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone).astimezone(UTC)
 
-    def _read(
-        self, query: dict[str, Any], fields: dict[str, Any] | None = None, **options: Any
-    ) -> Iterator[bytes]:
+    def _read(self, query: Query, fields: dict[str, Any] | None = None, **options: Any) -> Iterator[bytes]:
         options = {"batch_size": BATCH_DOCUMENTS, **options}
         for batch in self.collection.find_raw_batches(query, fields, **options):
             yield from split(batch)
 
-    def _few(self, query: dict[str, Any], fields: dict[str, Any] | None = None) -> Iterator[bytes]:
+    def _few(self, query: Query, fields: dict[str, Any] | None = None) -> Iterator[bytes]:
         """Documents of which there are hardly ever more than a batch: only then are they counted."""
         with translated(self._client):
             found = 0
@@ -273,7 +264,7 @@ class MongoSource:
             if found >= BATCH_OF_FEW:
                 self._refuse_short(found, query)
 
-    def _refuse_short(self, found: int, query: dict[str, Any], session: ClientSession | None = None) -> None:
+    def _refuse_short(self, found: int, query: Query, session: ClientSession | None = None) -> None:
         """A cursor that just stops is not taken for the end.
 
         Without a snapshot documents may have left the range meanwhile: then they aren't counted now.
@@ -313,7 +304,7 @@ class MongoSource:
             return False
         return True
 
-    def _expect(self, query: dict[str, Any], session: ClientSession | None) -> ClientSession | None:
+    def _expect(self, query: Query, session: ClientSession | None) -> ClientSession | None:
         """Counts what a read will find; returns the session that is to read it.
 
         At the session's instant, if so many can be read before that is forgotten. Without one both are of
@@ -322,17 +313,15 @@ class MongoSource:
         if session:
             self._expected.set_result(self.collection.count_documents(query, session=session))
             return session if self._expected.result() <= SNAPSHOT_DOCUMENTS else None
-        count = partial(self.collection.count_documents, query)
         # A daemon: nobody waits for the count of a read that has failed.
-        Thread(target=_settle, args=(self._expected, count), daemon=True).start()
+        Thread(target=self._count, args=(query, self._expected), daemon=True).start()
         return None
 
-
-def _settle(future: Future[T], work: Callable[[], T]) -> None:
-    try:
-        future.set_result(work())
-    except Exception as error:  # noqa: BLE001 - who asks for the result gets it
-        future.set_exception(error)
+    def _count(self, query: Query, into: Future[int]) -> None:
+        try:
+            into.set_result(self.collection.count_documents(query))
+        except Exception as error:  # noqa: BLE001 - who asks for the result gets it
+            into.set_exception(error)
 
 
 def split(batch: bytes) -> Iterator[bytes]:

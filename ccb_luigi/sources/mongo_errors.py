@@ -14,9 +14,7 @@ from pymongo.errors import (
     OperationFailure,
     PyMongoError,
 )
-from pymongo.errors import (
-    ConfigurationError as MongoConfigurationError,
-)
+from pymongo.errors import ConfigurationError as MongoConfigurationError
 
 from ccb_luigi.errors import CcbError, ConfigurationError, SourceError, unreachable
 
@@ -78,7 +76,7 @@ def of_configuration(error: Exception) -> CcbError:
             "MongoDB can't be reached: its name can't be resolved, or has no SRV record (CCB_MONGO_URI)",
             transient=True,
         )
-    if isinstance(error, InvalidURI):
+    if isinstance(error, (InvalidURI, ValueError)):
         return ConfigurationError("CCB_MONGO_URI is not a MongoDB connection string")
     return ConfigurationError("CCB_MONGO_URI: host, option or TLS setting is wrong")
 
@@ -139,30 +137,8 @@ _ADVICE = {
 # By the server's own table of codes (error_codes.yml): what it calls retriable, interrupted, a snapshot or a
 # cursor that is no more, a node whose view of the shards is too old, overload; and a lock. Not what a new
 # read meets again, such as a limit of time or memory.
-_TRANSIENT = frozenset(
-    {6, 7, 24, 43, 46, 63, 89, 91, 112, 133, 134, 136, 143, 145, 150, 175, 189, 199, 202, 203, 211, 216}
-    | {
-        234,
-        237,
-        239,
-        246,
-        249,
-        250,
-        262,
-        272,
-        279,
-        314,
-        317,
-        343,
-        355,
-        365,
-        384,
-        402,
-        407,
-        433,
-        442,
-        449,
-        450,
-    }
-    | {9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 16500}
-)
+_TRANSIENT = frozenset([
+    6, 7, 24, 43, 46, 63, 89, 91, 112, 133, 134, 136, 143, 145, 150, 175, 189, 199, 202, 203, 211, 216, 234,
+    237, 239, 246, 249, 250, 262, 272, 279, 314, 317, 343, 355, 365, 384, 402, 407, 433, 442, 449, 450,
+    9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 16500,
+])  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -80,18 +80,13 @@ class LiveSource(Source, Protocol):
         """The database that the address itself names, or nothing."""
 
 
-@contextmanager
-def opened(settings: Settings) -> Iterator[Source]:
+def opened(settings: Settings) -> closing[Source]:
     """The source that the settings name, closed at the end."""
-    source = DumpSource(Path(settings.source)) if settings.source else _server(settings)
-    try:
-        yield source
-    finally:
-        source.close()
+    found: Source = DumpSource(Path(settings.source)) if settings.source else _server(settings)
+    return closing(found)
 
 
-@contextmanager
-def live(settings: Settings) -> Iterator[LiveSource]:
+def live(settings: Settings) -> closing[LiveSource]:
     """The server, closed at the end; for what asks what there is now, which a dump can't tell.
 
     Raises:
@@ -102,11 +97,7 @@ def live(settings: Settings) -> Iterator[LiveSource]:
             "CCB_SOURCE names a dump, which is a moment of the past: a sweep compares with the server itself"
             " (`ccb-luigi run --full --source FILE` loads what a dump holds)"
         )
-    server = _server(settings)
-    try:
-        yield server
-    finally:
-        server.close()
+    return closing(_server(settings))
 
 
 def _server(settings: Settings) -> LiveSource:
