@@ -32,6 +32,7 @@ from benchmarks.measure import REPOSITORY, Failed
 from ccb_luigi import tables
 from ccb_luigi.demo import synth
 from ccb_luigi.demo.servers import delete, postgres_alone
+from ccb_luigi.demo.spoiled import SPOILED, spoil
 
 LAST = date(2026, 3, 2)
 """The date of the tests' documents; the synthetic ones' dates end with it."""
@@ -67,9 +68,7 @@ EXAMPLES = 3
 
 def documents(contracts: int, mutated: int) -> Iterator[bytes]:
     """Synthetic contracts, every hostile kind, and mutants, in stretches; always the same."""
-    tests = str(REPOSITORY / "tests")
-    if tests not in sys.path:
-        sys.path.insert(0, tests)
+    _reach_the_tests()
     from hostile import KINDS
     from mutants import mutants
 
@@ -84,12 +83,23 @@ def documents(contracts: int, mutated: int) -> Iterator[bytes]:
         yield from some
 
 
+def _reach_the_tests() -> None:
+    """They know what may be odd about a document."""
+    tests = str(REPOSITORY / "tests")
+    if tests not in sys.path:
+        sys.path.insert(0, tests)
+
+
 def synthetic(contracts: int) -> Iterator[bytes]:
     """Contracts of ``DAYS`` dates; the odd ones among them in clusters, each kind in its turn."""
+    _reach_the_tests()
+    from flagged import FLAGGED, flag
+    from variants import VARIANTS, disguise
+
     ways = [
-        *((synth.spoil, kind) for kind in synth.SPOILED if kind != "numeric_id"),  # it is always the same id
-        *((synth.flag, kind) for kind in synth.FLAGGED),
-        *((synth.disguise, kind) for kind in synth.VARIANTS),
+        *((spoil, kind) for kind in SPOILED if kind != "numeric_id"),  # it is always the same id
+        *((flag, kind) for kind in FLAGGED),
+        *((disguise, kind) for kind in VARIANTS),
     ]
     odd = 0
     for number, document in enumerate(synth.contracts(contracts, SEED, until=LAST, days=DAYS)):

@@ -177,7 +177,7 @@ FINDING = Recipe(
             '        yield "carencia_negativa", "operation.Carencia"\n',
         ),
         Edit(
-            "ccb_luigi/demo/spoiled.py",
+            "tests/flagged.py",
             r'    "valor_zero": _set\(.*\n',
             '    "carencia_negativa": _set("operation.Carencia", -1),\n',
         ),

@@ -17,6 +17,7 @@ from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.demo import store, synth
 from ccb_luigi.demo.servers import delete, postgres_alone, servers
+from ccb_luigi.demo.spoiled import SPOILED, spoil
 from ccb_luigi.demo.store import Store
 from ccb_luigi.load import markers, pipeline, quarantine, reconcile, status
 from ccb_luigi.orchestration import runner
@@ -105,12 +106,12 @@ def _steps(settings: Settings, contracts: int, console: Console, directory: Path
 
 def _documents(contracts: int, last: date) -> Iterator[dict[str, Any]]:
     """Good contracts, and one of each kind of bad one scattered among them."""
-    kinds = list(synth.SPOILED)
+    kinds = list(SPOILED)
     gap = max(1, contracts // (len(kinds) + 1))
     for number, document in enumerate(synth.contracts(contracts, SEED, until=last, days=DAYS)):
         kind, rest = divmod(number, gap)
         spoiled = rest == gap - 1 and kind < len(kinds)
-        yield synth.spoil(document, kinds[kind]) if spoiled else document
+        yield spoil(document, kinds[kind]) if spoiled else document
 
 
 def _title(console: Console, number: int, text: str) -> None:

@@ -25,21 +25,7 @@ from pymongo.collection import Collection
 from ccb_luigi.demo import people
 from ccb_luigi.demo.people import below, chance, pick, token
 from ccb_luigi.demo.schedule import Row, add_months, amount, annual, loan, two_decimals, with_decimal
-from ccb_luigi.demo.spoiled import FLAGGED, SPOILED, flag, spoil
-from ccb_luigi.demo.variants import VARIANTS, disguise
 from ccb_luigi.documents.rawbson import Document
-
-__all__ = [
-    "FLAGGED",
-    "SPOILED",
-    "VARIANTS",
-    "contracts",
-    "disguise",
-    "flag",
-    "spoil",
-    "write_bson",
-    "write_mongo",
-]
 
 Progress = Callable[[int], None]
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import bson
 import pytest
+from flagged import FLAGGED
+from variants import VARIANTS
 from world import D1, World, at, document, of_dump, rejected, unfounded
 
 from benchmarks import sameness
@@ -16,6 +18,7 @@ from benchmarks.measure import Failed
 from benchmarks.sameness import KEYS, Compared
 from ccb_luigi.demo import synth
 from ccb_luigi.demo.servers import Postgres
+from ccb_luigi.demo.spoiled import SPOILED
 from ccb_luigi.settings import Settings
 
 COPY = "ccb_sameness_copy"
@@ -110,7 +113,7 @@ def test_the_synthetic_documents_of_the_dump_hold_every_kind_and_are_always_the_
     assert found == [*sameness.synthetic(number)]
     plain = synth.contracts(number, sameness.SEED, until=sameness.LAST, days=sameness.DAYS)
     odd = sum(raw != bson.encode(good) for raw, good in zip(found, plain, strict=True))
-    kinds = len(synth.SPOILED) + len(synth.FLAGGED) + len(synth.VARIANTS)
+    kinds = len(SPOILED) + len(FLAGGED) + len(VARIANTS)
     assert kinds * 0.9 < odd <= 3 * sameness.CLUSTER
 
 

@@ -16,12 +16,14 @@ import pytest
 from bson import Decimal128, Int64
 from click.testing import CliRunner, Result
 from contracts import contract
+from flagged import FLAGGED, flag
 from sqlalchemy import Boolean, Column, Date, DateTime, Integer, Numeric, Text
+from variants import VARIANTS, disguise
 from world import D1, D2, D3, D4, EIGHT, World, at, at_once, document, operation, rejected, unfounded
 
 from ccb_luigi.cli import main
 from ccb_luigi.commands.run import all_days
-from ccb_luigi.demo import synth
+from ccb_luigi.demo import spoiled, synth
 from ccb_luigi.proof import verify
 from ccb_luigi.proof.comparison import Proof, same
 from ccb_luigi.proof.verify import Scope
@@ -317,11 +319,11 @@ def synthetic() -> list[Any]:
     found = []
     for number, good in enumerate(synth.contracts(200, 5, until=D4, days=3)):
         if number < 6:
-            found.append(synth.spoil(good, [*synth.SPOILED][number * 3]))
+            found.append(spoiled.spoil(good, [*spoiled.SPOILED][number * 3]))
         elif number < 24:
-            found.append(synth.flag(good, choose.choice([*synth.FLAGGED])))
+            found.append(flag(good, choose.choice([*FLAGGED])))
         else:
-            found.append(synth.disguise(good, choose.choice([*synth.VARIANTS])) if number % 2 else good)
+            found.append(disguise(good, choose.choice([*VARIANTS])) if number % 2 else good)
     found[-1]["ccbCode"] = found[-2]["ccbCode"]
     return found
 

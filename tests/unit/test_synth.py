@@ -20,9 +20,12 @@ from zoneinfo import ZoneInfo
 import bson
 import pytest
 from bson import ObjectId
+from flagged import FLAGGED, flag
+from variants import VARIANTS, disguise
 
 from ccb_luigi import codes
 from ccb_luigi.demo import synth
+from ccb_luigi.demo.spoiled import SPOILED, spoil
 from ccb_luigi.documents import identifiers
 from ccb_luigi.documents.judge import Accepted, Judge, Refused
 
@@ -367,34 +370,34 @@ def test_a_contract_is_created_then_emitted_then_updated(documents: list[Documen
 # The other forms, and the bad ones
 
 
-@pytest.mark.parametrize("kind", synth.VARIANTS)
+@pytest.mark.parametrize("kind", VARIANTS)
 def test_a_disguised_document_is_loaded_as_the_same_rows(
     kind: str, samples: list[Document], judge: Judge
 ) -> None:
     differ = 0
     for document in samples:
         before = bson.encode(document)
-        disguised = bson.encode(synth.disguise(document, kind))
+        disguised = bson.encode(disguise(document, kind))
         assert bson.encode(document) == before
         assert judge.judge(disguised) == judge.judge(before)
         differ += disguised != before
     assert differ
 
 
-@pytest.mark.parametrize("kind", synth.SPOILED)
+@pytest.mark.parametrize("kind", SPOILED)
 def test_a_spoiled_document_is_rejected_for_what_was_spoiled(
     kind: str, samples: list[Document], judge: Judge
 ) -> None:
-    expected = synth.SPOILED[kind]
+    expected = SPOILED[kind]
     for document in samples:
         before = bson.encode(document)
-        judged = judge.judge(bson.encode(synth.spoil(document, kind)))
+        judged = judge.judge(bson.encode(spoil(document, kind)))
         assert bson.encode(document) == before
         assert isinstance(judged, Refused)
         assert [message.partition(":")[0] for message in judged.messages[expected.path]] == [expected.code]
 
 
-@pytest.mark.parametrize("kind", synth.FLAGGED)
+@pytest.mark.parametrize("kind", FLAGGED)
 def test_a_flagged_document_is_loaded_with_the_finding(
     kind: str, samples: list[Document], judge: Judge
 ) -> None:
@@ -403,15 +406,15 @@ def test_a_flagged_document_is_loaded_with_the_finding(
         if document["operation"]["NumeroDeParcelas"] < long_enough:
             continue  # nothing in so few rows tells a Price table, or an order
         before = bson.encode(document)
-        judged = judge.judge(bson.encode(synth.flag(document, kind)))
+        judged = judge.judge(bson.encode(flag(document, kind)))
         assert bson.encode(document) == before
         assert isinstance(judged, Accepted)
         assert kind in [code for code, _ in judged.findings]
 
 
 def test_there_is_a_bad_document_for_every_code_that_one_document_can_get() -> None:
-    assert set(synth.FLAGGED) == set(codes.FINDINGS)
-    assert {spoiled.code for spoiled in synth.SPOILED.values()} == set(codes.REJECTIONS) - {
+    assert set(FLAGGED) == set(codes.FINDINGS)
+    assert {spoiled.code for spoiled in SPOILED.values()} == set(codes.REJECTIONS) - {
         "bson_invalido",  # no dictionary encodes to it
         "chave_repetida",  # nor to this
         "ccb_duplicado",  # takes two documents

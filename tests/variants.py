@@ -14,8 +14,7 @@ from typing import Any
 
 from bson import Decimal128, Int64
 
-from ccb_luigi.documents.rawbson import Document
-
+Document = dict[str, Any]
 Change = Callable[[Document], None]
 Form = Callable[[Any], Any]
 Slots = Callable[[Document], Iterator[tuple[Document, str]]]
