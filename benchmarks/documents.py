@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from functools import reduce
 from itertools import islice
@@ -43,9 +43,17 @@ def encoded(block: int) -> list[tuple[bytes, int]]:
     return [(bson.encode(each), len(reduce(getitem, rows, each))) for each in found]
 
 
+def counted(documents: Iterable[Document], progress: Progress) -> Iterator[Document]:
+    """The documents; ``progress`` is told of every thousand of them."""
+    for number, document in enumerate(documents, start=1):
+        yield document
+        if number % 1000 == 0:
+            progress(number)
+
+
 def write_dump(number: int, path: Path, progress: Progress) -> None:
     """What ``mongodump`` would write."""
-    synth.write_bson(of_one_day(number), path, progress)
+    synth.write_bson(counted(of_one_day(number), progress), path)
 
 
 def write_changed(dump: Path, path: Path) -> None:
@@ -74,4 +82,4 @@ def fill(uri: str, database: str, collection: str, dump: Path, number: int, prog
         target = client[database][collection]
         target.drop()
         target.create_index("updatedAt")
-        synth.write_mongo(islice(decode_file_iter(file, CODEC), number), target, progress)
+        synth.write_mongo(counted(islice(decode_file_iter(file, CODEC), number), progress), target)

@@ -7,7 +7,7 @@ smaller one.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from copy import deepcopy
 from datetime import UTC, date, datetime, time, timedelta
@@ -26,8 +26,6 @@ from ccb_luigi.demo import people
 from ccb_luigi.demo.people import below, chance, pick, token
 from ccb_luigi.demo.schedule import Row, add_months, amount, annual, loan, two_decimals, with_decimal
 from ccb_luigi.documents.rawbson import Document
-
-Progress = Callable[[int], None]
 
 BATCH = 1000
 # Newest-wins needs clients with several contracts: about every twelfth contract is a known client's.
@@ -65,42 +63,30 @@ def contracts(
         yield _contract(random, _borrower(random, kept), _code(series, number), last_created, updated)
 
 
-def write_bson(documents: Iterable[Document], path: Path | str, progress: Progress | None = None) -> int:
-    """Writes a dump as mongodump does (documents end to end; gzip for ``.gz``); returns the count.
-
-    ``progress`` is called with the count so far, every thousand documents and at the end.
-    """
+def write_bson(documents: Iterable[Document], path: Path) -> int:
+    """Writes a dump as mongodump does (documents end to end; gzip for ``.gz``); returns the count."""
+    count = 0
     with ExitStack() as stack:
-        file = stack.enter_context(Path(path).open("wb"))
+        file = stack.enter_context(path.open("wb"))
         write = file.write
-        if str(path).endswith(".gz"):  # no name and no time in it: the same documents, the same bytes
+        if path.suffix == ".gz":  # no name and no time in it: the same documents, the same bytes
             write = stack.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0)).write
-        return _in_batches(
-            documents, lambda batch: write(b"".join([bson.encode(document) for document in batch])), progress
-        )
+        for document in documents:
+            write(bson.encode(document))
+            count += 1
+    return count
 
 
-def write_mongo(
-    documents: Iterable[Document], collection: Collection[Any], progress: Progress | None = None
-) -> int:
-    """Inserts the documents, a thousand at a time; returns the count. ``progress`` as in ``write_bson``.
+def write_mongo(documents: Iterable[Document], collection: Collection[Any]) -> int:
+    """Inserts the documents, a thousand at a time; returns the count.
 
     Raises:
         BulkWriteError: an ``_id`` is there already; the other documents of its batch have been inserted.
     """
-    return _in_batches(documents, lambda batch: collection.insert_many(batch, ordered=False), progress)
-
-
-def _in_batches(
-    documents: Iterable[Document], write: Callable[[list[Document]], object], progress: Progress | None
-) -> int:
-    count = 0
-    source = iter(documents)
+    count, source = 0, iter(documents)
     while batch := list(islice(source, BATCH)):
-        write(batch)
+        collection.insert_many(batch, ordered=False)
         count += len(batch)
-        if progress:
-            progress(count)
     return count
 
 
