@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,7 +17,8 @@ import pytest
 
 from ccb_luigi.database import connecting
 from ccb_luigi.demo.cluster import ensure_home
-from ccb_luigi.demo.servers import Postgres, Server, _detached, _die_with_parent, signal
+from ccb_luigi.demo.daemon import Server
+from ccb_luigi.demo.servers import Postgres
 
 PROGRAM = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
 MODES = ("session", "transaction")
@@ -112,9 +114,7 @@ class Pooler(Server):
         for path in (self.data, users):
             path.chmod(0o644)
         return psutil.Popen(
-            [PROGRAM, str(self.data)],
-            **_detached(log, self.directory) | owner.as_popen_arguments(),
-            preexec_fn=_die_with_parent(self.stop_signal),
+            [PROGRAM, str(self.data)], **self.detached(log, self.directory) | owner.as_popen_arguments()
         )
 
     def _ping(self) -> str | None:

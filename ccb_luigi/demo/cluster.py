@@ -19,14 +19,10 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ccb_luigi.errors import CcbError
+from ccb_luigi.demo.daemon import DemoError
 
 USER = "postgres"
 OUTSIDE = Path("/var/lib/ccb-luigi-demo")
-
-
-class DemoError(CcbError):
-    """An embedded server can't be installed, started or stopped."""
 
 
 class Owner(NamedTuple):

@@ -19,7 +19,8 @@ import psycopg2
 import pymongo
 import pytest
 
-from ccb_luigi.demo.servers import POSTGRES_SETTINGS, DemoError, Mongo, Postgres, Server, delete, servers
+from ccb_luigi.demo.daemon import DemoError, Server
+from ccb_luigi.demo.servers import POSTGRES_SETTINGS, Mongo, Postgres, delete, servers
 
 DEMO = """
 import sys, time
