@@ -93,7 +93,8 @@ def _steps(settings: Settings, contracts: int, console: Console, directory: Path
         console.print(f"{contracts:,} contracts of {DAYS} days, a few of them bad")
 
         _title(console, 2, "The migration, date by date")
-        code = _migrate(settings, days, console)
+        with display.RunDisplay(console, days) as shown:
+            code = runner.run(settings, days, workers=settings.workers, watch=shown.handle).exit_code
         _title(console, 3, "The same again: nothing is done twice")
         code = code or _again(settings, days, console)
         _title(console, 4, f"{CHANGED} contracts change in {kept.name}")
@@ -116,11 +117,6 @@ def _documents(contracts: int, last: date) -> Iterator[dict[str, Any]]:
 
 def _title(console: Console, number: int, text: str) -> None:
     console.print(f"\n[bold]{number}. {text}[/]")
-
-
-def _migrate(settings: Settings, days: list[date], console: Console) -> int:
-    with display.RunDisplay(console, days) as shown:
-        return runner.run(settings, days, workers=settings.workers, watch=shown.handle).exit_code
 
 
 def _again(settings: Settings, days: list[date], console: Console) -> int:
@@ -150,7 +146,8 @@ def _fingerprint(connection: Any) -> list[Any]:
 def _change(settings: Settings, kept: Store, console: Console) -> int:
     now = datetime.now(settings.zone)
     # Bad documents are left alone: they would stay where they are.
-    chosen = [each for each in kept.long_ones(CHANGED * 2) if _is_loaded(settings, each)][:CHANGED]
+    long = kept.long_ones(CHANGED * 2)
+    chosen = [each for each in long if _count(settings, "operacoes", "mongo_id", str(each["_id"]))][:CHANGED]
     shortened = chosen[0]
     rows = shortened["operation"]["parcelas"]["PrevisaoDeParcela"]
     for document in chosen:
@@ -162,25 +159,16 @@ def _change(settings: Settings, kept: Store, console: Console) -> int:
     if found is None:
         return 1
     console.print(f"run --date {today} --so-far: {found.result.told}; no marker, the date is not over")
-    target = postgres.of_process(settings)
     written = ", ".join(f"{name} {found.written[name]}" for name in tables.BY_NAME if found.written[name])
     console.print(f"rows inserted, changed or removed: {written}")
-    left = target.run(lambda c: _count_parcelas(c, shortened["ccbCode"]))
+    left = _count(settings, "parcelas", "ccb_code", shortened["ccbCode"])
     console.print(f"contract {shortened['ccbCode']}: {len(rows)} parcelas before, {left} now")
     return 0
 
 
-def _is_loaded(settings: Settings, document: dict[str, Any]) -> bool:
-    query = "SELECT EXISTS (SELECT FROM operacoes WHERE mongo_id = %s)"
-    found = postgres.of_process(settings).run(
-        lambda c: c.exec_driver_sql(query, (str(document["_id"]),)).scalar()
-    )
-    return bool(found)
-
-
-def _count_parcelas(connection: Any, ccb_code: str) -> int:
-    query = "SELECT count(*) FROM parcelas WHERE ccb_code = %s"
-    return int(connection.exec_driver_sql(query, (ccb_code,)).scalar_one())
+def _count(settings: Settings, table: str, column: str, value: str) -> int:
+    query = f"SELECT count(*) FROM {table} WHERE {column} = %s"
+    return int(postgres.of_process(settings).run(lambda c: c.exec_driver_sql(query, (value,)).scalar_one()))
 
 
 def _summary(settings: Settings, console: Console) -> None:

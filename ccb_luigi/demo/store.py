@@ -7,7 +7,7 @@ hasn't built it gets the demo all the same, from a dump.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -55,11 +55,8 @@ def opened(settings: Settings) -> Iterator[Store]:
     if settings.source:
         yield Dump(Path(settings.source))
         return
-    origin = MongoSource(settings)
-    try:
+    with closing(MongoSource(settings)) as origin:
         yield InMongo(origin)
-    finally:
-        origin.close()
 
 
 class InMongo:

@@ -215,7 +215,7 @@ def _is_price(rate: Decimal | None, due: list[Document]) -> bool:
     """
     if len(due) < FEWEST_LEVEL or rate is None:
         return True
-    level, *others = {_without_charges(row) for row in due[:-1]}
+    level, *others = {(row.get("ValorDaPrestacao") or ZERO) - _charges(row) for row in due[:-1]}
     balance, principal = due[0].get("ValorDoSaldoAnterior"), due[0].get("ValorDaAmortizacao")
     if others or level <= 0 or balance is None or not principal or principal < 0:
         return True
@@ -236,10 +236,6 @@ def _negative(indexed: list[tuple[int, Document]], due: int) -> Iterator[Finding
 
 def _charges(row: Document) -> Decimal:
     return sum((row.get(name) or ZERO for name in CHARGES), ZERO)
-
-
-def _without_charges(row: Document) -> Decimal:
-    return (row.get("ValorDaPrestacao") or ZERO) - _charges(row)
 
 
 def _row(row: Document, balance_before: Decimal | None, path: str) -> Iterator[Finding]:

@@ -32,12 +32,13 @@ LAST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 MAX_ID = 255
 BY_BYTES = "sha256:"
 
-_EXACT = JSONOptions(
+EXACT = JSONOptions(
     json_mode=JSONMode.CANONICAL,
     tz_aware=True,
     tzinfo=UTC,
     datetime_conversion=DatetimeConversion.DATETIME_AUTO,
 )
+"""A value of any type, and back."""
 _MAY_BE_ANOTHERS_NAME = re.compile(rf'[{{\["]|{BY_BYTES}|(?:null|true|false)\Z').match
 
 
@@ -47,7 +48,7 @@ def id_text(value: Any) -> str:
         return str(value)
     if type(value) is str and "\0" not in value and len(value) <= MAX_ID and not _is_anothers_name(value):
         return value
-    name = json_util.dumps(value, json_options=_EXACT)
+    name = json_util.dumps(value, json_options=EXACT)
     if len(name) <= MAX_ID and any(_same(value, read) for read in _read(name)):
         return name
     return apart(value)
@@ -55,7 +56,7 @@ def id_text(value: Any) -> str:
 
 def apart(value: Any) -> str:
     """A name that tells an ObjectId from the text of its digits: a hash, by which nothing is looked up."""
-    return BY_BYTES + hashlib.sha256(json_util.dumps(value, json_options=_EXACT).encode()).hexdigest()
+    return BY_BYTES + hashlib.sha256(json_util.dumps(value, json_options=EXACT).encode()).hexdigest()
 
 
 def of_text(value: str) -> str:
@@ -112,7 +113,7 @@ def _read(text: str) -> list[Any]:
     if not _MAY_BE_ANOTHERS_NAME(text):
         return []
     try:
-        value = json_util.loads(text, json_options=_EXACT)
+        value = json_util.loads(text, json_options=EXACT)
         return [decode(bson.encode({"_id": value}))["_id"]]
     except Exception:  # noqa: BLE001 - of text that only looks like it json_util lets out whatever it meets
         return []

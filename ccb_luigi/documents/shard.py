@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from bson import json_util
+
+from ccb_luigi.documents.identity import EXACT
 
 TICK = timedelta(milliseconds=1)
 """BSON's dates know nothing finer."""
@@ -44,18 +46,15 @@ class Shard:
             "byte_ate": self.extent and self.extent[1],
         }
         kept = {name: value for name, value in named.items() if value is not None}
-        return json_util.dumps(kept, json_options=json_util.CANONICAL_JSON_OPTIONS)
+        return json_util.dumps(kept, json_options=EXACT)
 
     @classmethod
     def from_json(cls, documents: int, text: str) -> Shard:
         """What ``to_json`` wrote."""
-        found = json_util.loads(text, json_options=_AWARE)
+        found = json_util.loads(text, json_options=EXACT)
         span = (found["de"], found["ate"]) if "de" in found else None
         extent = (int(found["byte_de"]), int(found["byte_ate"])) if "byte_de" in found else None
         return cls(documents, span, found.get("id_de"), found.get("id_ate"), extent)
-
-
-_AWARE = json_util.JSONOptions(json_mode=json_util.JSONMode.CANONICAL, tz_aware=True, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
