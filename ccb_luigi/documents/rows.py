@@ -110,15 +110,11 @@ class _Columns:
         given = [*outer, *inner, *computed]
         last = {name: place for place, name in enumerate(given)}
         self._ordered = _picked([last[name] for name in names])
-        self._nothing: Row = (None,) * len(paths)
+        self.without: Row = (None,) * len(paths)
 
     def row(self, fields: Row, *computed: Any) -> Row:
-        """The row of what ``fields`` gave; what is computed counts before it."""
+        """The row of what ``fields`` gave (or ``without``); what is computed counts before it."""
         return self._ordered(fields + computed)
-
-    def row_without_item(self, *computed: Any) -> Row:
-        """The row of what is computed alone."""
-        return self._ordered(self._nothing + computed)
 
 
 def _getter(outer: list[str], inner: list[str]) -> Callable[[Document], Row]:
@@ -176,7 +172,7 @@ def parcelas(schedule: Iterable[Document]) -> list[Row]:
 
 def _identities(document: Document, rows: Rows) -> list[Row]:
     tax_id = document["taxId"]
-    found = [_identity.row_without_item("CPF" if len(tax_id) == 11 else "CNPJ", tax_id)]
+    found = [_identity.row(_identity.without, "CPF" if len(tax_id) == 11 else "CNPJ", tax_id)]
     for index, item in _items(document, "identity"):
         fields, number = _identity.fields(item), item.get("number")
         if len(found) == 1 and number is not None:
@@ -211,7 +207,7 @@ def _addresses(document: Document, rows: Rows) -> list[Row]:
 def _contacts(document: Document) -> list[Row]:
     contacts = document.get("contacts") or {}
     found = [
-        _contact.row_without_item(kind, value)
+        _contact.row(_contact.without, kind, value)
         for kind, name in (("email", "email"), ("telefone", "phone"))
         for value in contacts.get(name) or ()
         if value is not None

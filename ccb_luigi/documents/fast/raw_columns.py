@@ -261,11 +261,6 @@ class Order:
         self._seen: set[tuple[str, ...]] = set()
         self._before: dict[bytes, set[bytes]] = {}
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Order) and self.keys == other.keys
-
-    __hash__ = None  # type: ignore[assignment]  # it changes
-
     def learn(self, document: Iterable[str]) -> None:
         """Takes the keys of one more document in.
 

@@ -42,28 +42,28 @@ class VectorisedReader:
         """Those that are certainly valid; ``None`` for the others."""
         found: list[Valid | None] = [None] * len(documents)
         left = [*range(len(documents))]
-        before: Orders = {}
+        before: Keys = {}
         for _ in range(LESSONS):
-            orders = self._orders(_some([documents[place] for place in left]))
-            if orders == before:  # nothing new to be tried
+            keys = self._keys(_some([documents[place] for place in left]))
+            if keys == before:  # nothing new to be tried
                 break
-            for place, valid in zip(left, self._read([documents[p] for p in left], orders), strict=True):
+            for place, valid in zip(left, self._read([documents[p] for p in left], keys), strict=True):
                 found[place] = valid
-            before, left = orders, [place for place in left if found[place] is None]
+            before, left = keys, [place for place in left if found[place] is None]
             if not left:
                 break
         return found
 
-    def _orders(self, examples: Sequence[bytes]) -> Orders:
+    def _keys(self, examples: Sequence[bytes]) -> Keys:
         """In which order these have their keys. Nothing is kept for another block."""
         orders: Orders = defaultdict(Order)
         for raw in examples:
             with suppress(InvalidBSON):
                 self._root.learn(rawbson.decode(raw), orders)
-        return dict(orders)
+        return {field: order.keys for field, order in orders.items()}
 
-    def _read(self, documents: Sequence[bytes], orders: Orders) -> list[Valid | None]:
-        block = _Gathering(documents, orders)
+    def _read(self, documents: Sequence[bytes], keys: Keys) -> list[Valid | None]:
+        block = _Gathering(documents, keys)
         read = self._root.read(block, block.all, "")
         elements = block.unknown_of_each(len(documents))
         return [
@@ -72,8 +72,10 @@ class VectorisedReader:
         ]
 
 
+Keys = dict[Any, list[bytes]]
+"""The reader of a (sub-)document's fields → its keys in the order in which documents have them."""
 Orders = dict[Any, Order]
-"""The reader of a (sub-)document's fields → the order in which documents have its keys."""
+"""The same while it is learnt."""
 
 
 def _valid(document: Document, elements: bytes) -> Valid | None:
@@ -99,16 +101,12 @@ _short_others = lru_cache(maxsize=4096)(_others)
 
 
 class _Gathering(Block):
-    """A block, and what was found in it that the schema doesn't know."""
+    """A block, in which order its documents have their keys, and what the schema doesn't know of it."""
 
-    def __init__(self, documents: Sequence[bytes], orders: Orders) -> None:
+    def __init__(self, documents: Sequence[bytes], keys: Keys) -> None:
         super().__init__(documents)
-        self._orders = orders
+        self.keys = keys
         self._unknown: list[tuple[bytes, Values]] = []
-
-    def order(self, field: Any) -> Order:
-        """In which order documents have the keys of this field."""
-        return self._orders.get(field) or Order()
 
     def unknown(self, path: str, found: Values) -> None:
         """Puts values aside whose field has no column; they may be anything."""
@@ -243,17 +241,18 @@ class _Schedule:
     def _texts(self, block: _Gathering, found: Values) -> list[TextSchedule | None]:
         """Those of which all is plain text; learns from the others how their rows' keys are ordered."""
         read: list[TextSchedule | None] = [None] * len(found.docs)
-        left, order = np.flatnonzero(found.kinds == ARRAY), block.order(self)
+        left, keys = np.flatnonzero(found.kinds == ARRAY), block.keys.get(self, [])
         for _ in range(LESSONS):
-            schedules = self._read(block, found.where(left), order.keys) if len(left) else []
+            schedules = self._read(block, found.where(left), keys) if len(left) else []
             for index, schedule in zip(left, schedules, strict=True):
                 read[index] = schedule
             left = left[[read[index] is None for index in left]]
-            before, order = order, Order()
+            order = Order()
             for index in _some([*left]):
                 self._learn(block.raw[found.starts[index] : found.ends[index]], order)
-            if order == before or not order.keys:
+            if order.keys in ([], keys):
                 break
+            keys = order.keys
         return read
 
     def _learn(self, array: bytes, order: Order) -> None:
@@ -293,7 +292,7 @@ class _Fields:
     def read(self, block: _Gathering, found: Values, prefix: str) -> list[Document]:
         """The normalised (sub-)documents."""
         columns: dict[bytes, list[Any]] = {}
-        for key, at, values in block.elements(found, block.order(self).keys):
+        for key, at, values in block.elements(found, block.keys.get(self, [])):
             path = prefix + rawbson.shown(key)
             field = self._fields.get(key)
             if field is None:
