@@ -98,9 +98,10 @@ mutations: $(BIN)/.installed ## Takes each guard away in turn: do the tests noti
 chances: $(BIN)/.installed ## The unit tests with five seeds and on odd dates: does one fail by chance?
 	@tests/chances $(BIN)/python
 
-test-pooler: $(BIN)/.installed ## tests/db through PgBouncer, in session and in transaction mode, with rude neighbours
+test-pooler: $(BIN)/.installed ## tests/db through PgBouncer in both modes, beside rude neighbours; and with sessions that begin oddly
 	$(BIN)/python -m pytest tests/db --through pgbouncer-session
 	$(BIN)/python -m pytest tests/db --through pgbouncer-transaction
+	$(BIN)/python -m pytest tests/db --through preferences
 
 hosts: $(BIN)/.installed ## Three hosts in network namespaces share a migration, as root (CONTRACTS=50000)
 	@CCB_TEST_HOSTS_CONTRACTS=$(CONTRACTS) $(BIN)/python -m pytest tests/acceptance/test_hosts.py -n 0 -s -q

@@ -143,8 +143,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--through",
-        choices=[f"pgbouncer-{mode}" for mode in pooler.MODES],
-        help="tests/db: the program goes through a PgBouncer, which other clients have used before",
+        choices=[*(f"pgbouncer-{mode}" for mode in pooler.MODES), "preferences"],
+        help="tests/db: the program goes through a PgBouncer, which other clients have used before;"
+        " or each of its sessions begins with settings that would change what it does",
     )
     parser.addoption("--door-shut", action="store_true", help="no document is read by the fast road")
     parser.addoption("--no-skips", action="store_true", help="a skipped test fails the session (CI)")

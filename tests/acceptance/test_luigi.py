@@ -254,7 +254,7 @@ def test_whatever_answers_at_luigids_address_a_night_ends_well_with_one_warning(
 ) -> None:
     day = yesterday()
     world.put(document("y", "Y", at(day, 15)))
-    night = {"CCB_NIGHTLY_DAYS": "2", "CCB_NIGHTLY_SWEEP": "no", "CCB_RETRY_SECONDS": "1"}
+    night = {"CCB_NIGHTLY_DAYS": "2", "CCB_RETRY_SECONDS": "1"}
 
     def nightly(**environment: str) -> str:
         world.forget(day)
@@ -262,7 +262,7 @@ def test_whatever_answers_at_luigids_address_a_night_ends_well_with_one_warning(
         assert set(world.markers(day)) == set(STEPS)
         return done.stderr
 
-    for name in ("401", "SSH"):  # what is said of each answer: test_web
+    for name in ("401", "502", "200 HTML", "redirect", "SSH"):  # what is said of the others: test_web
         with answering(ANSWERS[name][0]) as port:
             said = nightly(CCB_SCHEDULER_URL=f"http://me:canary-senha@{HOST}:{port}")
         (line,) = said.splitlines()

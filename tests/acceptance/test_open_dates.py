@@ -64,13 +64,27 @@ def test_luigis_own_command_line_fails_in_one_line_and_never_with_0(
     if config == "none":
         del program.environment["LUIGI_CONFIG_PATH"]
     today = clock.today(ZONE)
-    done = program.luigi("MigrateCCB", "--date", today, *ONCE, status=30)
-    assert "Traceback" not in done.stdout + done.stderr, shown(done)
-    assert done.stderr.count(f"{today} is not over") == 1, shown(done)
-    done = program.luigi("FullCCB", "--until", FUTURE, *ONCE, status=35)
-    assert "Traceback" not in done.stdout + done.stderr, shown(done)
-    assert done.stderr.count(f"{FUTURE} lies in the future") == 1, shown(done)
+    for words, status in (
+        (("MigrateCCB", "--date", today), 30),
+        (("MigrateCCB", "--date", FUTURE), 30),
+        (("FullCCB", "--until", today), 35),
+        (("FullCCB", "--until", FUTURE), 35),
+    ):
+        done = program.luigi(*words, *ONCE, status=status)
+        assert "Traceback" not in done.stdout + done.stderr, shown(done)
+        said = f"{FUTURE} lies in the future" if FUTURE in words else f"{today} is not over"
+        assert done.stderr.count(said) == 1, shown(done)
     assert untouched(world)
+
+
+def test_a_night_of_luigi_marks_what_is_over_and_not_today(program: Program, world: World) -> None:
+    today = clock.today(ZONE)
+    for until, said in ((today, f"{today} is not over"), (FUTURE, f"{FUTURE} lies in the future")):
+        done = program.luigi("NightlyCCB", "--date", until, *ONCE, status=30, CCB_NIGHTLY_DAYS="2")
+        assert "Traceback" not in done.stdout + done.stderr, shown(done)
+        assert done.stderr.count(said) == 1, shown(done)
+        assert world.markers(today) == world.markers(FUTURE) == {}
+    assert set(world.markers(today - clock.days(1))) == set(STEPS)
 
 
 def test_a_range_of_luigi_marks_what_is_over_and_not_today(program: Program, world: World) -> None:
@@ -87,6 +101,15 @@ def test_a_range_of_luigi_marks_what_is_over_and_not_today(program: Program, wor
     assert set(world.markers(today - clock.days(1))) == set(STEPS)
     assert world.markers(today) == {}
     assert world.contracts() == {"Y": "y"}
+    done = program.run(
+        *("--module", "both", "RangeDaily", "--of", "MigrateCCB", "--start", FUTURE),
+        *("--stop", "2062-01-02", "--days-forward", 20_000, *ONCE),
+        program="luigi",
+        status=30,
+        PYTHONPATH=str(program.directory),
+    )
+    assert done.stderr.count(f"{FUTURE} lies in the future") == 1, shown(done)
+    assert world.one("SELECT count(DISTINCT particao) FROM table_updates") == 1
 
 
 def test_by_day_a_person_loads_what_is_there_and_it_is_shown(program: Program, world: World) -> None:

@@ -157,11 +157,13 @@ def test_an_error_leaves_no_half_of_a_document(program: Program) -> None:
         ("ccb-luigi rerun --table ", list(EIGHT)),
         ("ccb-luigi quarantine list --code parcela", ["parcela_negativa", "parcela_repetida"]),
         ("ccb-luigi report --lang ", ["pt", "en"]),
-        ("ccb-luigi run --date 20", [str(datetime.now().date() - timedelta(days=n)) for n in range(1, 32)]),
+        ("ccb-luigi run --date 20", []),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_bash_completes_what_is_typed(typed: str, offered: list[str], tmp_path: Path) -> None:
+    if "--date" in typed:  # not where tests are collected: a midnight may come before this one runs
+        offered = [str(datetime.now().date() - timedelta(days=n)) for n in range(1, 32)]
     words = typed.split(" ")
     script = f"""
         source <(_CCB_LUIGI_COMPLETE=bash_source ccb-luigi)

@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import preferences
 import psycopg2
 import psycopg2.extras
 import pytest
-from pooler import Pooler
+from pooler import MODES, Pooler
 from world import World
 
 from ccb_luigi.demo.servers import Postgres
@@ -57,11 +58,15 @@ def pooler_of(postgres_server: Postgres, server_directory: Path) -> Iterator[Cal
 def through_a_pooler(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """With ``--through`` the program's connections go through it; what a test asks goes straight."""
     mode = (request.config.getoption("--through") or "").removeprefix("pgbouncer-")
-    if not mode:
+    if mode and (needed := request.node.get_closest_marker("direct")):
+        pytest.skip(f"--through {mode}: {needed.args[0]}")
+    if mode == "preferences":
+        if "pooler_of" in request.fixturenames:
+            pytest.skip("a pooler takes no options")
+        preferences.catch(monkeypatch)
+    if mode not in MODES:
         yield
         return
-    if needed := request.node.get_closest_marker("direct"):
-        pytest.skip(f"through a pooler: {needed.args[0]}")
     pooler: Pooler = request.getfixturevalue("pooler_of")(mode)
     with ExitStack() as rudeness:
         if "database_url" in request.fixturenames:

@@ -16,6 +16,7 @@ import psycopg2
 import psycopg2.errors
 import pytest
 from pooler import MODES, PROGRAM, Pooler, left_behind
+from preferences import HOSTILE
 from sqlalchemy import Connection, text
 from world import D1, D2, World, at, at_once, document, rejected, unfounded
 
@@ -80,40 +81,6 @@ def error_of(settings: Settings, work: Callable[[Connection], object] = lambda _
 
 
 # --- settings of a server, a database or a role -------------------------------------------------------
-
-HOSTILE = {
-    "transactions": {
-        "default_transaction_isolation": "serializable",
-        "default_transaction_read_only": "on",
-        "default_transaction_deferrable": "on",
-        "synchronous_commit": "off",
-    },
-    "names": {
-        "search_path": "controle, nowhere",
-        "row_security": "on",
-        "quote_all_identifiers": "on",
-        "exit_on_error": "on",
-    },
-    "time-outs": {
-        "statement_timeout": "'400ms'",
-        "idle_in_transaction_session_timeout": "'400ms'",
-        "idle_session_timeout": "'400ms'",
-        "transaction_timeout": "'400ms'",
-        "lock_timeout": "'1ms'",
-    },
-    "values": {
-        "standard_conforming_strings": "off",
-        "DateStyle": "'SQL, DMY'",
-        "IntervalStyle": "iso_8601",
-        "TimeZone": "'Asia/Tokyo'",
-        "extra_float_digits": "-15",
-        "client_encoding": "'LATIN1'",
-        "bytea_output": "escape",
-        "array_nulls": "off",
-        "transform_null_equals": "on",
-    },
-}
-"""Together none hides what another one does."""
 
 
 @pytest.mark.parametrize("of", HOSTILE)
