@@ -7,13 +7,12 @@ wrote into a document that we rejected must get there neither way.
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
-from ccb_luigi.database.postgres import COPY_BLOCK, driver_connection
+from ccb_luigi.database.postgres import copy_in
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END = struct.pack(">h", -1)
@@ -22,9 +21,7 @@ _END = struct.pack(">h", -1)
 def copy_values(connection: Connection, table: str, rows: Iterable[Sequence[bytes | str | None]]) -> None:
     """COPYs rows into ``table``, whose columns are all text or bytea."""
     lines = [struct.pack(">h", len(row)) + b"".join(map(_cell, row)) for row in rows]
-    content = b"".join([_HEADER, *lines, _END])
-    with driver_connection(connection).cursor() as cursor:
-        cursor.copy_expert(f"COPY {table} FROM STDIN (FORMAT binary)", io.BytesIO(content), COPY_BLOCK)
+    copy_in(connection, f"COPY {table} FROM STDIN (FORMAT binary)", b"".join([_HEADER, *lines, _END]))
 
 
 def _cell(value: bytes | str | None) -> bytes:

@@ -202,7 +202,11 @@ def driver_connection(connection: Connection) -> psycopg2.extensions.connection:
 
 
 def copy_lines(connection: Connection, table: str, columns: Sequence[str], lines: bytes) -> None:
-    """COPYs lines of text into columns of the table of this name, in large blocks."""
-    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+    """COPYs lines of text into columns of the table of this name."""
+    copy_in(connection, f"COPY {table} ({', '.join(columns)}) FROM STDIN", lines)
+
+
+def copy_in(connection: Connection, statement: str, content: bytes) -> None:
+    """Sends a COPY FROM STDIN what it reads, in large blocks; of what fails nothing comes out on stderr."""
     with driver_connection(connection).cursor() as cursor, copying.unheard():
-        cursor.copy_expert(statement, io.BytesIO(lines), COPY_BLOCK)
+        cursor.copy_expert(statement, io.BytesIO(content), COPY_BLOCK)

@@ -20,8 +20,7 @@ from preferences import HOSTILE
 from sqlalchemy import Connection, text
 from world import D1, D2, World, at, at_once, document, rejected, unfounded
 
-from ccb_luigi import tables
-from ccb_luigi.database import copying, postgres, refusals, schema
+from ccb_luigi.database import binary, copying, postgres, refusals, schema
 from ccb_luigi.database.postgres import Postgres
 from ccb_luigi.errors import CcbError, ConfigurationError, TargetError
 from ccb_luigi.load import status
@@ -365,22 +364,33 @@ def test_a_refused_password_is_known_in_both_languages(said: str) -> None:
 
 
 class Ended:
-    """Lines to copy; in the middle of them the server ends the session."""
+    """What is copied, again and again; in the middle of it the server ends the session."""
 
-    def __init__(self, end: Callable[[], object], line: bytes) -> None:
-        self._end, self._line, self._calls = end, line, 0
+    def __init__(self, end: Callable[[], object], content: bytes, head: int) -> None:
+        self._end, self._calls = end, 0
+        self._head, self._row = content[:head], content[head:]
 
     def read(self, _: int) -> bytes:
         self._calls += 1
         if self._calls == 3:
             self._end()
-        return self._line * 2000 if self._calls < 20 else b""
+        return self._head * (self._calls == 1) + self._row * 2000 * (self._calls < 20)
 
 
+COPIES: dict[str, tuple[Callable[[Connection], None], int]] = {
+    "lines": (lambda c: postgres.copy_lines(c, "pg_temp.copied", ["name"], f"{CANARY}\n".encode()), 0),
+    "values": (lambda c: binary.copy_values(c, "pg_temp.copied", [[CANARY]]), 19),
+}
+"""Each way to copy, and where the first row begins in what it sends."""
+
+
+@pytest.mark.parametrize("way", COPIES)
 @pytest.mark.parametrize("forked", [False, True], ids=["here", "in a fork"])
 def test_a_session_that_ends_in_the_middle_of_a_copy_shows_no_row(
-    world: World, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, forked: bool
+    world: World, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, forked: bool, way: str
 ) -> None:
+    copy, head = COPIES[way]
+
     def work(connection: Connection) -> None:
         pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
 
@@ -389,10 +399,11 @@ def test_a_session_that_ends_in_the_middle_of_a_copy_shows_no_row(
             while world.one("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", pid):
                 time.sleep(0.01)
 
-        source = Ended(end, f"1\t1\t{CANARY}\tPF\tt\n".encode())
-        monkeypatch.setattr(postgres.io, "BytesIO", lambda _: source)
-        names = ["lote", "doc", "nome", "tipo_pessoa", "pep"]
-        postgres.copy_lines(connection, tables.STAGED["clientes"].fullname, names, b"")
+        connection.execute(text("CREATE TEMP TABLE copied (name text)"))
+        monkeypatch.setattr(
+            postgres.io, "BytesIO", lambda content: Ended(end, content.removesuffix(b"\xff\xff"), head)
+        )
+        copy(connection)
 
     def told() -> None:
         error = error_of(replace(world.settings, retry_seconds=0), work)
