@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +14,7 @@ from uuid import uuid4
 import psycopg2
 import pytest
 from click.testing import CliRunner
+from pooler import MODES, Pooler
 from psycopg2 import sql
 from sqlalchemy import Connection, text
 from world import D1, World, at, document
@@ -62,6 +63,7 @@ def good(world: World) -> None:
 # --- all together -------------------------------------------------------------------------------------
 
 
+@pytest.mark.direct("a pooler is one line more")
 def test_an_installation_by_the_book_has_nothing_red_and_the_loader_no_right_too_many(
     loader: World, world: World
 ) -> None:
@@ -363,6 +365,17 @@ def test_a_session_is_judged_by_what_its_transactions_really_have(world: World, 
     postgres.of_process(world.settings).engine.dispose()
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_pooler_is_told_and_what_is_better_done_without_it(
+    world: World, pooler_of: Callable[[str], Pooler], mode: str
+) -> None:
+    through = pooler_of(mode).through(world.settings.postgres_url)
+    found = target.pooler(replace(world.settings, postgres_url=through))
+    assert found.level is YELLOW
+    assert "`ccb-luigi db` commands want the server itself" in found.do
+
+
+@pytest.mark.direct("a pooler answers in the server's stead")
 def test_tls_of_postgresql_is_asked_of_the_connection(world: World) -> None:
     assert target.encryption(world.settings).said == "without TLS, on this machine"
     assert target.pooler(world.settings).level is GREEN

@@ -46,7 +46,9 @@ CATALOGUE = {
         SELECT c.oid::regprocedure::text, pg_get_functiondef(c.oid), c.proacl::text,
                obj_description(c.oid, 'pg_proc')
         FROM pg_proc c WHERE {OURS.replace("relnamespace", "pronamespace")}""",
-    "schemas": "SELECT nspname, nspacl::text, obj_description(oid, 'pg_namespace') FROM pg_namespace",
+    "schemas": r"""
+        SELECT nspname, nspacl::text, obj_description(oid, 'pg_namespace') FROM pg_namespace
+        WHERE nspname NOT LIKE 'pg\_%temp\_%'""",  # they stay where any session had a temporary table
     "codes": "SELECT codigo, tipo, significado, providencia FROM controle.codigos",
     "texts": "SELECT nome, sha256 FROM controle.textos",
     "revision": "SELECT version_num, 1 FROM controle.alembic_version",
