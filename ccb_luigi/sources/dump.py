@@ -30,6 +30,13 @@ from ccb_luigi.errors import ConfigurationError, SourceError
 LARGEST = 48 << 20
 """Bytes of a document: the server takes 16 MiB, its own internal ones are a little larger."""
 
+_OTHERS = {
+    b"\x6d\xe2\x99\x81": "an archive of many collections: dump with --out in place of --archive",
+    b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it first (zstd -d)",
+    b"\x1f\x8b": "gzipped: its name has to end in .gz",
+}
+"""How files begin that aren't a collection's dump, and what they are."""
+
 _BLOCK = 1 << 20
 _END = 1 << 16
 
@@ -178,6 +185,7 @@ class DumpSource:
                 (length,) = struct.unpack_from("<i", data, position)
                 end = position + length
                 if not 5 <= length <= LARGEST or (end <= len(data) and data[end - 1]):
+                    self._refuse_another_format(data, offset + position)
                     raise SourceError(
                         f"{self.path} is no dump of a collection (byte {offset + position}):"
                         " mongodump writes one as NAME.bson(.gz)"
@@ -188,9 +196,16 @@ class DumpSource:
                 position = end
             rest, offset = data[position:], offset + position
         if rest:
+            self._refuse_another_format(rest, offset)
             raise SourceError(
                 f"{self.path} is truncated: dump it again, it ends within the document at byte {offset}"
             )
+
+    def _refuse_another_format(self, data: bytes, offset: int) -> None:
+        """Names what people have in place of a dump, if it is that: it can't be read as one."""
+        for magic, found in _OTHERS.items() if offset == 0 else ():
+            if data.startswith(magic):
+                raise SourceError(f"{self.path} is {found}")
 
 
 def _between(descriptor: int, start: int, end: int | None) -> Iterator[bytes]:

@@ -58,6 +58,23 @@ def test_a_truncated_dump_is_refused_at_the_document_that_it_ends_in(tmp_path: P
         list(source.documents(START, END))
 
 
+@pytest.mark.parametrize("size", [20, 3 << 20], ids=["small", "large"])
+@pytest.mark.parametrize(
+    ("begins", "told"),
+    [
+        ("6de29981", "an archive of many collections: dump with --out in place of --archive"),
+        ("28b52ffd", r"packed by zstd: unpack it first \(zstd -d\)"),
+        ("1f8b0800", r"gzipped: its name has to end in \.gz"),
+    ],
+)
+def test_what_people_have_in_place_of_a_dump_is_named(
+    tmp_path: Path, begins: str, told: str, size: int
+) -> None:
+    source = dump(tmp_path / "c.bson", bytes.fromhex(begins) + b"x" * size)
+    with pytest.raises(SourceError, match=rf"c\.bson is {told}$"):
+        list(source.documents(START, END))
+
+
 def test_a_truncated_gzip_stream_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.bson.gz"
     path.write_bytes(gzip.compress(b"".join(raw(n) for n in range(50)))[:-20])

@@ -500,8 +500,15 @@ def test_a_release_after_the_first_row_s_due_date_is_found_whatever_the_stated_f
     assert found_in(contract(**changes)) == [("liberacao_depois_do_vencimento", "operation.DataDeLiberacao")]
 
 
-@pytest.mark.parametrize("total", ["TotalDoSeguro", "TotalDaTaxaDeServico", "TotalDaTaxaDeCorrecao"])
-def test_any_total_speaks_of_a_schedule(total: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((total, "1.00") for total in ("TotalDoSeguro", "TotalDaTaxaDeServico", "TotalDaTaxaDeCorrecao")),
+        ("NumeroDeParcelas", 12),
+    ],
+)
+def test_a_total_or_a_number_of_rows_speaks_of_a_schedule(name: str, value: Any) -> None:
     none = dict.fromkeys(("NumeroDeParcelas", "DataDeVencimentoInicial", "DataDeVencimentoFinal", *TOTALS))
-    changes = {f"operation.{name}": value for name, value in (none | {total: "1.00"}).items()}
-    assert found_in(contract(**{SCHEDULE: [], **changes})) == [("sem_cronograma", SCHEDULE)]
+    changes = {f"operation.{each}": said for each, said in (none | {name: value}).items()}
+    also = [("numero_parcelas", f"operation.{name}")] * (name == "NumeroDeParcelas")
+    assert found_in(contract(**{SCHEDULE: [], **changes})) == [*also, ("sem_cronograma", SCHEDULE)]
