@@ -22,7 +22,7 @@ from world import D1, D2, EIGHT, World, at, document, rejected
 from ccb_luigi.database.postgres import Postgres as Pool
 from ccb_luigi.demo.servers import Postgres as Server
 from ccb_luigi.errors import CcbError
-from ccb_luigi.load import backfill, backfill_plan, by_id, quarantine
+from ccb_luigi.load import backfill, backfill_plan, by_id, pipeline, quarantine
 from ccb_luigi.proof import erasure, sweep, verify
 from ccb_luigi.proof.verify import Scope
 from ccb_luigi.sources import mongo as mongo_source
@@ -117,6 +117,7 @@ def every_command(world: World, log: Log) -> None:
         person(log, "late", "LATE"), rejected(person(log, "rejected", "REJECTED", updatedAt=at(D1, 16)))
     )
     sweep.sweep(world.settings)
+    pipeline.load_so_far(world.settings, D2)
     made = backfill_plan.ensure(world.settings, D2, D2)
     assert made is not None
     for number in range(1, made.fatias + 1):
