@@ -167,7 +167,8 @@ def read(connection: Connection, plan: int) -> tuple[datetime, str, list[str]]:
         """),
         {"plan": plan, "freed": FREED},
     )
-    return found.one()._tuple()
+    began, newest, freed = found.one()
+    return began, newest, freed
 
 
 def sums(connection: Connection, plan: int) -> dict[date, dict[str, Decimal]]:
