@@ -144,8 +144,8 @@ REJECTIONS: dict[str, Code] = {
         *_MEND,
     ),
     "texto_longo": Code(
-        "the text is longer than its column takes (a key: what an index can hold)",
-        "O texto é mais longo do que a coluna aceita (uma chave: o que um índice comporta)",
+        "the text is longer than its column can hold",
+        "O texto é mais longo do que a coluna comporta",
         *_MEND,
     ),
     "nul": Code(

@@ -158,7 +158,8 @@ def test_a_dump_that_ends_at_noon_closes_no_date_and_says_so(program: Program) -
     )
     words = ("run", "--full", "--until", D2, "--source", "noon.bson")
     done = program.run(*words, status=24)
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"{D2}  so far")]
+    # On a slow machine Luigi tries the date again while others run: what it read is loaded by then.
+    line, *_ = [line for line in done.stdout.splitlines() if line.startswith(f"{D2}  so far")]
     assert "1 read, 1 loaded, 0 rejected, so far and without a marker: the newest document of" in line
     assert f"noon.bson is of {D2} 12:00" in line
     assert set(world.markers(D1)) == set(STEPS)

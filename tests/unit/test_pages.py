@@ -15,7 +15,7 @@ from contracts import field_paths
 
 from ccb_luigi import cli, tables
 from ccb_luigi.documents.judge import Accepted, Judge
-from ccb_luigi.errors import MEANINGS
+from ccb_luigi.errors import STATUSES
 from ccb_luigi.settings import Settings
 
 REPOSITORY = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def test_each_readme_has_every_command_setting_and_status_and_leads_to_the_contr
     settings = [f"CCB_{each.name.upper()}" for each in fields(Settings)]
     assert [name for name in settings if not re.search(rf"`{name}`", text)] == []
     assert [name for name in cli.COMMANDS if not re.search(rf"`(ccb-luigi )?{name}\b", text)] == []
-    assert [code for code in MEANINGS if not re.search(rf"(?m)^\| {code} \|", text)] == []
+    assert [code for code in STATUSES if not re.search(rf"(?m)^\| {code} \|", text)] == []
     assert [name for name in ("contract.md", "contrato-exemplo.json") if f"docs/{name}" not in text] == []
 
 
