@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import psutil
 import psycopg2
 import pytest
+from psycopg2 import sql
 
 from ccb_luigi.database import connecting
 from ccb_luigi.demo.cluster import ensure_home
@@ -60,6 +61,9 @@ RUDE = """
 
 ROLE = "CREATE ROLE rude_neighbour"
 
+LOGINS = "logins_of_the_pooler"
+"""Who looks logins up for it. In sessions that it shares with others their SET ROLE would hide them all."""
+
 
 class Pooler(Server):
     """PgBouncer on a directory, before ``postgres``; it takes any database and any role that are there."""
@@ -92,14 +96,17 @@ class Pooler(Server):
     def _spawn(self, log: int) -> psutil.Popen:
         behind = urlsplit(self._postgres.url)
         users = self.data.with_suffix(".users")
-        users.write_text(f'"{behind.username}" "{behind.password}"\n')
+        users.write_text(f'"{behind.username}" "{behind.password}"\n"{LOGINS}" "{behind.password}"\n')
+        with suppress(psycopg2.errors.DuplicateObject), psycopg2.connect(self._postgres.url) as admin:
+            create = sql.SQL("CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}")
+            admin.cursor().execute(create.format(sql.Identifier(LOGINS), sql.Literal(behind.password)))
         options = {
             "listen_addr": "127.0.0.1",
             "listen_port": str(self._port),
             "unix_socket_dir": "",
             "auth_type": "scram-sha-256",
             "auth_file": str(users),
-            "auth_user": behind.username,
+            "auth_user": LOGINS,
             "max_client_conn": "500",
             "default_pool_size": "40",
             "server_idle_timeout": "20",

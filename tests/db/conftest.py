@@ -60,9 +60,9 @@ def through_a_pooler(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     mode = (request.config.getoption("--through") or "").removeprefix("pgbouncer-")
     if mode and (needed := request.node.get_closest_marker("direct")):
         pytest.skip(f"--through {mode}: {needed.args[0]}")
+    if "pooler_of" in request.fixturenames:  # whoever brings a pooler, with neighbours, goes through that one
+        mode = ""
     if mode == "preferences":
-        if "pooler_of" in request.fixturenames:
-            pytest.skip("a pooler takes no options")
         preferences.catch(monkeypatch)
     if mode not in MODES:
         yield

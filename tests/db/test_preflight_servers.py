@@ -334,6 +334,7 @@ def test_the_forget_key_is_asked_for_once_somebody_was_erased(world: World) -> N
     assert target.forget_key(replace(world.settings, forget_key=key)).level is GREEN
 
 
+@pytest.mark.direct("ALTER ROLE reaches sessions that begin after it")
 @pytest.mark.parametrize(("value", "good"), [("default", False), ("verbose", False), ("terse", True)])
 def test_what_the_servers_log_would_hold_is_read_from_what_is_set_for_the_role(
     loader: World, world: World, value: str, good: bool
