@@ -60,9 +60,10 @@ _REFUSALS = (
     ("root certificate file", "sslrootcert names no file with the certificate of a CA"),
     ("does not support SSL", "the server offers no TLS, which sslmode demands"),
     ("SSL error", "TLS failed"),
+    ("does not exist|n.{1,2}o existe|no such (database|user)", "the database or the user does not exist"),
     (
-        "does not exist|n.{1,2}o existe|no such (database|user)|bouncer config error",
-        "the database or the user does not exist",
+        "bouncer config error",
+        "the pooler finds no such database, or can't look logins up (its auth_query; its own log says more)",
     ),
     (connecting.WRONG_PASSWORD, "user or password is wrong"),
     ("pg_hba.conf", "the server's pg_hba.conf refuses this user, host or TLS mode"),

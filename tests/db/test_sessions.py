@@ -15,7 +15,7 @@ from uuid import uuid4
 import psycopg2
 import psycopg2.errors
 import pytest
-from pooler import MODES, PROGRAM, Pooler, left_behind
+from pooler import LOGINS, MODES, PROGRAM, Pooler, left_behind
 from preferences import HOSTILE
 from sqlalchemy import Connection, text
 from world import D1, D2, World, at, at_once, document, rejected, unfounded
@@ -361,6 +361,18 @@ def test_a_refused_password_is_known_in_both_languages(said: str) -> None:
         psycopg2.OperationalError(f'connection to server at "h", port 1 failed: {said}')
     )
     assert "user or password is wrong" in str(error)
+
+
+def test_a_pooler_that_can_not_look_a_login_up_is_told_so(
+    world: World, pooler_of: Callable[[str], Pooler]
+) -> None:
+    """It looks in a session that it lends to others as well, who may have changed its role."""
+    pooler, url = pooler_of("transaction"), urlsplit(world.settings.postgres_url)
+    here = f"{url.hostname}:{url.port}{url.path}"
+    with pooler.rude_neighbours(f"postgresql://{LOGINS}:{url.password}@{here}", sessions=1):
+        asked = pooler.through(f"postgresql://somebody:word@{here}")
+        error = error_of(replace(world.settings, postgres_url=asked, retry_seconds=0))
+    assert "can't look logins up" in str(error)
 
 
 class Ended:
