@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -86,13 +86,6 @@ class Pooler(Server):
         url = url.replace("?options=-csynchronous_commit%3Doff", "")
         return url.replace(f"@127.0.0.1:{port}/", f"@127.0.0.1:{self._port}/")
 
-    def catch(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """From here on the program connects by way of the pooler, whatever address it has."""
-        made = connecting.Connector.__init__
-        monkeypatch.setattr(
-            connecting.Connector, "__init__", lambda this, dsn: made(this, self.through(dsn)), raising=True
-        )
-
     def _spawn(self, log: int) -> psutil.Popen:
         behind = urlsplit(self._postgres.url)
         users = self.data.with_suffix(".users")
@@ -146,6 +139,12 @@ class Pooler(Server):
         finally:
             for connection in connections:
                 connection.close()
+
+
+def catch(monkeypatch: pytest.MonkeyPatch, address: Callable[[str], str]) -> None:
+    """From here on the program connects to what this makes of any address that it has."""
+    made = connecting.Connector.__init__
+    monkeypatch.setattr(connecting.Connector, "__init__", lambda this, dsn: made(this, address(dsn)))
 
 
 def left_behind(url: str) -> dict[str, Any]:

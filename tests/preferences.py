@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import make_dsn, parse_dsn
-
-from ccb_luigi.database import connecting
 
 HOSTILE = {
     "transactions": {
@@ -43,18 +40,21 @@ HOSTILE = {
 """Together none hides what another one does."""
 
 
-def catch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on each session of the program begins with all of them, as after ALTER DATABASE ... SET."""
-    made = connecting.Connector.__init__
-    monkeypatch.setattr(connecting.Connector, "__init__", lambda this, dsn: made(this, preferring(dsn)))
-
-
 def preferring(dsn: str) -> str:
-    """The address, with the settings as options of libpq: blanks are marked there, and nothing is quoted."""
+    """The address, with which each session begins with them, as after ALTER DATABASE ... SET.
+
+    They are options of libpq: blanks are marked there, and nothing is quoted. All but ``synchronous_commit``:
+    what a crash may take back is the administrator's to say, and some tests crash the server.
+    """
     try:
         given = parse_dsn(dsn)
     except ProgrammingError:  # a test of addresses that are none
         return dsn
-    wanted = [(name, value.strip("'")) for some in HOSTILE.values() for name, value in some.items()]
+    wanted = [
+        (name, value.strip("'"))
+        for some in HOSTILE.values()
+        for name, value in some.items()
+        if name != "synchronous_commit"
+    ]
     options = [f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in wanted]
     return make_dsn(**given | {"options": " ".join([given.get("options", ""), *options])})

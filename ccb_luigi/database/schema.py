@@ -118,7 +118,7 @@ def _holders(connection: Connection) -> str:
     # The lock's number is split into two halves; who may not see others' activity sees null for its time.
     found = connection.execute(
         text("""
-            SELECT a.pid, a.usename, a.application_name, to_char(a.xact_start, 'HH24:MI:SS'), NULL
+            SELECT a.pid, a.usename, a.application_name, to_char(a.xact_start, 'HH24:MI:SS')
             FROM pg_locks l JOIN pg_stat_activity a USING (pid)
             WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND pid <> pg_backend_pid()
               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -23,7 +23,9 @@ def holders(connection: extensions.connection, process: int) -> list[str]:
         return [in_words(*row) for row in cursor.fetchall()]
 
 
-def in_words(pid: int, role: str | None, program: str | None, since: str | None, doing: str | None) -> str:
+def in_words(
+    pid: int, role: str | None, program: str | None, since: str | None, doing: str | None = None
+) -> str:
     """A session: program, role, number, and since when it has been doing what it does, where that is seen."""
     told = f", {doing + ' ' if doing else ''}since {since} UTC" if since else ""
     return f"{program or 'a session'} of {role or 'another role'} (pid {pid}{told})"

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import preferences
 import psycopg2
 import psycopg2.extras
 import pytest
-from pooler import MODES, Pooler
+from pooler import MODES, Pooler, catch
+from preferences import preferring
 from world import World
 
 from ccb_luigi.demo.servers import Postgres
@@ -63,7 +63,7 @@ def through_a_pooler(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     if "pooler_of" in request.fixturenames:  # whoever brings a pooler, with neighbours, goes through that one
         mode = ""
     if mode == "preferences":
-        preferences.catch(monkeypatch)
+        catch(monkeypatch, preferring)
     if mode not in MODES:
         yield
         return
@@ -71,7 +71,7 @@ def through_a_pooler(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     with ExitStack() as rudeness:
         if "database_url" in request.fixturenames:
             rudeness.enter_context(pooler.rude_neighbours(request.getfixturevalue("database_url")))
-        pooler.catch(monkeypatch)
+        catch(monkeypatch, pooler.through)
         yield
 
 
