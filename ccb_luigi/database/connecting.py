@@ -143,7 +143,8 @@ def _watches_clients(connection: Any) -> bool:
     """On Linux, macOS and the BSDs; elsewhere a lost client's session goes on until its statement ends."""
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute(WATCHED_CLIENTS)
+            # A refusal is no reason to end the session, whatever is the default there.
+            cursor.execute(f"SET LOCAL exit_on_error TO off; {WATCHED_CLIENTS}")
     except (psycopg2.errors.UndefinedObject, psycopg2.DataError, psycopg2.NotSupportedError):
         return False
     return True

@@ -43,6 +43,7 @@ CHECKS = (
     Check("PostgreSQL pooler", target.pooler, POSTGRESQL),
     Check("PostgreSQL primary", target.writable, POSTGRESQL),
     Check("PostgreSQL session", target_settings.session, POSTGRESQL),
+    Check("PostgreSQL durability", target_settings.durability, POSTGRESQL),
     Check("PostgreSQL log", target_settings.log, POSTGRESQL),
     Check("PostgreSQL clock", target.clock, POSTGRESQL),
     Check("PostgreSQL password", target.password, POSTGRESQL),

@@ -21,6 +21,7 @@ _NEEDED = {
 }
 """With another value a night fails, or its tables can't be trusted."""
 
+_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 _LIMITS = ("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
 """A load is one transaction, however long."""
 
@@ -39,6 +40,22 @@ def judge_session(found: Mapping[str, str]) -> Line:
     if short := [f"{name} = {found[name]} ms" for name in _LIMITS if found.get(name, "0") != "0"]:
         return yellow(some(short), _RESET)
     return green("as the night needs it")
+
+
+@asked
+def durability(connection: Connection, _: Settings) -> Line:
+    """Whether what is committed stays; it is the administrator's to say."""
+    return judge_durability(_settings(connection, "setting", _DURABLE))
+
+
+def judge_durability(found: Mapping[str, str]) -> Line:
+    """``found``: setting → its value within a transaction of ours."""
+    if fragile := [f"{name} = off" for name in _DURABLE if found[name] == "off"]:
+        return yellow(
+            f"a crash of the server may take back what a night has called done ({some(fragile)})",
+            "set it on (docs/operations.md#postgresql)",
+        )
+    return green("what is committed stays")
 
 
 _WRITES: dict[str, Callable[[str], bool]] = {

@@ -30,10 +30,13 @@ from ccb_luigi.errors import ConfigurationError, SourceError
 LARGEST = 48 << 20
 """Bytes of a document: the server takes 16 MiB, its own internal ones are a little larger."""
 
+_JSON = "JSON, as mongoexport writes it: mongodump writes NAME.bson"
 _OTHERS = {
     b"\x6d\xe2\x99\x81": "an archive of many collections: dump with --out in place of --archive",
     b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it first (zstd -d)",
-    b"\x1f\x8b": "gzipped: its name has to end in .gz",
+    b"\x1f\x8b\x08": "gzipped: its name has to end in .gz",
+    b'{"': _JSON,
+    b'[{"': _JSON,
 }
 """How files begin that aren't a collection's dump, and what they are."""
 
@@ -50,7 +53,8 @@ class DumpSource:
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise ConfigurationError(f"CCB_SOURCE: there is no file {path}")
+            instead = ", but a directory: name the collection's .bson in it" if path.is_dir() else ""
+            raise ConfigurationError(f"CCB_SOURCE: there is no file {path}{instead}")
         self.path = path
         self._packed = path.suffix == ".gz"
         self._stored: IO[bytes] | None = None

@@ -25,6 +25,7 @@ import pymongo
 import pytest
 from arena import read
 from oracle import Source, Version, belongs
+from preferences import preferring
 from sqlalchemy import Connection, text
 from world import D1, D2, STEPS, World, at, document
 
@@ -636,7 +637,13 @@ def test_a_server_that_refuses_to_look_after_its_clients_is_used_all_the_same(
     changed = connecting.WATCHED_CLIENTS.replace(ours, theirs)
     assert changed != connecting.WATCHED_CLIENTS
     monkeypatch.setattr(connecting, "WATCHED_CLIENTS", changed)
-    assert Postgres(world.settings).run(lambda c: c.execute(text("SHOW lock_timeout")).scalar()) == "1min"
+    for url in (
+        world.settings.postgres_url,
+        preferring(world.settings.postgres_url),
+    ):  # ends with an error there
+        target = Postgres(replace(world.settings, postgres_url=url))
+        assert target.run(lambda c: c.execute(text("SHOW lock_timeout")).scalar()) == "1min"
+        target.engine.dispose()
 
 
 def test_a_database_that_stops_answering_is_given_up(

@@ -65,6 +65,8 @@ def test_a_truncated_dump_is_refused_at_the_document_that_it_ends_in(tmp_path: P
         ("6de29981", "an archive of many collections: dump with --out in place of --archive"),
         ("28b52ffd", r"packed by zstd: unpack it first \(zstd -d\)"),
         ("1f8b0800", r"gzipped: its name has to end in \.gz"),
+        (b'{"_id":'.hex(), "JSON, as mongoexport writes it: mongodump writes NAME.bson"),
+        (b'[{"_id":'.hex(), "JSON, as mongoexport writes it: mongodump writes NAME.bson"),
     ],
 )
 def test_what_people_have_in_place_of_a_dump_is_named(
@@ -82,7 +84,7 @@ def test_a_truncated_gzip_stream_is_refused(tmp_path: Path) -> None:
         list(DumpSource(path).documents(START, END))
 
 
-@pytest.mark.parametrize("text", [b'{"_id": 1}\n' * 100, b"PK\x03\x04" + bytes(200), b"\xff" * 100])
+@pytest.mark.parametrize("text", [b"id;valor\n" * 100, b"PK\x03\x04" + bytes(200), b"\xff" * 100])
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, text: bytes) -> None:
     with pytest.raises(SourceError, match=r"c\.bson is (no dump|truncated)"):
         list(dump(tmp_path / "c.bson", text).documents(START, END))
@@ -96,6 +98,8 @@ def test_a_plain_file_that_is_called_gz_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_a_wrong_setting(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is no file"):
         DumpSource(tmp_path / "none.bson")
+    with pytest.raises(ConfigurationError, match=r"but a directory: name the collection's \.bson in it"):
+        DumpSource(tmp_path)
 
 
 def test_the_days_of_a_dump_are_those_of_its_dates(tmp_path: Path) -> None:

@@ -185,6 +185,17 @@ def test_a_setting_that_a_transaction_can_not_have_is_named(name: str, value: st
     assert level is GREEN or name in found.said
 
 
+DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+
+
+@pytest.mark.parametrize("name", DURABLE)
+def test_a_server_that_forgets_in_a_crash_is_told(name: str) -> None:
+    found = target_settings.judge_durability(DURABLE | {name: "off"})
+    assert (found.level, f"({name} = off)" in found.said) == (YELLOW, True)
+    for value in ("on", "local", "remote_apply"):
+        assert target_settings.judge_durability(DURABLE | {"synchronous_commit": value}).level is GREEN
+
+
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
