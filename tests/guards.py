@@ -280,6 +280,27 @@ MUTATIONS = (
         ("unit/test_compiled.py::test_how_many_digits_a_number_had_for_a_tax_id_depends_on_the_person",),
     ),
     Mutation(
+        "a session that ends within a COPY prints nothing",
+        "ccb_luigi/database/postgres.py",
+        "cursor() as cursor, copying.unheard():",
+        "cursor() as cursor:",
+        ("db/test_sessions.py::test_a_session_that_ends_in_the_middle_of_a_copy_shows_no_row",),
+    ),
+    Mutation(
+        "a refusal at the beginning doesn't end the session",
+        "ccb_luigi/database/connecting.py",
+        "SET LOCAL exit_on_error TO off; ",
+        "",
+        ("db/test_faults.py::test_a_server_that_refuses_to_look_after_its_clients_is_used_all_the_same",),
+    ),
+    Mutation(
+        "the second Ctrl-C waits until the first has been told",
+        "ccb_luigi/process/stopping.py",
+        "    swallows(told)  # a screen",
+        "    # a screen",
+        ("unit/test_deadline.py::test_the_second_ctrl_c_waits_until_the_first_has_been_told",),
+    ),
+    Mutation(
         "the question whether a server answers has a limit",
         "ccb_luigi/database/postgres.py",
         "                late.start()\n",
