@@ -203,6 +203,32 @@ def test_of_a_block_those_that_come_first_may_be_the_exception() -> None:
         assert type(one.schedule) is TextSchedule
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+def test_another_order_is_found_among_bad_documents_of_one(*, backwards: bool) -> None:
+    """However many they are, wherever they stand: they are still unread when the next order is looked for."""
+
+    def ordered(document: Document, *, back: bool) -> bytes:
+        return encode(dict(reversed(document.items())) if back else document)
+
+    bad = [ordered(contract(clientId=None), back=backwards)]
+    good = [ordered(contract(_id=str(number)), back=not backwards) for number in range(150)]
+    mixed = [each for one in good for each in (*bad * 2, one)]
+    for raws in ([*bad * 300, *good], [*good, *bad * 300], mixed):
+        assert JUDGE.read(raws).count(None) == 300
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_another_order_of_rows_is_found_among_schedules_that_are_no_plain_text(*, backwards: bool) -> None:
+    def made(row: Document, *, back: bool) -> bytes:
+        rows = [{**each, **row} for each in schedule()]
+        return encode(contract([dict(reversed(each.items())) for each in rows] if back else rows))
+
+    other, plain = made({"ValorDaPrestacao": 12}, back=backwards), made({}, back=not backwards)
+    for raws in ([*[other] * 300, *[plain] * 150], [other, other, plain] * 150):
+        read = [one is not None and type(one.schedule) is TextSchedule for one in JUDGE.read(raws)]
+        assert read == [raw is plain for raw in raws]
+
+
 def test_keys_that_few_documents_have_are_learnt_as_well() -> None:
     raws = []
     for number in range(400):
@@ -226,6 +252,23 @@ def test_keys_that_few_documents_have_are_learnt_as_well() -> None:
 )
 def test_an_order_is_learnt_from_parts_of_it(documents: list[str], order: str) -> None:
     found = Order()
+    for document in documents:
+        found.learn(document)
+    assert b"".join(found.keys).decode() == order
+
+
+@pytest.mark.parametrize(
+    ("documents", "order"),
+    [
+        (["ab", "b"], "abc"),  # nothing that doesn't fit what was tried
+        (["abc", "ca"], "ca"),
+        (["bc", "ca"], "bca"),
+        (["ab", "adb", "abc"], "adbc"),
+        (["bac"], "bac"),
+    ],
+)
+def test_what_does_not_fit_an_order_that_was_tried_is_learnt_first(documents: list[str], order: str) -> None:
+    found = Order([b"a", b"b", b"c"])
     for document in documents:
         found.learn(document)
     assert b"".join(found.keys).decode() == order

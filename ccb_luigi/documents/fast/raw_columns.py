@@ -254,12 +254,28 @@ class Block:
 
 
 class Order:
-    """The keys of a (sub-)document in the order in which its source writes them, as far as it is known."""
+    """The keys of a (sub-)document in the order in which its source writes them, as far as it is known.
 
-    def __init__(self) -> None:
-        self.keys: list[bytes] = []
+    ``tried``: an order by which these documents couldn't be read. What fits it comes after what doesn't,
+    which else would never be learnt where both contradict each other.
+    """
+
+    def __init__(self, tried: Sequence[bytes] = ()) -> None:
+        self._keys: list[bytes] = []
+        self._tried = tried
+        self._later: list[list[bytes]] = []
         self._seen: set[tuple[str, ...]] = set()
         self._before: dict[bytes, set[bytes]] = {}
+
+    @property
+    def keys(self) -> list[bytes]:
+        """All of them in their order; what was tried, if nothing else was learnt."""
+        if not self._keys:
+            return [*self._tried]
+        for keys in self._later:
+            self._take(keys)
+        self._later.clear()
+        return self._keys
 
     def learn(self, document: Iterable[str]) -> None:
         """Takes the keys of one more document in.
@@ -274,6 +290,15 @@ class Order:
         keys = [*map(str.encode, names)]
         if any(not key or len(key) > LONGEST_KEY or key.startswith((b"@", b"$")) for key in keys):
             return
+        rest = iter(self._tried)
+        if self._tried and all(
+            key in rest for key in keys
+        ):  # in this order: each looks behind the one before
+            self._later.append(keys)
+        else:
+            self._take(keys)
+
+    def _take(self, keys: list[bytes]) -> None:
         before = {key: {*others} for key, others in self._before.items()}
         for key in keys[:1]:
             before.setdefault(key, set())
@@ -282,7 +307,7 @@ class Order:
         if before == self._before or len(before) > KEYS:
             return
         try:
-            self.keys = [*TopologicalSorter(before).static_order()]
+            self._keys = [*TopologicalSorter(before).static_order()]
         except CycleError:
             return
         self._before = before

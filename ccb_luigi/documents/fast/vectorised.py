@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -44,7 +43,7 @@ class VectorisedReader:
         left = [*range(len(documents))]
         before: Keys = {}
         for _ in range(LESSONS):
-            keys = self._keys(_some([documents[place] for place in left]))
+            keys = self._keys(_some([documents[place] for place in left]), before)
             if keys == before:  # nothing new to be tried
                 break
             for place, valid in zip(left, self._read([documents[p] for p in left], keys), strict=True):
@@ -54,13 +53,13 @@ class VectorisedReader:
                 break
         return found
 
-    def _keys(self, examples: Sequence[bytes]) -> Keys:
+    def _keys(self, examples: Sequence[bytes], tried: Keys) -> Keys:
         """In which order these have their keys. Nothing is kept for another block."""
-        orders: Orders = defaultdict(Order)
+        orders = Orders(tried)
         for raw in examples:
             with suppress(InvalidBSON):
                 self._root.learn(rawbson.decode(raw), orders)
-        return {field: order.keys for field, order in orders.items()}
+        return tried | {field: order.keys for field, order in orders.items()}
 
     def _read(self, documents: Sequence[bytes], keys: Keys) -> list[Valid | None]:
         block = _Gathering(documents, keys)
@@ -74,8 +73,18 @@ class VectorisedReader:
 
 Keys = dict[Any, list[bytes]]
 """The reader of a (sub-)document's fields → its keys in the order in which documents have them."""
-Orders = dict[Any, Order]
-"""The same while it is learnt."""
+
+
+class Orders(dict[Any, Order]):
+    """The same while it is learnt, after an order that was ``tried``."""
+
+    def __init__(self, tried: Keys) -> None:
+        super().__init__()
+        self._tried = tried
+
+    def __missing__(self, field: Any) -> Order:
+        self[field] = order = Order(self._tried.get(field, ()))
+        return order
 
 
 def _valid(document: Document, elements: bytes) -> Valid | None:
@@ -247,7 +256,7 @@ class _Schedule:
             for index, schedule in zip(left, schedules, strict=True):
                 read[index] = schedule
             left = left[[read[index] is None for index in left]]
-            order = Order()
+            order = Order(keys)
             for index in _some([*left]):
                 self._learn(block.raw[found.starts[index] : found.ends[index]], order)
             if order.keys in ([], keys):
@@ -257,12 +266,17 @@ class _Schedule:
 
     def _learn(self, array: bytes, order: Order) -> None:
         if decoded := rawbson.document_of(b"\x04rows\0" + array):
-            self.learn(decoded["rows"], {self: order})
+            for row in self._rows(decoded["rows"]):
+                order.learn(row)
 
     def learn(self, value: Any, orders: Orders) -> None:
-        for row in _some(value) if type(value) is list else ():
-            if type(row) is dict and self._known.issuperset(row):
-                orders[self].learn(row)
+        for row in self._rows(value):
+            orders[self].learn(row)
+
+    def _rows(self, value: Any) -> list[Document]:
+        """Some that hold nothing but columns."""
+        rows = _some(value) if type(value) is list else ()
+        return [row for row in rows if type(row) is dict and self._known.issuperset(row)]
 
     def _knows_not_all(self, value: Any) -> bool:
         items = value if isinstance(value, list) else [value]
