@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console
 from rich.panel import Panel
@@ -43,6 +43,34 @@ def run(directory: Path, contracts: int, console: Console) -> int:
     return code
 
 
+def own(directory: Path, dump: Path, console: Console, load: Callable[[Settings], int]) -> int:
+    """The demo with the documents of a dump, which ``load`` brings in; returns the exit status.
+
+    The dump stays where it is: ``directory``, whose earlier data go, gets a link to it.
+    """
+    delete(directory)
+    store.link(dump, directory)
+    console.print("starting PostgreSQL ...")
+    with attached(directory) as settings:
+        schema.upgrade(settings)
+        code = load(settings)
+        proven = sorted(postgres.of_process(settings).run(reconcile.stored))
+        until = _newest(settings) or settings.yesterday()
+        days = (until - proven[0]).days + 1 if proven else 1
+        console.print()
+        _summary(settings, console, until, min(days, DAYS))
+        console.print(Panel.fit(own_next(directory, proven[-1:]), title="where to go next"))
+        console.print("stopping the server ...")
+    return code
+
+
+def _newest(settings: Settings) -> date | None:
+    """The newest date of which there is a contract."""
+    query = "SELECT max(particao) FROM controle.versoes"
+    found = postgres.of_process(settings).run(lambda c: c.exec_driver_sql(query).scalar_one())
+    return cast("date | None", found)
+
+
 _WITH_MONGO = "starting PostgreSQL and SecantusDB (it speaks MongoDB's protocol) ..."
 _WITHOUT_MONGO = (
     "starting PostgreSQL; the contracts come from a dump, since SecantusDB, which speaks MongoDB's"
@@ -53,16 +81,16 @@ _WITHOUT_MONGO = (
 @contextmanager
 def _running(directory: Path) -> Iterator[dict[str, str]]:
     """The demo's servers, and the addresses that lead to its contracts and tables."""
-    if store.has_mongo():
+    theirs = store.own_dump(directory)
+    if theirs is None and store.has_mongo():
         with servers(directory) as (pg, mongo):
             yield {"CCB_POSTGRES_URL": pg.url, "CCB_MONGO_URI": mongo.uri}
         return
     with postgres_alone(directory) as pg:
-        yield {
-            "CCB_POSTGRES_URL": pg.url,
-            "CCB_SOURCE": str(directory.absolute() / store.DUMP),
-            "CCB_SOURCE_COVERS_UNTIL": datetime.now().astimezone().isoformat(timespec="seconds"),
-        }
+        found = {"CCB_POSTGRES_URL": pg.url, "CCB_SOURCE": str(theirs or directory.absolute() / store.DUMP)}
+        if theirs is None:
+            found["CCB_SOURCE_COVERS_UNTIL"] = datetime.now().astimezone().isoformat(timespec="seconds")
+        yield found
 
 
 @contextmanager
@@ -100,7 +128,7 @@ def _steps(settings: Settings, contracts: int, console: Console, directory: Path
         _title(console, 4, f"{CHANGED} contracts change in {kept.name}")
         code = code or _change(settings, kept, console)
     _title(console, 5, "What is there now")
-    _summary(settings, console)
+    _summary(settings, console, settings.yesterday() + timedelta(days=1), DAYS + 1)
     console.print(Panel.fit(where_next(directory, last), title="where to go next"))
     return code
 
@@ -171,27 +199,35 @@ def _count(settings: Settings, table: str, column: str, value: str) -> int:
     return int(postgres.of_process(settings).run(lambda c: c.exec_driver_sql(query, (value,)).scalar_one()))
 
 
-def _summary(settings: Settings, console: Console) -> None:
+def _summary(settings: Settings, console: Console, until: date, count: int) -> None:
     target = postgres.of_process(settings)
-    today = settings.yesterday() + timedelta(days=1)
     totals = target.run(lambda c: status.table_rows(c, list(tables.BY_NAME)))
-    days = target.run(lambda c: status.last_days(c, settings, today, DAYS + 1))
+    days = target.run(lambda c: status.last_days(c, settings, until, count))
     console.print(display.status_table(days, totals, width=console.width))
     entries = target.run(quarantine.open_entries)
-    console.print(f"\n{len(entries)} documents in quarantine:")
-    console.print(display.quarantine_table(entries, width=console.width))
+    console.print(f"\n{len(entries) or 'no'} documents in quarantine{':' if entries else ''}")
+    if entries:
+        console.print(display.quarantine_table(entries, width=console.width))
     console.print()
     console.print(display.sums_table(target.run(reconcile.stored).values()))
 
 
 def where_next(directory: Path, day: date) -> str:
     """What can be done with the data that the demo leaves in ``directory``."""
+    return _next(directory, ["status", "quarantine list", f"rerun --date {day} --table parcelas"])
+
+
+def own_next(directory: Path, days: Sequence[date]) -> str:
+    """The same of a dump of somebody's own; ``days``: the last one that was proven, if any was."""
+    page = " ".join(["report", *(f"--date {day}" for day in days), "--out page.html"])
+    return _next(directory, ["quarantine list", "quarantine show ID", page, "verify --full"])
+
+
+def _next(directory: Path, commands: Sequence[str]) -> str:
     there = display.harmless(str(directory))
     link = "" if directory == DEFAULT else f"  ln -s {there} {DEFAULT}    # where they look for it\n"
+    each = "".join(f"  .venv/bin/ccb-luigi {command}\n" for command in commands)
     return (
-        f"The data stay in {there}/; without CCB_POSTGRES_URL these start its servers again:\n{link}"
-        "  .venv/bin/ccb-luigi status\n"
-        "  .venv/bin/ccb-luigi quarantine list\n"
-        f"  .venv/bin/ccb-luigi rerun --date {day} --table parcelas\n"
+        f"The data stay in {there}/; without CCB_POSTGRES_URL these start its servers again:\n{link}{each}"
         'Your own servers: README.md, "Your own servers"'
     )

@@ -29,6 +29,22 @@ LONG = 12
 """Instalments, at least, of the contracts that the demo changes."""
 
 
+_THEIRS = "proprio"
+"""In the demo's directory: a link to a dump of somebody's own."""
+
+
+def link(dump: Path, directory: Path) -> None:
+    """Remembers in a demo's directory whose documents it shows."""
+    directory.mkdir(parents=True)
+    (directory / _THEIRS).symlink_to(dump.absolute())
+
+
+def own_dump(directory: Path) -> Path | None:
+    """The dump that ``link`` was given."""
+    found = directory / _THEIRS
+    return found.readlink() if found.is_symlink() else None
+
+
 def has_mongo() -> bool:
     """Whether this Python can start SecantusDB."""
     return find_spec("secantus") is not None
