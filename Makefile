@@ -123,4 +123,6 @@ test-airflow: $(BIN)/.installed $(AIRFLOW)/.installed ## The DAG in a real Airfl
 		-p no:cacheprovider --rootdir integrations/airflow integrations/airflow
 
 clean: ## Removes the virtual environments and the demo's data
+	@! test -f $(BIN)/.installed || ! test -e .demo || $(BIN)/python -c \
+		'from pathlib import Path; from ccb_luigi.demo.servers import delete; delete(Path(".demo"))'
 	rm -rf $(VENV) $(AIRFLOW) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

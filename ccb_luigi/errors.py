@@ -281,4 +281,4 @@ STATUSES: dict[int, Code] = {
         *_GOES_ON,
     ),
 }
-"""What each exit status says, and what to do then; the README's table and the runbook say more."""
+"""What each exit status says, and what to do then; docs/exit-status.md and the runbook say more."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 LINES = 50
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>()][0-9A-Za-z]?")
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>()][0-9A-Za-z]?")
 
 
 class Screen(NamedTuple):
@@ -36,7 +36,7 @@ class Screen(NamedTuple):
     @property
     def text(self) -> str:
         """All that was ever written, without the commands to the terminal."""
-        return _CONTROL.sub("", self.raw)
+        return CONTROL.sub("", self.raw)
 
 
 def on_terminal(
@@ -73,7 +73,7 @@ def _rendered(raw: str) -> list[str]:
     lines, row, column = [""], 0, 0
     position = 0
     while position < len(raw):
-        found = _CONTROL.match(raw, position)
+        found = CONTROL.match(raw, position)
         if found:
             position = found.end()
             code, number = found[0][-1], int(re.sub(r"\D", "", found[0]) or 1)

@@ -36,7 +36,7 @@ class Postgres:
 
     def __init__(self, settings: Settings) -> None:
         if not settings.postgres_url:
-            raise ConfigurationError("CCB_POSTGRES_URL is not set (a libpq URL, see README)")
+            raise ConfigurationError("CCB_POSTGRES_URL is not set (a libpq URL: docs/settings.md)")
         self._connector = connecting.Connector(settings.postgres_url)
         self._lock_timeout = int(settings.lock_seconds * 1000)
         self._deadline = self._patience = settings.retry_seconds

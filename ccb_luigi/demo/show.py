@@ -21,6 +21,7 @@ from ccb_luigi.demo.spoiled import SPOILED, spoil
 from ccb_luigi.demo.store import Store
 from ccb_luigi.load import markers, pipeline, quarantine, reconcile, status
 from ccb_luigi.orchestration import runner
+from ccb_luigi.report import morning
 from ccb_luigi.settings import Settings
 from ccb_luigi.telemetry import display
 
@@ -59,7 +60,10 @@ def own(directory: Path, dump: Path, console: Console, load: Callable[[Settings]
         days = (until - proven[0]).days + 1 if proven else 1
         console.print()
         _summary(settings, console, until, min(days, DAYS))
-        console.print(Panel.fit(own_next(directory, proven[-1:]), title="where to go next"))
+        page = directory / morning.name_of(until)
+        morning.write(settings, until, page)
+        console.print(f"\nthe morning page: {display.harmless(str(page))}", soft_wrap=True)
+        console.print(Panel.fit(own_next(directory), title="where to go next"))
         console.print("stopping the server ...")
     return code
 
@@ -217,10 +221,9 @@ def where_next(directory: Path, day: date) -> str:
     return _next(directory, ["status", "quarantine list", f"rerun --date {day} --table parcelas"])
 
 
-def own_next(directory: Path, days: Sequence[date]) -> str:
-    """The same of a dump of somebody's own; ``days``: the last one that was proven, if any was."""
-    page = " ".join(["report", *(f"--date {day}" for day in days), "--out page.html"])
-    return _next(directory, ["quarantine list", "quarantine show ID", page, "verify --full"])
+def own_next(directory: Path) -> str:
+    """The same of a dump of somebody's own."""
+    return _next(directory, ["quarantine list", "quarantine show ID", "verify --full"])
 
 
 def _next(directory: Path, commands: Sequence[str]) -> str:

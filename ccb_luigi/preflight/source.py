@@ -170,7 +170,9 @@ def judge_rights(found: Answer, database: str, collection: str) -> Line:
     if users == []:
         return yellow("nobody logs in: whoever reaches the server may write", "a user with the role `read`")
     privileges = found.get("authenticatedUserPrivileges")
-    if not users or privileges is None:
+    # Some that only speak MongoDB's protocol name the roles and no privilege of theirs.
+    silent = not privileges and found.get("authenticatedUserRoles")
+    if not users or privileges is None or silent:
         return grey(
             "the server doesn't say what the user may do", "the role `read` on the database is enough"
         )

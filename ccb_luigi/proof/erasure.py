@@ -193,6 +193,6 @@ def _checked_key(connection: Connection, settings: Settings) -> erased.Erased | 
     if not settings.forget_key:
         raise ConfigurationError(
             "CCB_FORGET_KEY is not set: a client is remembered as erased by a hash under this key; choose a"
-            " long random one, keep it, and give it to every run from then on (README: Erasure)"
+            " long random one, keep it, and give it to every run from then on (docs/security.md)"
         )
     return erasures.known(connection, settings)

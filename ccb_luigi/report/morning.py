@@ -30,6 +30,11 @@ def read(settings: Settings, day: date, count: int = status.DAYS) -> Facts:
     return postgres.of_process(settings).run(lambda connection: gather(connection, settings, day, count))
 
 
+def write(settings: Settings, day: date, path: Path) -> None:
+    """Writes the page of a date."""
+    files.write_whole(path, page.render(read(settings, day), language=settings.language).encode())
+
+
 def name_of(day: date) -> str:
     """The file of a date's page."""
     return f"ccb-{day}.html"

@@ -1,10 +1,11 @@
-"""The exit statuses that no other file provokes, and that the README and the alerts know them all."""
+"""The exit statuses that no other file provokes, and that the pages and the alerts know them all."""
 
 from __future__ import annotations
 
 import re
 import signal
 from contextlib import closing
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -15,7 +16,7 @@ from ccb_luigi import errors
 from ccb_luigi.errors import STATUSES, CcbError
 from ccb_luigi.process import stopping, streams
 
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+PAGES = [REPOSITORY / "docs" / name for name in ("exit-status.md", "exit-status.pt-BR.md")]
 
 
 def kinds() -> list[type[CcbError]]:
@@ -34,8 +35,10 @@ def test_every_error_has_a_status_of_its_own_that_has_words() -> None:
         assert stop.exit_code == 128 + number, signal.Signals(number).name
 
 
-def test_the_readme_s_table_has_only_statuses_that_there_are() -> None:
-    listed = [int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)]
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_table_of_statuses_has_only_those_that_there_are(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    listed = [int(code) for code in re.findall(r"^\| \[?(\d+)\b", text, re.MULTILINE)]
     assert listed == sorted(listed)
     assert set(listed) | {2, 1} == {0, *STATUSES}
 

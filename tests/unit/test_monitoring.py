@@ -5,19 +5,16 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
 from exposed import names
 from luigi.contrib import prometheus_metric
 
 from ccb_luigi import errors
-from ccb_luigi.cli import main
 from ccb_luigi.telemetry import loglines
 
 ROOT = Path(__file__).parents[2]
@@ -173,41 +170,3 @@ def test_a_section_says_what_it_means_and_what_to_do(name: str) -> None:
     if name.startswith("ccbluigi"):
         for word in ("**Look**", "**Escalate**", "**Don't**"):
             assert word in text, word
-
-
-def commands() -> set[str]:
-    """Every `ccb-luigi ...` that the pages name, without their comments."""
-    found = set()
-    for page in PAGES:
-        text = page.read_text(encoding="utf-8")
-        inline = re.findall(r"`(?:[A-Z_]+=\S+ )*ccb-luigi ([^`]+)`", text)
-        shown = re.findall(r"^ *\$ ccb-luigi ([^#\n]+)", text, re.MULTILINE)
-        found |= {" ".join(line.split()) for line in [*inline, *shown]}
-    return found - {"..."}
-
-
-@pytest.mark.parametrize("line", sorted(commands()))
-def test_a_command_of_the_pages_is_one_that_there_is(line: str) -> None:
-    command: click.Command = main
-    words = shlex.split(line)
-    if words[0] == "-v":
-        words = words[1:]
-    while isinstance(command, click.Group):
-        found = command.get_command(click.Context(command), words.pop(0))
-        assert found
-        command = found
-        assert command.get_help(click.Context(command))
-    options = {option for param in command.params for option in param.opts} | {"--help"}
-    assert {word for word in words if word.startswith("-")} <= options
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_leads_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
-    assert len(links) > 5
-    for link in links:
-        path, _, anchor = link.partition("#")
-        target = (page.parent / path).resolve() if path else page
-        assert target.exists(), link
-        if anchor:
-            assert anchor in slugs(target), link

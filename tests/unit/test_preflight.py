@@ -90,6 +90,13 @@ def test_what_mongodbs_user_may_do_is_told(privileges: Any, level: Level, said: 
     assert said in found.said
 
 
+def test_who_has_a_role_of_which_no_privilege_is_told_is_not_called_without_rights() -> None:
+    found: dict[str, Any] = {"authenticatedUsers": USER, "authenticatedUserPrivileges": []}
+    assert source.judge_rights(found | {"authenticatedUserRoles": []}, "ccb", "contratos").level is RED
+    found["authenticatedUserRoles"] = [{"role": "read", "db": "ccb"}]
+    assert source.judge_rights(found, "ccb", "contratos").level is GREY
+
+
 def test_a_mongodb_without_logins_is_told_and_a_silent_one_is_not_taken_for_good() -> None:
     assert source.judge_rights({"authenticatedUsers": []}, "ccb", "c").level is YELLOW
     assert source.judge_rights({}, "ccb", "c").level is GREY
