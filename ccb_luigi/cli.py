@@ -15,7 +15,7 @@ from ccb_luigi.process import garbage
 from ccb_luigi.telemetry import logs
 
 COMMANDS = (
-    *("alert", "db", "demo", "forget", "nightly", "preflight", "quarantine"),
+    *("alert", "census", "db", "demo", "forget", "nightly", "preflight", "quarantine"),
     *("report", "rerun", "run", "status", "sweep", "synth", "verify"),
 )
 """Each is a module of its name in ``commands``, and the command of its name in that."""

@@ -72,10 +72,12 @@ DEMO = Path(".demo")
 
 
 @contextmanager
-def _settings() -> Iterator[Settings]:
-    """The settings; where no PostgreSQL is set and a demo has left its data, the demo's."""
-    settings = settings_module.load()
-    if settings.postgres_url or not DEMO.is_dir():
+def demo_or(settings: Settings, *, source_is_enough: bool = False) -> Iterator[Settings]:
+    """These settings; where no PostgreSQL is set and a demo has left its data, the demo's.
+
+    ``source_is_enough``: nor if they name a dump, for who needs no tables.
+    """
+    if settings.postgres_url or not DEMO.is_dir() or (source_is_enough and settings.source):
         yield settings
         return
     from ccb_luigi.demo.show import attached  # needs the extra `demo`
@@ -91,7 +93,7 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        with _settings() as settings:
+        with demo_or(settings_module.load()) as settings:
             return command(settings, *args, **kwargs)
 
     return wrapped

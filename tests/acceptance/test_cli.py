@@ -44,6 +44,7 @@ COMMANDS = [
     "forget",
     "alert",
     "preflight",
+    "census",
     "synth",
     "demo",
 ]
@@ -259,6 +260,19 @@ def test_the_quarantine_is_listed_shown_and_tried_again(program: Program, tmp_pa
     assert "1 loaded" in program.run("quarantine", "retry").stdout
     assert world.contracts() == {"A": "a", "LATE": "late"}
     assert world.quarantined() == {}
+
+
+def test_the_fields_of_a_collection_are_counted_without_postgresql(program: Program) -> None:
+    world = program.world
+    world.put(document("a", "A", at(D1)), document("b", "B", at(D1)) | {"nova\x1b[31m": 1})
+    odd = document("c", "C", at(D1)) | {"updatedAt": "2026-03-02T10:00:00Z"}
+    world.put({**odd, "taxId": None})
+    told = program.here("census", CCB_POSTGRES_URL="").stdout
+    lines = [" ".join(line.split()) for line in told.splitlines()]
+    assert "taxId 100% 33% string 67%, null 33% required" in lines
+    assert "updatedAt 100% date 67%, string 33%" in lines
+    assert not ANSI.search(told)
+    assert "3 documents looked at" in lines
 
 
 def test_ids_from_outside_can_not_command_the_terminal(program: Program) -> None:

@@ -121,7 +121,7 @@ def place(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         delete(directory)
 
 
-def test_your_own_data_takes_two_commands(project: Path) -> None:
+def test_your_own_data_takes_three_commands(project: Path) -> None:
     (dump,) = set(re.findall(r"`(\S*ccb-luigi synth [^`]*)`", README))
     made = paste(dump, project, environment())
     assert made.status == 0, made.text
@@ -129,6 +129,7 @@ def test_your_own_data_takes_two_commands(project: Path) -> None:
         done = paste("set -e\n" + block("demo --source"), project, environment())
         assert done.status == 0, done.text
         assert re.search(r"documents +(\S+) +\1 +equal", done.text), done.text
+        assert re.search(r"(?m)^ccbCode +100% +string .*required", done.text), done.text
         (page,) = re.findall(r"the morning page: (\S+)", done.text)
         assert "<html" in (project / page).read_text(encoding="utf-8")
     finally:
