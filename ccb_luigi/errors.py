@@ -163,10 +163,10 @@ STATUSES: dict[int, Code] = {
         "Run it again; if it comes back, `ccb-luigi -v` shows where.",
     ),
     2: Code(
-        "the command line is wrong, or names a date that is not over",
-        "A linha de comando está errada, ou nomeia uma data que ainda não terminou",
-        "Ver `--help`.",
-        "See `--help`.",
+        "the command line is wrong, or a date is not over, by a clock that may be wrong",
+        "A linha de comando está errada, ou uma data não terminou, por um relógio talvez errado",
+        "Ver `--help`; à noite, os relógios: `ccb-luigi preflight`.",
+        "See `--help`; in a night, the clocks: `ccb-luigi preflight`.",
     ),
     10: Code(
         "a date failed",

@@ -280,6 +280,22 @@ MUTATIONS = (
         ("unit/test_compiled.py::test_how_many_digits_a_number_had_for_a_tax_id_depends_on_the_person",),
     ),
     Mutation(
+        "a night by a clock that is a day off",
+        "ccb_luigi/load/circumstances.py",
+        "if apart and abs(apart) >= REFUSED}",
+        "if apart and abs(apart) >= 99 * REFUSED}",
+        ("db/test_circumstances.py::test_a_night_by_a_clock_a_day_off_is_refused_before_it_does_anything",),
+    ),
+    Mutation(
+        "a date remembers its zone",
+        "ccb_luigi/load/pipeline.py",
+        "asdict(counts) | zone)",
+        "asdict(counts))",
+        (
+            "db/test_circumstances.py::test_dates_that_another_zone_has_cut_are_told_until_they_are_done_again",
+        ),
+    ),
+    Mutation(
         "a session that ends within a COPY prints nothing",
         "ccb_luigi/database/postgres.py",
         "cursor() as cursor, copying.unheard():",

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from ccb_luigi import settings as settings_module
 from ccb_luigi.commands.frame import clean, console, demo_or, json_option, say_json, source_option
-from ccb_luigi.documents import census, destinations
-from ccb_luigi.documents.census import Census, Field
 from ccb_luigi.errors import SourceError
+from ccb_luigi.preflight import census, destinations
+from ccb_luigi.preflight.census import Census, Field
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
 from ccb_luigi.sources.queries import EVERYTHING

@@ -12,7 +12,7 @@ from ccb_luigi.commands.migrate import migrate
 from ccb_luigi.commands.record import recorded
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.errors import CcbError
-from ccb_luigi.load import closing, markers
+from ccb_luigi.load import circumstances, closing, markers
 from ccb_luigi.load.status import SWEEP
 from ccb_luigi.process import stopping
 from ccb_luigi.process.events import Event
@@ -42,6 +42,10 @@ def nightly(settings: Settings, workers: int | None) -> int:
             end, target = settings.night_end, postgres.of_process(settings)
             with stopping.until(stopping.following(end, settings.zone) if end else None):
                 target.run(schema.check)
+                for doubt in target.run(
+                    lambda connection: circumstances.of_night(connection, settings, last)
+                ):
+                    complain(doubt.en, event="doubt")
                 days = target.run(lambda connection: closing.of_night(connection, settings, last))
                 recorder.run.days = days
                 code = migrate(settings, days, workers, recorder)

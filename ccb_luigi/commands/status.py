@@ -9,7 +9,7 @@ import click
 
 from ccb_luigi.commands.frame import DAY, clean, console, json_option, say_json, with_settings
 from ccb_luigi.database import postgres
-from ccb_luigi.load import status
+from ccb_luigi.load import circumstances, status
 from ccb_luigi.settings import Settings
 from ccb_luigi.telemetry import display
 
@@ -40,5 +40,7 @@ def status_command(settings: Settings, count: int, until: date | None, as_json: 
     for line in display.unmarked_lines([*days, *today]):
         screen.print(line, soft_wrap=True)
     screen.print(display.sweep_line(target.run(status.last_sweep), settings.zone))
+    for doubt in target.run(lambda c: circumstances.of_tables(c, settings, last)):
+        screen.print(f"[yellow]{doubt.en}[/]", soft_wrap=True)
     if ends := target.run(status.password_ends):
         screen.print(display.password_line(ends, settings.zone), soft_wrap=True)

@@ -23,6 +23,7 @@ from ccb_luigi.load import (
     backfill_plan,
     breaker,
     by_id,
+    circumstances,
     closing,
     cluster,
     markers,
@@ -241,9 +242,10 @@ def _mark(connection: Connection, settings: Settings, number: int, days: Days) -
         if markers.done(connection, ids):
             Batch.of_date(connection, day).discard()
             markers.forget(connection, day)
-        roads = {"roads": {road: rows[road] for road in ROADS if road in rows}}
+        roads = {road: rows[road] for road in ROADS if road in rows}
+        extraction = {"roads": roads, circumstances.ZONE: settings.timezone}
         for step in markers.STEPS:
-            counts = {"plano": number} | (roads if step == markers.EXTRACTION else {})
+            counts = {"plano": number} | (extraction if step == markers.EXTRACTION else {})
             of_step = rows.get(step, 0) if step in tables.BY_NAME else result.lidos
             # Without a duration: a shard's is its own, and no date's.
             markers.put(connection, step, day, of_step, counts, timed=False)

@@ -21,6 +21,7 @@ from ccb_luigi.errors import CircuitBroken, NotCovered, NotReconciled, StagingIn
 from ccb_luigi.load import (
     breaker,
     by_id,
+    circumstances,
     closing,
     cluster,
     erasures,
@@ -67,7 +68,8 @@ def extract(settings: Settings, day: date, progress: Reading = lambda *_: None) 
             return counts
         if not closing.covered(settings, day, counts.mais_novo):
             return whole.load_staged(settings, batch, counts, read_at, day)
-        markers.put(connection, markers.EXTRACTION, day, counts.lidos, asdict(counts))
+        zone = {circumstances.ZONE: settings.timezone}
+        markers.put(connection, markers.EXTRACTION, day, counts.lidos, asdict(counts) | zone)
         log.info("%s: %s", day, counts.told_roads)
         return counts
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ccb_luigi.errors import CcbError
+from ccb_luigi.load import circumstances
 from ccb_luigi.preflight.lines import Line, green, grey, red, some, yellow
 from ccb_luigi.process import web
 from ccb_luigi.settings import Settings
@@ -208,21 +209,13 @@ def clock(settings: Settings) -> Line:
 
 def judge_clock(theirs: datetime, began: datetime, ended: datetime) -> Line:
     """``theirs`` was told between ``began`` and ``ended``, by our clock."""
-    off = max(theirs - ended, began - theirs, timedelta())
-    ahead = "ahead of" if theirs > ended else "behind"
-    if off < timedelta(minutes=1):
+    apart = circumstances.off(theirs, began, ended)
+    if abs(apart) < circumstances.TOLD:
         return green("goes as this machine's")
-    words = f"{_long(off)} {ahead} this machine's"
-    if off < timedelta(days=1):
+    words = f"{circumstances.spelled(apart)} {'ahead of' if apart > timedelta() else 'behind'} this machine's"
+    if abs(apart) < circumstances.REFUSED:
         return yellow(words, "which of the two is wrong? set it (NTP): dates end by this machine's clock")
     return red(words, "set the wrong clock (NTP) before a night runs: it would close days that aren't over")
-
-
-def _long(span: timedelta) -> str:
-    minutes = int(span.total_seconds() // 60)
-    if span < timedelta(hours=2):
-        return f"{minutes} min"
-    return f"{minutes // 60} h" if span < timedelta(days=2) else f"{span.days} days"
 
 
 def address(settings: Settings) -> Line:

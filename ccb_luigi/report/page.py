@@ -23,6 +23,7 @@ from markupsafe import Markup, escape
 from ccb_luigi import __version__, codes
 from ccb_luigi.errors import STATUSES
 from ccb_luigi.load import markers, quarantine, reconcile
+from ccb_luigi.load.circumstances import Doubt
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.status import Day, nights_begin
 from ccb_luigi.process.streams import printable
@@ -82,6 +83,7 @@ def _template() -> Template:
         meaning=_meaning,
         printable=printable,
         told=_told,
+        said=_said,
         step=_step,
         command=command,
         most_places=MOST_PLACES,
@@ -132,6 +134,10 @@ def _with_code(text: str) -> Markup:
 def _told(failure: Failure) -> Markup:
     """What failed and what to do, in both languages; of a status without words, something unexpected."""
     return _each(STATUSES.get(failure.exit_code, STATUSES[1]).said)
+
+
+def _said(doubt: Doubt) -> Markup:
+    return _each(doubt.said)
 
 
 def _step(step: str) -> Markup:

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from ccb_luigi import tables
 from ccb_luigi.cli import main
 from ccb_luigi.commands.census import share
-from ccb_luigi.documents import destinations
-from ccb_luigi.documents.census import KEYS, Census
 from ccb_luigi.documents.contract import SCHEMA
+from ccb_luigi.preflight import destinations
+from ccb_luigi.preflight.census import KEYS, Census
 
 SCALARS = {
     "string": st.sampled_from(["", " ", "x", "\t\n", "Zoë"]),
@@ -176,6 +176,12 @@ def test_a_share_is_all_or_nothing_only_where_it_is(part: int, said: str) -> Non
 
 
 CANARY = "Quixabeira"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The option --source sets a variable of the process."""
+    monkeypatch.setenv("CCB_SOURCE", "")
 
 
 @pytest.fixture

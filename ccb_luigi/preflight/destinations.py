@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 from ccb_luigi import tables
-from ccb_luigi.documents.census import EACH
 from ccb_luigi.documents.compiled import Rules
 from ccb_luigi.documents.contract import SCHEMA
+from ccb_luigi.preflight.census import EACH
 
 EXTRAS = "operacoes.extras"
 """Where a field without a column goes."""
