@@ -16,6 +16,8 @@ class CcbError(Exception):
     exit_code = 1
     transient = False
     """Whether the same call may succeed a moment later."""
+    hasty = False
+    """Whether it was tried for a few seconds alone, since a person waits."""
 
     def __init__(self, message: str, *, transient: bool = False) -> None:
         super().__init__(message)

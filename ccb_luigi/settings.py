@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from configparser import ConfigParser, Error
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -44,6 +45,9 @@ _MOST = {
     "overlap_hours": LONGEST_OVERLAP,
     "emission_days": 36_500,  # a century is as good as never
 }
+
+IMPATIENCE = 5.0
+"""Seconds that a person waits for a server that is away, unless told otherwise: a person isn't a night."""
 
 SHORTEST_FORGET_KEY = 16
 """Characters."""
@@ -88,6 +92,8 @@ class Settings:
     # More transforming processes than four would wait for one COPY.
     processes: int = field(default_factory=lambda: min(os.cpu_count() or 1, 4))
     executor: str = LOCAL
+    impatient: bool = field(default=False, metadata={"setting": False})
+    """Whether somebody waits for an answer, and nobody said how long a server may be away."""
 
     def __post_init__(self) -> None:
         try:
@@ -149,6 +155,11 @@ class Settings:
         return moment if moment.tzinfo else moment.replace(tzinfo=self.zone)
 
     @property
+    def first_seconds(self) -> float:
+        """For how long a server is tried that has not answered yet; one that has may come back later."""
+        return min(self.retry_seconds, IMPATIENCE) if self.impatient else self.retry_seconds
+
+    @property
     def night_end(self) -> time | None:
         """The time of day at which ``nightly`` has to be over; ``None``: it takes as long as it takes."""
         return time.fromisoformat(self.deadline) if self.deadline else None
@@ -171,6 +182,15 @@ class Settings:
         return now().astimezone(self.zone).date() - timedelta(days=1)
 
 
+@cache
+def somebody_waits() -> bool:
+    """Whether a person is at the other end: reads what is said as it is said, and can type.
+
+    Asked once, for processes that are forked too: those of Luigi have another stdin.
+    """
+    return os.isatty(0) and os.isatty(2)
+
+
 def now() -> datetime:
     """What this host's clock says: wherever it decides which dates are over."""
     return datetime.now(UTC)
@@ -186,6 +206,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     section = _section(environ)
     found: dict[str, Any] = {}
     for item in fields(Settings):
+        if not item.metadata.get("setting", True):
+            continue
         name = f"CCB_{item.name.upper()}"
         # An empty variable is as good as none.
         text = environ.get(name) or (not item.repr and _secret(name, environ)) or section.get(item.name)
@@ -202,7 +224,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             "CCB_MONGO_URI names another database than CCB_MONGO_DATABASE: leave one of them out (the one to"
             " authenticate against is `?authSource=`)"
         )
-    return Settings(**found)
+    return Settings(**found, impatient="retry_seconds" not in found and somebody_waits())
 
 
 def _database_of(uri: str) -> str:

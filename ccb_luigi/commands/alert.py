@@ -9,7 +9,7 @@ from datetime import datetime
 import click
 
 from ccb_luigi import settings as settings_module
-from ccb_luigi.commands.frame import clean
+from ccb_luigi.commands.frame import clean, wait_option
 from ccb_luigi.telemetry import alerts
 
 
@@ -17,6 +17,7 @@ from ccb_luigi.telemetry import alerts
 @click.argument("unit")
 @click.option("--status", type=click.IntRange(0, 255), help="The exit status (default: what systemd says).")
 @click.option("--dry-run", is_flag=True, help="Print the message; send nothing.")
+@wait_option
 @clean
 def alert(unit: str, status: int | None, dry_run: bool) -> None:
     """Tell by mail or webhook that UNIT failed, with what, and where to look.

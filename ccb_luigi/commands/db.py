@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ccb_luigi.commands.frame import clean, with_settings
+from ccb_luigi.commands.frame import clean, wait_option, with_settings, with_settings_alone
 from ccb_luigi.database import partitioning, schema, words
 from ccb_luigi.settings import Settings
 
@@ -47,6 +47,7 @@ def db_partition(settings: Settings, parts: int) -> None:
 
 @db.command("grants")
 @click.option("--apply", is_flag=True, help="Run it, as the tables' owner or a superuser.")
+@wait_option
 @clean
 def db_grants(apply: bool) -> None:
     """Print the roles and their rights as SQL. Passwords are yours to set."""
@@ -56,7 +57,7 @@ def db_grants(apply: bool) -> None:
     _apply_grants()
 
 
-@with_settings
+@with_settings_alone
 def _apply_grants(settings: Settings) -> None:
     schema.grant(settings)
     click.echo("the roles have their rights, and no others; passwords: psql -c '\\password ccb_loader'")

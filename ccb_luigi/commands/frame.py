@@ -88,7 +88,7 @@ def demo_or(settings: Settings, *, source_is_enough: bool = False) -> Iterator[S
         yield settings
 
 
-def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+def with_settings_alone(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives the command its settings, as the first argument."""
 
     @wraps(command)
@@ -97,6 +97,11 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(settings, *args, **kwargs)
 
     return wrapped
+
+
+def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command that waits for servers, and lets whoever calls say for how long."""
+    return wait_option(with_settings_alone(command))
 
 
 def complain(words: str, level: int = logging.WARNING, **fields: Any) -> None:
@@ -118,6 +123,9 @@ def _interrupted(by: KeyboardInterrupt) -> NoReturn:
     failed(f"{what}; {early.GOES_ON}", code)
 
 
+_LONGER = "; `--wait 60` tries for a minute"
+
+
 def clean(command: Callable[..., Any]) -> Callable[..., None]:
     """Turns our errors into one line on stderr and their exit status."""
 
@@ -127,7 +135,7 @@ def clean(command: Callable[..., Any]) -> Callable[..., None]:
             with stoppable():
                 code = command(*args, **kwargs)
         except CcbError as error:
-            failed(str(error), error.exit_code)
+            failed(f"{error}{_LONGER if error.hasty else ''}", error.exit_code)
         except KeyboardInterrupt as by:
             _interrupted(by)
         except click.ClickException:
@@ -142,19 +150,29 @@ def clean(command: Callable[..., Any]) -> Callable[..., None]:
     return wrapped
 
 
-def _as_setting(name: str) -> Callable[[click.Context, click.Parameter, str | Path | None], None]:
+def _as_setting(name: str) -> Callable[[click.Context, click.Parameter, str | float | Path | None], None]:
     """Puts an option where all settings are read, in the environment.
 
     Luigi's tasks read theirs by themselves, in processes of their own. As a parameter of theirs it would be
     a part of each task's name, and be seen in the visualizer.
     """
 
-    def put(context: click.Context, param: click.Parameter, given: str | Path | None) -> None:
+    def put(context: click.Context, param: click.Parameter, given: str | float | Path | None) -> None:
         if given is not None:
             os.environ[name] = str(given.absolute() if isinstance(given, Path) else given)
 
     return put
 
+
+wait_option = click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    expose_value=False,
+    is_eager=True,
+    callback=_as_setting("CCB_RETRY_SECONDS"),
+    help="For how long a server that is away is tried (default: CCB_RETRY_SECONDS, 60; at a terminal 5).",
+)
 
 covers_option = click.option(
     "--covers-until",

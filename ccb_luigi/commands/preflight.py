@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from ccb_luigi.commands.frame import clean, console, json_option, say_json, with_settings
+from ccb_luigi.commands.frame import clean, console, json_option, say_json, with_settings_alone
 from ccb_luigi.errors import PreflightFailed
 from ccb_luigi.preflight import checks
 from ccb_luigi.preflight.lines import Level, Line, grey, worst
@@ -29,7 +29,7 @@ _VERDICTS = {
 @click.command("preflight", short_help="What would go wrong on the first night, before it.")
 @json_option
 @clean
-@with_settings
+@with_settings_alone
 def preflight_command(settings: Settings, as_json: bool) -> int:
     """Tell what would go wrong on the first night, a line each with what to do.
 

@@ -22,7 +22,7 @@ from ccb_luigi.database import connecting, copying, session, waiting
 from ccb_luigi.database.refusals import translated
 from ccb_luigi.errors import ConfigurationError, TargetError
 from ccb_luigi.process.heartbeat import watched
-from ccb_luigi.process.retry import retrying
+from ccb_luigi.process.retry import retrying, soon
 from ccb_luigi.process.stopping import cut_when_stopped
 from ccb_luigi.process.stopping import insist as insist_on_stopping
 from ccb_luigi.settings import Settings
@@ -40,6 +40,7 @@ class Postgres:
         self._connector = connecting.Connector(settings.postgres_url)
         self._lock_timeout = int(settings.lock_seconds * 1000)
         self._deadline = self._patience = settings.retry_seconds
+        self._first = settings.first_seconds if settings.impatient else None
         self.engine: Engine = create_engine(
             "postgresql+psycopg2://",
             creator=self._connector,
@@ -121,6 +122,7 @@ class Postgres:
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """``work`` in a transaction of its own, the whole of it tried again on transient errors."""
+        self._knock()
 
         def once() -> T:
             with self.transaction() as connection:
@@ -134,6 +136,16 @@ class Postgres:
             raise
         self._patience = self._deadline
         return found
+
+    def _knock(self) -> None:
+        """Whether anybody is there, before a person waits as long as a night does."""
+        if self._first is not None:
+            soon(self._connect, self._first)
+            self._first = None
+
+    def _connect(self) -> None:
+        with self._used(self.engine.connect):  # back in the pool it is the next one's
+            pass
 
 
 _of_process: tuple[int, Settings, Postgres] | None = None

@@ -27,6 +27,7 @@ from ccb_luigi.process import events, stopping
 from ccb_luigi.process.events import Event
 from ccb_luigi.process.stopping import Stopped
 from ccb_luigi.settings import Settings
+from ccb_luigi.sources import source
 from ccb_luigi.tasks import MigrateCCB
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ def run(
         watch(event)
 
     if todo:
+        source.reach(settings)
         with events.listening(handle):
             central = _build([MigrateCCB(date=day) for day in todo], settings, workers)
         if central and not outcome.failures:
@@ -134,6 +136,7 @@ def run_plan(
 ) -> PlanOutcome:
     """Does the shards that aren't done, and ends the plan; other hosts may be at the same."""
     target = postgres.of_process(settings)
+    source.reach(settings)
     failures: list[Event] = []
 
     def handle(event: Event) -> None:

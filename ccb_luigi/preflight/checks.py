@@ -68,7 +68,9 @@ CHECKS = (
 
 def run(settings: Settings, begun: Callable[[str], None] = lambda _: None) -> Iterator[tuple[Check, Line]]:
     """Asks them all; ``begun`` is told which is next."""
-    impatient = replace(settings, retry_seconds=0.0, pool_size=max(settings.pool_size, len(CHECKS)))
+    impatient = replace(
+        settings, retry_seconds=0.0, impatient=False, pool_size=max(settings.pool_size, len(CHECKS))
+    )
     found: dict[str, Line] = {}
     for check in CHECKS:
         begun(check.name)

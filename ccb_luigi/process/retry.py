@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -28,7 +29,21 @@ def retrying(work: Callable[[], T], deadline: float) -> T:
     except CcbError as error:
         if not error.transient:
             raise
-        log.warning("%s; trying again at once", error, extra={"event": "retry"})
+        told = str(error)
+        how_long = f" for {deadline:g} s" if deadline else ""
+        log.warning("%s; trying again%s", told, how_long, extra={"event": "retry"})
+
+    def tell(details: Any) -> None:
+        nonlocal told
+        waits, before, told = details["wait"], told, str(details["exception"])
+        log.log(
+            logging.INFO if told == before else logging.WARNING,  # the same again is no news for people
+            "%s; trying again in %.1f s",
+            told,
+            waits,
+            extra={"event": "retry", "seconds": round(waits, 1)},
+        )
+
     attempt = backoff.on_exception(
         backoff.expo,
         CcbError,
@@ -36,17 +51,27 @@ def retrying(work: Callable[[], T], deadline: float) -> T:
         max_time=deadline,
         jitter=backoff.full_jitter,
         giveup=lambda error: not getattr(error, "transient", False),
-        on_backoff=_tell,
+        on_backoff=tell,
         logger=None,
     )
     return attempt(work)()
 
 
-def _tell(details: Any) -> None:
-    waits = details["wait"]
-    log.warning(
-        "%s; trying again in %.1f s",
-        details["exception"],
-        waits,
-        extra={"event": "retry", "seconds": round(waits, 1)},
-    )
+def soon(work: Callable[[], None], deadline: float) -> None:
+    """``work``, with which somebody who waits begins: tried for about so long, and told then as hasty.
+
+    Raises:
+        CcbError: of the same kind, and not to be tried again.
+    """
+    began = time.monotonic()
+    try:
+        try:
+            work()
+        except CcbError as error:
+            if not error.transient or time.monotonic() - began >= deadline:
+                raise
+            retrying(work, deadline)
+    except CcbError as error:
+        if error.transient:
+            error.transient, error.hasty = False, True
+        raise

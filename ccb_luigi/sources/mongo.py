@@ -58,18 +58,19 @@ MOST_NAMES = 10
 
 
 class MongoSource:
-    """One collection of a MongoDB server."""
+    """One collection of a MongoDB server, which has so many ``seconds`` to answer at all."""
 
     snapshots: ClassVar[bool] = True
     """False once a snapshot has become too old for this process: the next try does without."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, seconds: float | None = None) -> None:
+        milliseconds = int((SECONDS_TO_CONNECT if seconds is None else seconds) * 1000)
         try:
             self._client: MongoClient[Any] = MongoClient(
                 settings.mongo_uri,
                 appname="ccb_luigi",
-                serverSelectionTimeoutMS=SECONDS_TO_CONNECT * 1000,
-                connectTimeoutMS=SECONDS_TO_CONNECT * 1000,
+                serverSelectionTimeoutMS=milliseconds,
+                connectTimeoutMS=milliseconds,
                 socketTimeoutMS=SECONDS_OF_A_REPLY * 1000,
             )
         except (MongoConfigurationError, ValueError) as error:  # a host among them that DNS doesn't know

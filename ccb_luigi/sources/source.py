@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from ccb_luigi.documents.shard import Shard
 from ccb_luigi.errors import ConfigurationError
+from ccb_luigi.process.retry import soon
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources.dump import DumpSource
 from ccb_luigi.sources.queries import Interval
@@ -103,4 +104,29 @@ def live(settings: Settings) -> closing[LiveSource]:
 def _server(settings: Settings) -> LiveSource:
     from ccb_luigi.sources.mongo import MongoSource  # the driver takes a tenth of a second; a dump needs none
 
+    reach(settings)
     return MongoSource(settings)
+
+
+_reached: Settings | None = None
+
+
+def reach(settings: Settings) -> None:
+    """Whether the server is there, before a person waits as long as a night does.
+
+    Once in a process and in those that it forks: who has answered is waited for as by night.
+
+    Raises:
+        CcbError: it isn't, or can't be asked.
+    """
+    global _reached
+    if settings.source or not settings.impatient or _reached == settings:
+        return
+    from ccb_luigi.sources.mongo import MongoSource
+
+    def ask() -> None:  # the driver itself tries for the whole time
+        with closing(MongoSource(settings, settings.first_seconds)) as server:
+            server.command({"ping": 1}, settings.mongo_database)
+
+    soon(ask, settings.first_seconds)
+    _reached = settings

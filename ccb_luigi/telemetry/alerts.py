@@ -130,7 +130,7 @@ def send(settings: Settings, mail: EmailMessage) -> list[str]:
     failed = []
     for name, way in ways.items():
         try:
-            retrying(way, settings.retry_seconds)
+            retrying(way, settings.first_seconds)
         except CcbError as error:
             failed.append(f"{name}: {error}")
     if failed:

@@ -95,6 +95,23 @@ def test_colours_are_for_terminals_alone(program: Program, see: Callable[..., Sc
     assert "\n".join(without.lines) == "\n".join(line.rstrip() for line in piped.split("\n"))
 
 
+def test_a_person_is_told_within_seconds_what_is_away_and_how_to_wait_longer(
+    program: Program, see: Callable[..., Screen]
+) -> None:
+    del program.environment["CCB_RETRY_SECONDS"]
+    for status, words, away in (
+        (14, ("status",), {"CCB_POSTGRES_URL": "postgresql://127.0.0.1:1/x"}),
+        (13, ("run", "--since", D1, "--until", D2), {"CCB_MONGO_URI": "mongodb://127.0.0.1:1/"}),
+    ):
+        seen = see(200, *words, **away)
+        assert seen.status == status
+        assert seen.text.count("can't be reached") == (2 if status == 14 else 1)
+        assert [line for line in seen.lines if line][-1].endswith("; `--wait 60` tries for a minute")
+    seen = see(200, "status", "--wait", "0.1", CCB_POSTGRES_URL="postgresql://127.0.0.1:1/x")
+    assert "; trying again for 0.1 s" in seen.text
+    assert "--wait" not in seen.text
+
+
 # Of each document: where in it the fields are that it is documented with.
 JSON: dict[tuple[str, ...], Callable[[Any], dict[str, Any]]] = {
     ("status", "--until", str(D1), "--days", "2"): lambda found: found[-1],

@@ -29,6 +29,7 @@ from preferences import preferring
 from sqlalchemy import Connection, text
 from world import D1, D2, STEPS, World, at, document
 
+from ccb_luigi import settings as settings_module
 from ccb_luigi.database import connecting, postgres, waiting
 from ccb_luigi.database.postgres import Postgres
 from ccb_luigi.demo.servers import Mongo
@@ -719,3 +720,53 @@ def test_who_asks_a_dead_server_again_does_not_wait_again(monkeypatch: pytest.Mo
         counts.append(len(tries))
     assert counts[0] > 3
     assert counts[1] <= 3
+
+
+# --- somebody waits -----------------------------------------------------------------------------------
+
+
+def test_a_person_is_told_soon_that_postgresql_is_away_but_what_has_answered_once_is_awaited(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_module, "IMPATIENCE", 0.1)
+    away = Settings(postgres_url="postgresql://127.0.0.1:1/x", impatient=True)
+    with pytest.raises(TargetError, match="can't be reached") as told:
+        Postgres(away).run(lambda _: None)
+    assert told.value.hasty
+
+    pool = Postgres(replace(world.settings, impatient=True, retry_seconds=60))
+    tries: list[int] = []
+
+    def breaking(connection: Connection) -> str:
+        tries.append(1)
+        if len(tries) == 3:
+            return "done"
+        raise TargetError("the connection broke", transient=True)
+
+    assert pool.run(breaking) == "done"
+
+
+def test_a_person_is_told_soon_that_mongodb_is_away_but_what_has_answered_once_is_awaited(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_module, "IMPATIENCE", 0.5)
+    person = replace(world.settings, impatient=True, retry_seconds=60)
+    away = replace(person, mongo_uri="mongodb://127.0.0.1:1/")
+    for begin in (source.reach, source.opened, source.live):
+        with pytest.raises(SourceError, match="can't be reached") as told:
+            begin(away)
+        assert told.value.hasty
+        assert not told.value.transient
+    source.reach(replace(away, source="/a/dump.bson"))
+
+    asked: list[float | None] = []
+    begin_source = mongo_source.MongoSource.__init__
+    monkeypatch.setattr(
+        mongo_source.MongoSource,
+        "__init__",
+        lambda self, settings, seconds=None: asked.append(seconds) or begin_source(self, settings, seconds),
+    )
+    for _ in range(2):
+        with source.opened(person):
+            pass
+    assert asked == [0.5, None, None], "it is asked once whether it is there, with little patience"

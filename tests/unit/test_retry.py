@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
-def failing(times: int, error: Exception, tries: list[int]) -> str:
+def failing(times: int, error: Exception, tries: list[int]) -> Any:
     tries.append(1)
     if len(tries) <= times:
         raise error
@@ -70,3 +71,43 @@ def test_what_no_retry_mends_is_tried_once_and_never_again(waits: list[float]) -
     with pytest.raises(TargetError, match="full"):
         retry.retrying(work, 600)
     assert len(waits) == 1
+
+
+def test_the_same_reason_is_told_once_and_another_one_again(
+    waits: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    other = SourceError("something else", transient=True)
+    errors = iter([PASSING, PASSING, PASSING, other, other, PASSING])
+
+    def work() -> str:
+        if error := next(errors, None):
+            raise error
+        return "done"
+
+    caplog.set_level("INFO")
+    assert retry.retrying(work, 600) == "done"
+    told = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert told[0] == "gone for a moment; trying again for 600 s"
+    assert [words.partition(";")[0] for words in told] == [
+        "gone for a moment",
+        "something else",
+        "gone for a moment",
+    ]
+    assert len(caplog.records) == 6, "machines get each try"
+
+
+def test_who_waits_is_told_soon_and_no_retry_begins_after_it(waits: list[float]) -> None:
+    tries: list[int] = []
+    with pytest.raises(SourceError, match="gone for a moment") as told:
+        retry.soon(lambda: failing(9, SourceError("gone for a moment", transient=True), tries), 0)
+    assert told.value.hasty
+    assert not told.value.transient, "whatever is around it doesn't begin again"
+    assert len(tries) == 1
+
+    tries.clear()
+    retry.soon(lambda: failing(2, SourceError("gone for a moment", transient=True), tries), 5)
+    assert len(tries) == 3
+
+    with pytest.raises(TargetError) as told:
+        retry.soon(lambda: failing(9, TargetError("wrong password"), []), 5)
+    assert not told.value.hasty, "waiting longer would be of no use"

@@ -411,3 +411,55 @@ def test_until_when_a_dump_covers_is_a_moment(moment: str) -> None:
         Settings(source="x.bson", source_covers_until=moment)
     with pytest.raises(ConfigurationError, match="names none"):
         Settings(source_covers_until="2026-11-20T00:00")
+
+
+# --- a person isn't a night ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("person", "environ", "text", "first"),
+    [
+        (False, {}, "", 60),
+        (True, {}, "", settings.IMPATIENCE),
+        (True, {"CCB_RETRY_SECONDS": "60"}, "", 60),
+        (True, {"CCB_RETRY_SECONDS": "2"}, "", 2),
+        (True, {}, "retry_seconds = 90", 90),
+        (True, {"CCB_RETRY_SECONDS": "0.5"}, "retry_seconds = 90", 0.5),
+        (False, {}, "retry_seconds = 90", 90),
+    ],
+)
+def test_a_person_waits_a_moment_for_who_has_not_answered_yet_unless_something_else_is_set(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    person: bool,
+    environ: dict[str, str],
+    text: str,
+    first: float,
+) -> None:
+    monkeypatch.setattr(settings, "somebody_waits", lambda: person)
+    write(here, f"[ccb]\n{text}\n")
+    found = settings.load(environ)
+    assert found.first_seconds == first
+    assert found.retry_seconds == (60 if first == settings.IMPATIENCE else first)
+
+
+def test_a_person_has_a_terminal_to_read_from_and_to_type_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    for terminals, person in (
+        ({0, 1, 2}, True),
+        ({0, 2}, True),
+        ({1, 2}, False),
+        ({0, 1}, False),
+        ((), False),
+    ):
+        monkeypatch.setattr(os, "isatty", lambda number, terminals=terminals: number in terminals)
+        settings.somebody_waits.cache_clear()
+        assert settings.somebody_waits() is person, terminals
+    settings.somebody_waits.cache_clear()
+
+
+def test_the_programs_own_luigi_cfg_leaves_a_person_impatient(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "somebody_waits", lambda: True)
+    shipped = Path(__file__).parents[2] / "luigi.cfg"
+    assert settings.load({"LUIGI_CONFIG_PATH": str(shipped)}).impatient
