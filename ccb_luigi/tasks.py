@@ -72,6 +72,7 @@ class LoadTable(DateStep):
         written = pipeline.load_table(settings, tables.BY_NAME[self.step], self.date, self.show)
         if written is None:
             return self.found_done()
+        self._changes = {self.step: written}
         self.show(
             f"{written.inserted:,} rows new, {written.updated:,} changed, {written.deleted:,} removed", 100
         )

@@ -158,3 +158,5 @@ def _load_so_far(settings: Settings, day: date, recorder: Recorder) -> None:
         recorder.handle(Event("done", markers.EXTRACTION, day, found.counts.lidos if found else 0))
     told = found.result.told if found else "it is marked by now"
     screen.print(f"[yellow]{day}  so far[/]  {told}; no marker: the date is not over", soft_wrap=True)
+    if found:
+        display.tell_changes(screen, found.written)

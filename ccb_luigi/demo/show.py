@@ -191,8 +191,7 @@ def _change(settings: Settings, kept: Store, console: Console) -> int:
     if found is None:
         return 1
     console.print(f"run --date {today} --so-far: {found.result.told}; no marker, the date is not over")
-    written = ", ".join(f"{name} {found.written[name]}" for name in tables.BY_NAME if found.written[name])
-    console.print(f"rows inserted, changed or removed: {written}")
+    display.tell_changes(console, found.written)
     left = _count(settings, "parcelas", "ccb_code", shortened["ccbCode"])
     console.print(f"contract {shortened['ccbCode']}: {len(rows)} parcelas before, {left} now")
     return 0

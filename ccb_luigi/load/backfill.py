@@ -50,8 +50,8 @@ def migrate_shard(
     shard: int,
     progress: Callable[[int], None] = lambda _: None,
     show: Show = lambda *_: None,
-) -> Reconciliation | None:
-    """Migrates a shard of the plan ``number``; returns what became of its documents.
+) -> Loaded | None:
+    """Migrates a shard of the plan ``number``; returns what became of it.
 
     ``None``: it was done already.
 
@@ -83,7 +83,7 @@ def migrate_shard(
         return None
     if tripped := _flooded_in_part(settings, found.counts):
         raise CircuitBroken(_too_many(tripped, found.counts.por_data[tripped[0]], f"shard {shard}: "))
-    return found.result
+    return found
 
 
 def _stage(batch: Batch, settings: Settings, number: int, progress: Callable[[int], None]) -> Counts:

@@ -9,8 +9,9 @@ isn't touched: no dead row, no new ``xmin``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date
+from operator import add
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table
@@ -36,6 +37,10 @@ class Written:
     def total(self) -> int:
         """Rows that were touched at all."""
         return self.inserted + self.updated + self.deleted
+
+    def __add__(self, other: Written) -> Written:
+        """Both together."""
+        return Written(*map(add, astuple(self), astuple(other)))
 
 
 def write(batch: Batch, table: Table) -> Written:

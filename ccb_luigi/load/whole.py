@@ -34,13 +34,13 @@ Show = Callable[[str, float], None]
 class Loaded:
     """What became of a batch. ``days``: the proof of each of its dates.
 
-    ``written``: table → rows that were touched. ``freed``: the ``mongo_id`` of documents that may now have
-    their ``ccbCode``, which a contract of the batch vacated; for ``by_id.settle``.
+    ``written``: table → rows that were touched, and how. ``freed``: the ``mongo_id`` of documents that may
+    now have their ``ccbCode``, which a contract of the batch vacated; for ``by_id.settle``.
     """
 
     counts: Counts
     days: dict[date, Reconciliation] = field(default_factory=dict)
-    written: dict[str, int] = field(default_factory=dict)
+    written: dict[str, loading.Written] = field(default_factory=dict)
     freed: list[str] = field(default_factory=list)
 
     @property
@@ -115,7 +115,7 @@ def load_staged(
     for n, table in enumerate(tables.LOADED):
         show(f"loads {table.name}", 65 + 4 * n)
         written, freed = write(settings, batch, table, read_at)
-        found.written[table.name] = written.total
+        found.written[table.name] = written
         found.freed += freed
     show("counts and adds up both sides", 97)
     found.days = _proven(batch, counts, what)

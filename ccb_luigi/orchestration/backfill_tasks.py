@@ -45,10 +45,11 @@ class MigrateShard(Step):
         self._planned, self._before = postgres.of_process(settings).run(
             lambda c: (backfill_plan.get(c, self.plan), backfill_plan.progress(c, self.plan))
         )
-        result = backfill.migrate_shard(settings, self.plan, self.number, self._progress, self._show)
-        if result is None:
+        found = backfill.migrate_shard(settings, self.plan, self.number, self._progress, self._show)
+        if found is None:
             return self.found_done()
-        self._told = result.told
+        result = found.result
+        self._told, self._changes = result.told, found.written
         self._show(f"done and proven: {result.told}", 100)
         return result.lidos
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import astuple
+from types import MappingProxyType
 from typing import ClassVar
 
 import luigi
@@ -14,6 +16,7 @@ from luigi.rpc import RPCError
 
 from ccb_luigi import settings as settings_module
 from ccb_luigi.errors import CcbError, PartitionFailed, words_of
+from ccb_luigi.load.loading import Written
 from ccb_luigi.process import events, stopping
 from ccb_luigi.process.events import Event
 from ccb_luigi.settings import Settings
@@ -22,6 +25,8 @@ log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_STATUSES = 1.0
 """Each is a request to luigid, and its page asks twice a second."""
+
+UNCHANGED: Mapping[str, Written] = MappingProxyType({})
 
 # luigid's page takes a status message as HTML.
 _AS_TEXT = str.maketrans({"<": "‹", ">": "›", "&": "+"})
@@ -57,7 +62,7 @@ class Shown(luigi.Task):
 
     def on_failure(self, exception: BaseException) -> str:
         """What the visualizer shows: our one line. A traceback might quote data."""
-        return str(exception) if isinstance(exception, CcbError) else type(exception).__name__
+        return _words(exception)
 
 
 class Step(Shown):
@@ -65,11 +70,12 @@ class Step(Shown):
 
     step: ClassVar[str]
     _told = ""
+    _changes = UNCHANGED
 
     def run(self) -> None:
         """Does the step and tells how it goes."""
         self.tell("started")
-        self._unheard, self._told = False, ""
+        self._unheard, self._told, self._changes = False, "", UNCHANGED
         self.show("started", 0)
         try:
             with without_data(" ".join(map(str, (self.step, *self.param_kwargs.values())))):
@@ -82,7 +88,8 @@ class Step(Shown):
     def tell(self, kind: str, rows: int = 0, told: str = "") -> None:
         """Tells the command line of it, where there is one."""
         day, shard = getattr(self, "date", None), getattr(self, "number", 0)
-        events.tell(Event(kind, self.step, day, rows, shard=shard, told=told))
+        changes = tuple((table, *astuple(written)) for table, written in self._changes.items())
+        events.tell(Event(kind, self.step, day, rows, shard=shard, told=told, changes=changes))
 
     def work(self, settings: Settings) -> int:
         """The step itself; returns the number of rows (or documents) to show."""
@@ -109,6 +116,21 @@ def without_data(what: str) -> Iterator[None]:
             "".join(traceback.format_tb(error.__traceback__)),
         )
         raise PartitionFailed(f"{what}: {words_of(error)} (`ccb-luigi -v` shows the way there)") from None
+
+
+_UNFULFILLED = (
+    "luigid takes a step before it for done, whose marker was forgotten a moment ago: the same command"
+    " goes on ([scheduler] stable_done_cooldown_secs = 0 in luigid's own luigi.cfg spares that)"
+)
+
+
+def _words(exception: BaseException) -> str:
+    """One line without data, as ``errors.words_of``; and what Luigi itself fails a task for."""
+    if isinstance(exception, CcbError):
+        return str(exception)
+    if isinstance(exception, RuntimeError) and str(exception).startswith("Unfulfilled "):
+        return _UNFULFILLED
+    return type(exception).__name__
 
 
 class _OneLine(logging.Filter):
@@ -142,7 +164,7 @@ def _tell_failure(task: luigi.Task, exception: BaseException) -> None:
             getattr(task, "step", task.task_family),
             getattr(task, "date", None),
             0,
-            str(exception) if isinstance(exception, CcbError) else type(exception).__name__,
+            _words(exception),
             code,
             getattr(task, "number", 0),
         )

@@ -21,7 +21,8 @@ class Event:
     """``kind``: started, progress, done, failed, or idle (nothing happened for a moment).
 
     ``rows``: documents read so far, or rows of the step. ``shard``: its number, of a plan's steps. ``told``:
-    of a proof, what became of the documents, in words.
+    of a proof, what became of the documents, in words. ``changes``: table, and how many of its rows the step
+    inserted, changed and removed.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Event:
     exit_code: int = 0
     shard: int = 0
     told: str = ""
+    changes: tuple[tuple[str, int, int, int], ...] = ()
 
 
 IDLE = Event("idle")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -19,9 +20,11 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from ccb_luigi import tables
 from ccb_luigi.errors import NotCovered
 from ccb_luigi.load import markers
 from ccb_luigi.load.backfill_plan import Plan, PlanProgress
+from ccb_luigi.load.loading import Written
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.reconcile import Reconciliation, total
 from ccb_luigi.load.status import Day, Sweep
@@ -246,6 +249,27 @@ def sums_table(proofs: Collection[Reconciliation]) -> Table:
         what = name if name == "documents" else f"sum of {name}"
         table.add_row(what, f"{source:,}", f"{target:,}", equal)
     return table
+
+
+def tell_changes(screen: Console, changes: Mapping[str, Written]) -> None:
+    """What was done to the rows of which table: a line for each kind of change that there was."""
+    for line in _changes(changes) or ["no row was written: the tables held all of it"]:
+        screen.print("\n".join(wrap(line, screen.width, subsequent_indent="  ")))
+
+
+def _changes(changes: Mapping[str, Written]) -> list[str]:
+    lines = []
+    for attribute, word in (("inserted", "new"), ("updated", "changed"), ("deleted", "removed")):
+        numbers = {name: getattr(changes.get(name), attribute, 0) for name in tables.BY_NAME}
+        if any(numbers.values()):
+            told = ", ".join(f"{name} {number:,}" for name, number in numbers.items() if number)
+            lines.append(f"rows {word}: {told}")
+    return lines
+
+
+def span(days: Sequence[date]) -> str:
+    """A date, or the first and the last of several."""
+    return str(days[0]) if len(days) == 1 else f"{days[0]} to {days[-1]}"
 
 
 def harmless(text: str) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from ccb_luigi import __version__, tables
 from ccb_luigi.load import markers
+from ccb_luigi.load.loading import Written
 from ccb_luigi.load.status import SWEEP
 from ccb_luigi.process.events import Event
 from ccb_luigi.telemetry import footprint, logs
@@ -33,7 +34,8 @@ class Run:
 
     ``stages``: step → seconds, summed over the dates. ``read``: date → documents read by this run;
     ``shards``: likewise, of the shards of a plan. ``done``: the steps that this run saw end well;
-    ``failures``: the events of those that failed, in order.
+    ``failures``: the events of those that failed, in order. ``changes``: table → its rows that the steps
+    wrote.
     """
 
     command: str
@@ -49,6 +51,7 @@ class Run:
     shards: dict[int, int] = field(default_factory=dict)
     done: set[Step] = field(default_factory=set)
     failures: list[Event] = field(default_factory=list)
+    changes: dict[str, Written] = field(default_factory=dict)
 
     @property
     def documents(self) -> int:
@@ -103,6 +106,8 @@ class Recorder:
             if event.step == markers.EXTRACTION and event.day and (step, 0) in self._begun:
                 self.run.read[event.day] = event.rows
             self.run.done.add(step)
+            for table, *rows in event.changes:
+                self.run.changes[table] = self.run.changes.get(table, Written()) + Written(*rows)
             self._tell(event, "done", rows=event.rows, seconds=self._took(step, event.shard))
         elif event.kind == "failed":
             self.run.failures.append(event)

@@ -58,12 +58,20 @@ def test_a_full_run_tells_how_far_it_is_and_is_done_once(
     shards = world.one("SELECT fatias FROM controle.planos")
     assert lines[0] == f"plan 1: {NUMBER} contracts in {shards} shards"
     assert len([line for line in lines if " done  " in line and " rejected; proven; " in line]) == shards
-    assert f"{NUMBER} of {NUMBER}, " in lines[-2]
-    assert lines[-1] == "3 of 3 dates complete"
+    summed_up = lines.index(f"3 of 3 dates complete: {D1} to {D3}")
+    assert f"{NUMBER} of {NUMBER}, " in lines[summed_up - 1]
+    new = " ".join(lines[summed_up + 1 :])
+    assert new.startswith("rows new: clientes ")
+    assert f", operacoes {world.one('SELECT count(*) FROM operacoes')}, " in new
+    assert f", parcelas {world.one('SELECT count(*) FROM parcelas')}, " in new
     assert done.stderr == ""
     before = world.query("SELECT * FROM table_updates ORDER BY 1")
-    assert program.run("run", "--full", "--until", D3, *kind).stdout.startswith(
-        "3 of 3 dates complete; all were before: nothing was read"
+    again = program.run("run", "--full", "--until", D3, *kind).stdout
+    source = f" --source {program.directory / 'contratos.bson'}" if kind else ""
+    assert again == (
+        f"3 of 3 dates complete, all of them before: {D1} to {D3}; nothing was read"
+        f"{source.replace(' --source', ' from')}, since a marked date is done"
+        f" (`ccb-luigi rerun --date D{source}` reads it again)\n"
     )
     assert world.query("SELECT * FROM table_updates ORDER BY 1") == before
     assert world.one("SELECT documentos FROM controle.execucoes ORDER BY iniciada_em LIMIT 1") == NUMBER

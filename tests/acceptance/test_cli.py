@@ -122,13 +122,72 @@ def test_db_upgrade_creates_the_tables_and_may_be_repeated(program: Program, emp
 def test_run_migrates_the_date_that_it_is_given(program: Program) -> None:
     program.world.put(document("a", "A", at(D1)), document("b", "B", at(D2)))
     done = program.run("run", "--date", D1)
-    assert "1 of 1 dates complete" in done.stdout
+    assert done.stdout.startswith(
+        f"{D1}  done  1 read, 1 loaded, 0 rejected; proven\n1 of 1 dates complete: {D1}\nrows new: "
+    )
     assert_plain(done)
     assert program.world.contracts() == {"A": "a"}
     assert set(program.world.markers(D1)) == set(STEPS)
     first = program.world.markers(D1)
-    program.run("run", "--date", D1)
+    assert program.run("run", "--date", D1).stdout == (
+        f"1 of 1 dates complete, all of them before: {D1}; nothing was read, since a marked date is done"
+        " (`ccb-luigi rerun --date D` reads it again)\n"
+    )
     assert program.world.markers(D1) == first
+
+
+KEYS = {
+    "clientes": "client_id",
+    "identidades": "client_id, tipo",
+    "enderecos": "client_id, tipo",
+    "contatos": "client_id, tipo, valor",
+    "dados_bancarios": "client_id, banco, agencia, conta",
+    "operacoes": "ccb_code",
+    "parcelas": "ccb_code, numero_parcela",
+    "detalhamento_cet": "ccb_code",
+}
+
+
+def row_versions(world: World) -> dict[str, dict[str, str]]:
+    """Table → key → which version of the row it is."""
+    found = (world.query(f"SELECT ({key})::text, xmin::text FROM {table}") for table, key in KEYS.items())
+    return {table: dict(rows) for table, rows in zip(KEYS, found, strict=True)}
+
+
+def told_changes(stdout: str) -> dict[str, dict[str, int]]:
+    """Kind → table → rows, as the last lines of a run say."""
+    told = {}
+    for line in stdout.split("\nrows ")[1:]:
+        kind, _, tables = line.partition(": ")
+        pairs = (pair.rsplit(" ", 1) for pair in " ".join(tables.split()).split(", "))
+        told[kind] = {table: int(number) for table, number in pairs}
+    return told
+
+
+def test_a_rerun_tells_what_it_changed_in_which_table(program: Program) -> None:
+    world = program.world
+    world.put(document("a", "A", at(D1)), document("b", "B", at(D1), client="other"))
+    world.migrate(D1)
+    same = program.run("rerun", "--date", D1).stdout.splitlines()
+    assert same == [
+        f"{D1}  done  2 read, 0 loaded, 2 unchanged, 0 rejected; proven",
+        f"1 of 1 dates complete: {D1}",
+        "no row was written: the tables held all of it",
+    ]
+    before = row_versions(world)
+    world.put(document("a", "A", at(D1, 14), rows=2), document("c", "C", at(D1), client="third"))
+    done = program.run("rerun", "--date", D1)
+    after = row_versions(world)
+    assert_plain(done)
+    counted: dict[str, dict[str, int]] = {}
+    for kind, keys in (
+        ("new", lambda table: after[table].keys() - before[table].keys()),
+        ("changed", lambda table: {k for k, v in after[table].items() if before[table].get(k, v) != v}),
+        ("removed", lambda table: before[table].keys() - after[table].keys()),
+    ):
+        counted[kind] = {table: len(keys(table)) for table in EIGHT if keys(table)}
+    assert told_changes(done.stdout) == counted
+    assert counted["removed"]["parcelas"] == 1
 
 
 def test_run_without_a_date_migrates_yesterday(program: Program) -> None:

@@ -94,7 +94,8 @@ def test_a_night_ends_at_its_deadline_names_what_is_left_and_the_next_one_catche
     (program.directory / "six").unlink()
     done = program.run("nightly")
     assert done.stdout.startswith(
-        f"{second}  done  1 read, 1 loaded, 0 rejected; proven\n2 of 2 dates complete\n"
+        f"{second}  done  1 read, 1 loaded, 0 rejected; proven\n"
+        f"2 of 2 dates complete, 1 of them before: {first} to {second}\nrows new: "
     )
     assert done.stderr == ""
     assert world.markers(second)["contratos"] == extracted
@@ -112,7 +113,8 @@ def test_a_sweep_that_outlives_the_night_ends_as_well_in_the_middle_of_a_stateme
         wait_until(lambda: waits_for(world, "operacoes"))
         (program.directory / "six").touch()
         out, err = finished(process, 21)
-    assert out == "2 of 2 dates complete; all were before: nothing was read\n"
+    both = f"{nights()[0]} to {nights()[-1]}"
+    assert out == f"2 of 2 dates complete, all of them before: {both}; nothing was read\n"
     assert err.startswith("ccb-luigi: the deadline, 06:00, has passed: 2 of 2 dates complete; the sweep is")
     assert err.count("\n") == 1
     assert "A varredura não terminou bem" in page(program)

@@ -49,7 +49,9 @@ def test_a_run_draws_a_bar_and_leaves_a_line_per_date(see: Callable[..., Screen]
     assert [line for line in seen.lines if line] == [
         f"{D1}  done  3 read, 1 loaded, 2 rejected; proven",
         f"{D2}  done  0 read, 0 loaded, 0 rejected; proven",
-        "2 of 2 dates complete",
+        f"2 of 2 dates complete: {D1} to {D2}",
+        "rows new: clientes 1, identidades 2, enderecos 1, contatos 3, dados_bancarios 1,",
+        "  operacoes 1, parcelas 3, detalhamento_cet 1",
     ]
 
 

@@ -317,7 +317,7 @@ def test_a_shard_is_all_or_nothing_and_is_done_again(
     monkeypatch.undo()
     done = backfill.migrate_shard(small, found.id, 1)
     assert done
-    assert done.lidos == world.one("SELECT count(*) FROM operacoes") > 0
+    assert done.result.lidos == world.one("SELECT count(*) FROM operacoes") > 0
     assert backfill.migrate_shard(small, found.id, 1) is None
 
 

@@ -17,6 +17,7 @@ from ccb_luigi import tasks
 from ccb_luigi.database import postgres
 from ccb_luigi.errors import CircuitBroken, NotOver
 from ccb_luigi.load import backfill, backfill_plan, breaker, closing, markers, pipeline, status
+from ccb_luigi.load.loading import Written
 from ccb_luigi.orchestration.targets import MarkerTarget, all_done
 from ccb_luigi.settings import Settings
 
@@ -103,7 +104,7 @@ def test_what_is_loaded_so_far_has_neither_marker_nor_proof_and_is_shown(noon: W
     assert found is not None
     assert found.result is not None
     assert found.result.told == "2 read, 1 loaded, 1 rejected"
-    assert found.written["parcelas"] == 3
+    assert found.written["parcelas"] == Written(inserted=3)
     assert noon.contracts() == {"A": "a"}
     assert set(noon.quarantined()) == {"b"}
     assert noon.one("SELECT count(*) FROM table_updates") == 0

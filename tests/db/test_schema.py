@@ -345,7 +345,7 @@ def test_the_loader_needs_no_more_than_its_grants_for_a_plan(loader: World) -> N
     assert found
     shard = backfill.migrate_shard(loader.settings, found.id, 1)
     assert shard
-    assert shard.lidos == 7
+    assert shard.result.lidos == 7
     assert backfill.close(loader.settings, found.id) == [D1, D2]
     assert loader.contracts() == {"C0": "x", "C1": "d1", "C2": "d2", "C3": "d3", "C4": "d4"}
     assert loader.quarantined().keys() == {"d0", "z"}
