@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from luigi.rpc import RemoteScheduler
+from luigi.task_status import DISABLED
 
 from ccb_luigi.errors import ConfigurationError
 from ccb_luigi.process import web
@@ -45,6 +46,10 @@ class Luigid(RemoteScheduler):
     """Luigi's remote scheduler. Once it is lost every call is answered as if there were nothing more to do:
 
     the worker ends what is under way, and comes to its end.
+
+    A task that failed too often luigid keeps from everybody, for minutes: whoever starts a run has mended
+    what was wrong. So the tasks of a run are enabled again as it tells of them. (Those that fail too often
+    in this run stay as luigid has them.)
     """
 
     def __init__(self, url: str, patience: float) -> None:
@@ -52,8 +57,20 @@ class Luigid(RemoteScheduler):
         self._peer = peer(url)
         self._patience = min(patience, LONGEST_PATIENCE)
         self.lost = False
+        self._kept_back: set[str] | None = None
+
+    def _enable(self, task_id: str) -> None:
+        """Makes a task that is kept from everybody since an earlier run one that may be tried."""
+        if self._kept_back is None:
+            found = self._request("/api/task_list", {"status": DISABLED, "upstream_status": ""})
+            self._kept_back = {*found} if isinstance(found, dict) else set()
+        if task_id in self._kept_back:
+            self._kept_back.remove(task_id)
+            self._request("/api/re_enable_task", {"task_id": task_id})
 
     def _request(self, url: str, data: Any, attempts: int = 3, allow_null: bool = True) -> Any:
+        if url == "/api/add_task":
+            self._enable(data["task_id"])
         if not self.lost:
             try:
                 return self._answered(url, data, once=url == "/api/ping")
@@ -120,7 +137,9 @@ def _stranger() -> NoAnswer:
 
 
 def reachable(url: str) -> str:
-    """The central scheduler's address, or nothing (and a warning) if it isn't luigid that answers there.
+    """The central scheduler's address, or nothing (and a warning) if it isn't luigid that answers there,
+
+    or one that is paused: a worker would wait for it half an hour.
 
     The markers keep a run exact without luigid as well.
     """
@@ -128,7 +147,9 @@ def reachable(url: str) -> str:
         return ""
     try:
         found = peer(url)
-        paused(found, SECONDS_TO_FIND)
+        if paused(found, SECONDS_TO_FIND):
+            log.warning("luigid at %s is paused, on its page: running without it", found.name)
+            return ""
     except ConfigurationError as error:
         log.warning("%s: running without luigid", error)
         return ""

@@ -97,11 +97,13 @@ def run(
     if todo:
         source.reach(settings)
         with events.listening(handle):
-            central = _build([MigrateCCB(date=day) for day in todo], settings, workers)
-        if central and not outcome.failures:
-            # Why dates may be incomplete although no step failed here.
-            for day in sorted(set(todo) - set(all_done(markers.STEPS, todo))):
-                handle(Event("failed", "migration", day, 0, _HELD_BACK, PartitionFailed.exit_code))
+            if _build([MigrateCCB(date=day) for day in todo], settings, workers):
+                # Luigid remembers what was done a moment ago, or has given it to another worker. Who needs
+                # what another is doing waits for its lock.
+                left = (
+                    set(todo) - {event.day for event in outcome.failures} - {*all_done(markers.STEPS, todo)}
+                )
+                _build_once([MigrateCCB(date=day) for day in sorted(left)], "", settings, workers)
     complete = set(all_done(markers.STEPS, wanted))
     outcome.complete = [day for day in wanted if day in complete]
     outcome.incomplete = [day for day in wanted if day not in complete]
@@ -156,18 +158,15 @@ def run_plan(
             if complete or gentle.asked or failures or not central:
                 break
         if central and not (complete or gentle.asked or failures):
-            # The rest is another worker's, or held back. Who needs what another is doing waits for its lock.
+            # As in ``run``.
             _build_once([EndPlan(plan=plan.id)], "", settings, workers)
             complete, done = target.run(look)
         if central and not (complete or gentle.asked or failures):
-            handle(Event("failed", END, message=_HELD_BACK, exit_code=PartitionFailed.exit_code))
+            handle(Event("failed", END, message=_UNDONE, exit_code=PartitionFailed.exit_code))
     return PlanOutcome(complete, done, gentle.asked, failures)
 
 
-_HELD_BACK = (
-    "luigid holds it back after failures ([scheduler] disable_persist), is paused, or another worker has it;"
-    " without a scheduler_url the command schedules by itself"
-)
+_UNDONE = "it isn't complete, though nothing failed here: another run was at it; the same command goes on"
 
 
 def _build(

@@ -33,7 +33,7 @@ def scheduler(settings: Settings) -> Line:
     except web.NoAnswer as error:
         return yellow(f"{peer.name}: {error}", _ALONE)
     if paused:
-        return red(f"{peer.name} is paused: it would give the night no work", "unpause it in the visualizer")
+        return yellow(f"{peer.name} is paused: runs go without it", "unpause it in the visualizer")
     return green(f"luigid answers at {peer.name}")
 
 

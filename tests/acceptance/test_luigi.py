@@ -154,17 +154,61 @@ def test_a_failing_task_is_shown_as_failed_with_one_clean_line(
     assert set(world.markers(D1)) == {"contratos"}
 
 
-def test_a_run_that_the_scheduler_refuses_after_failures_tells_why(
+BREAK = "ALTER TABLE clientes ADD CONSTRAINT nobody CHECK (nome = 'x') NOT VALID"
+MEND = "ALTER TABLE clientes DROP CONSTRAINT nobody"
+
+
+def test_what_failed_too_often_is_run_by_hand_as_soon_as_it_is_mended(
     program: Program, world: World, scheduler: Scheduler
 ) -> None:
-    """After three failures luigid keeps a task from being run for ten minutes."""
-    world.query("ALTER TABLE clientes ADD CONSTRAINT nobody CHECK (nome = 'x') NOT VALID")
-    program.run("run", "--date", D1, status=14, CCB_SCHEDULER_URL=scheduler.url)
+    """After three failures luigid keeps a task from everybody for ten minutes."""
+    central = {"CCB_SCHEDULER_URL": scheduler.url}
+    commands = {
+        D1: ("run", "--date", D1),
+        D2: ("rerun", "--date", D2),
+        D3: ("rerun", "--date", D3, "--table", "clientes"),
+        D4: ("run", "--since", D3, "--until", D4),
+    }
+    for day, words in commands.items():
+        world.put(document(f"d{day}", f"C{day}", at(day)))
+        world.query(BREAK)
+        program.run(*words, status=14, **central)
+        assert steps_of(scheduler.statuses(), day)["clientes"] == "DISABLED", words
+        world.query(MEND)
+        done = program.run(*words, **central)
+        assert done.stderr == "", shown(done)
+        assert set(world.markers(day)) == set(STEPS), words
+        assert steps_of(scheduler.statuses(), day)["clientes"] == "DONE", words
+
+
+def test_what_is_still_broken_fails_by_hand_with_its_own_reason(
+    program: Program, world: World, scheduler: Scheduler
+) -> None:
+    world.query(BREAK)
+    for _ in range(2):
+        done = program.run("run", "--date", D1, status=14, CCB_SCHEDULER_URL=scheduler.url)
+        (reason,) = [line for line in done.stdout.splitlines() if "failed" in line]
+        assert "check violation (23514) in table clientes" in reason
     assert steps_of(scheduler.statuses(), D1)["clientes"] == "DISABLED"
-    done = program.run("run", "--date", D1, status=10, CCB_SCHEDULER_URL=scheduler.url)
-    reasons = [line for line in (done.stdout + done.stderr).splitlines() if "dates complete" not in line]
-    assert len(reasons) == 1, shown(done)
-    assert "luigid holds it back after failures ([scheduler] disable_persist)" in reasons[0]
+
+
+def test_what_was_done_a_moment_ago_is_done_again_when_it_is_asked_for(
+    program: Program, world: World, scheduler: Scheduler
+) -> None:
+    """Luigid takes no claim that a task which it has seen done in the last ten seconds is not."""
+    for words in (("run",), ("rerun",), ("rerun", "--table", "parcelas")):
+        done = program.run(*words, "--date", D1, CCB_SCHEDULER_URL=scheduler.url)
+        assert f"{D1}  done  2 read, " in done.stdout, shown(done)
+        assert done.stderr == ""
+    assert_migrated_once(world)
+
+
+def test_a_paused_scheduler_costs_one_warning(program: Program, world: World, scheduler: Scheduler) -> None:
+    scheduler.ask("pause")
+    done = program.run("run", "--date", D1, CCB_SCHEDULER_URL=scheduler.url)
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(f"luigid at {scheduler.url} is paused, on its page: running without it")
+    assert_migrated_once(world)
 
 
 def test_a_run_killed_in_the_middle_ends_right_when_it_is_started_again(

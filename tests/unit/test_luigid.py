@@ -193,6 +193,30 @@ def test_a_luigid_that_answers_is_asked_to_the_end(built: Callable[..., bool], t
     assert asked.count("get_work") >= 3
 
 
+def test_what_failed_too_often_in_an_earlier_run_is_tried_by_the_next_one(
+    built: Callable[..., bool], tmp_path: Path
+) -> None:
+    served = central()
+    ids = [Chore(directory=str(tmp_path), number=n).task_id for n in range(3)]
+    for _ in range(3):
+        served.scheduler.add_task(
+            worker="earlier", task_id=ids[0], status="FAILED", retry_policy_dict={"retry_count": 3}
+        )
+    assert served.scheduler.task_list("DISABLED", "").keys() == {ids[0]}
+    with served as (port, asked):
+        assert built(port)
+    assert done(tmp_path) == 3
+    assert (asked.count("task_list"), asked.count("re_enable_task")) == (1, 1)
+
+
+def test_a_paused_luigid_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    served = central()
+    served.scheduler.pause()
+    with served as (port, _):
+        assert luigid.reachable(f"http://{HOST}:{port}") == ""
+    assert "is paused" in warnings(caplog)[0]
+
+
 CHANGES = ("502", "200 HTML", "hangs up", "redirect", "401", "SSH", "half an answer")
 
 

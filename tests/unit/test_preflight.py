@@ -247,7 +247,7 @@ JSON = "Content-Type: application/json"
     ("body", "level", "said"),
     [
         (b'{"response": {"paused": false}}', GREEN, "luigid answers"),
-        (b'{"response": {"paused": true}}', RED, "is paused"),
+        (b'{"response": {"paused": true}}', YELLOW, "is paused"),
         (b'{"response": {}}', YELLOW, "isn't luigid"),
         (b'{"status": "success"}', YELLOW, "isn't luigid"),
     ],
