@@ -43,11 +43,14 @@ class _Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="ccb-luigi")
 @click.option("-v", "--verbose", is_flag=True, help="Also show Luigi's own messages.")
-def main(verbose: bool) -> None:
+@click.option(
+    "-q", "--quiet", is_flag=True, envvar="CCB_QUIET", help="Where there is no terminal: not how far it is."
+)
+def main(verbose: bool, quiet: bool) -> None:
     """CCBs from MongoDB into eight PostgreSQL tables: every night, to the cent, proven complete."""
     atexit.register(gc.freeze)  # at its end Python would look through every module once more
     try:
         log_format = settings_module.load().log_format
     except CcbError:  # the command will say so
         log_format = "auto"
-    logs.configure(log_format, verbose=verbose)
+    logs.configure(log_format, verbose=verbose, quiet=quiet)

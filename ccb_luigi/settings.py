@@ -1,4 +1,4 @@
-"""Settings: ``luigi.cfg``, section ``[ccb]``; the environment (``CCB_<NAME>``) stands above it.
+"""Settings: ``luigi.cfg``, section ``[ccb]``; the environment (``CCB_<NAME>``) stands above it, empty or not.
 
 A secret may also stand in a file of its own (``CCB_<NAME>_FILE``, or a credential of systemd).
 
@@ -209,9 +209,10 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         if not item.metadata.get("setting", True):
             continue
         name = f"CCB_{item.name.upper()}"
-        # An empty variable is as good as none.
-        text = environ.get(name) or (not item.repr and _secret(name, environ)) or section.get(item.name)
-        if not text:
+        text = environ.get(name) or ("" if item.repr else _secret(name, environ))
+        if name not in environ:
+            text = text or section.get(item.name, "")
+        if not text:  # as a variable: what a file below says counts no more, and the default does
             continue
         try:
             found[item.name] = _READERS[str(item.type)](text)

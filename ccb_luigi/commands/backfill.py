@@ -32,7 +32,8 @@ def migrate(
     """Goes on with the open plan of the range, or makes one; ``None``: too few documents for one."""
     if (ended := backfill_plan.ended(settings, since, until)) is not None:
         return Planned(0, ended, now=False)
-    found = backfill_plan.ensure(settings, since, until, larger_than=settings.shard_documents)
+    with display.Bar(progress_console(), total=None, about="looking for what is to be planned"):
+        found = backfill_plan.ensure(settings, since, until, larger_than=settings.shard_documents)
     return None if found is None else _run(settings, found, workers, recorder)
 
 

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from datetime import date
 
 import click
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ccb_luigi.commands.frame import clean, json_option, progress_console, say_json, with_settings
 from ccb_luigi.commands.record import recorded
@@ -15,7 +14,7 @@ from ccb_luigi.load.status import SWEEP
 from ccb_luigi.process.events import Event
 from ccb_luigi.proof import sweep
 from ccb_luigi.settings import Settings
-from ccb_luigi.telemetry.display import harmless, what_it_did
+from ccb_luigi.telemetry.display import Bar, harmless, what_it_did
 from ccb_luigi.telemetry.runs import Recorder
 
 
@@ -47,19 +46,11 @@ def run(
 
 def _shown(settings: Settings, confirmed: bool, as_json: bool) -> sweep.Swept:
     screen = progress_console()
-    with Progress(
-        TextColumn("sweep: {task.description}"),
-        BarColumn(bar_width=None),
-        TimeElapsedColumn(),
-        console=screen,
-        transient=True,
-        disable=as_json or not screen.is_terminal,
-    ) as bar:
-        task = bar.add_task("starting", total=None)
+    with Bar(screen, total=None, about="sweep", hidden=as_json) as bar:
 
         def show(what: str, done: int, total: int) -> None:
-            of_total = f" of {total:,}" if total else ""
-            bar.update(task, description=f"{done:,}{of_total} {what}", completed=done, total=total or None)
+            told = f"sweep: {done:,}{f' of {total:,}' if total else ''} {what}"
+            bar.update(bar.all, description=told, completed=done, total=total or None, refresh=True)
 
         swept = sweep.sweep(settings, confirmed=confirmed, progress=show)
     if as_json:

@@ -28,6 +28,7 @@ from ccb_luigi.proof import verify
 from ccb_luigi.proof.comparison import Difference, Proof
 from ccb_luigi.proof.verify import Scope
 from ccb_luigi.settings import Settings
+from ccb_luigi.telemetry import logs
 from ccb_luigi.telemetry.display import Bar, counted, harmless
 
 SHOWN = 50
@@ -77,9 +78,9 @@ def verify_command(
 def _progress(settings: Settings, scope: Scope, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal; on stderr, since the result may be piped."""
     screen = Console(stderr=True, highlight=False)
-    hidden = quiet or not screen.is_terminal
-    total = None if hidden else verify.expected_number(settings, scope)
-    with Bar(screen, MofNCompleteColumn(), total=total, about="documents compared", hidden=hidden) as bar:
+    shown = not quiet and (screen.is_terminal or logs.tells_progress())
+    total = verify.expected_number(settings, scope) if shown else None
+    with Bar(screen, MofNCompleteColumn(), total=total, about="documents compared", hidden=not shown) as bar:
         yield lambda documents: bar.update(bar.all, completed=documents, refresh=True)
 
 

@@ -30,6 +30,8 @@ from ccb_luigi.load.reconcile import Reconciliation, total
 from ccb_luigi.load.status import Day, Sweep
 from ccb_luigi.process.events import Event
 from ccb_luigi.process.streams import printable
+from ccb_luigi.telemetry import logs
+from ccb_luigi.telemetry.plain_progress import PlainProgress, lasting
 
 if TYPE_CHECKING:
     from ccb_luigi.proof.sweep import Swept  # with it comes all that reads documents
@@ -48,7 +50,10 @@ SHORT = {
 
 
 class Bar(Progress):
-    """One bar over all that is to be done, where a terminal shows it, and lines above it."""
+    """One bar over all that is to be done, where a terminal shows it, and lines above it.
+
+    Elsewhere a line on stderr now and then, with the same words.
+    """
 
     def __init__(
         self,
@@ -71,6 +76,26 @@ class Bar(Progress):
         )
         self.all = self.add_task(about, total=total, **fields)
         self._failed: set[Event] = set()
+        plainly = self.disable and not hidden and logs.tells_progress()
+        self._lines = PlainProgress(self._words) if plainly else None
+
+    def start(self) -> None:
+        """The bar, or the lines."""
+        super().start()
+        if self._lines:
+            self._lines.begin()
+
+    def stop(self) -> None:
+        """The end of both."""
+        super().stop()
+        if self._lines:
+            self._lines.end()
+
+    def _words(self) -> str:
+        """What the bar would say, but for what is drawn, and the time."""
+        (task,) = self.tasks
+        told = (each for each in self.columns if not isinstance(each, (str, BarColumn, TimeElapsedColumn)))
+        return " ".join(words for each in told if (words := str(each.render(task)).strip()))
 
     def tell_failure(self, event: Event, what: str) -> None:
         """A line, unless it was tried again and failed again in the same way."""
@@ -315,11 +340,3 @@ class PlanDisplay(Bar):
             return found
         left = max(0, self._plan.documentos - done) * took / new
         return f"{found}, {new / took:,.0f}/s, {lasting(left)} left"
-
-
-def lasting(seconds: float) -> str:
-    """A stretch of time as one says it: ``40 s``, ``12 min``, ``3 h 05 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"

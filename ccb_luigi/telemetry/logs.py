@@ -22,14 +22,19 @@ _QUOTING = ("pymongo", "sqlalchemy", "urllib3")
 
 _log = logging.getLogger("ccb_luigi.run")
 _lines = False
+_progress = False
 _run_id = ""
 
 
-def configure(form: str, *, verbose: bool, stream: IO[str] | None = None) -> None:
-    """Sets logging up for this process and those that it forks; ``form``: auto, text or json."""
-    global _lines
+def configure(form: str, *, verbose: bool, quiet: bool = True, stream: IO[str] | None = None) -> None:
+    """Sets logging up for this process and those that it forks; ``form``: auto, text or json.
+
+    ``quiet``: nobody is told how far a command is, but by the bar of a terminal.
+    """
+    global _lines, _progress
     stream = stream or sys.stderr
     _lines = early.wants_json(form, _descriptor(stream))
+    _progress = not (quiet or _lines)
     early.lines_are_json(_lines)
     handler = logging.StreamHandler(stream)
     if _lines:
@@ -59,6 +64,11 @@ def _descriptor(stream: IO[str]) -> int:
 def are_lines() -> bool:
     """Whether stderr gets JSON: then nothing else may be written there."""
     return _lines
+
+
+def tells_progress() -> bool:
+    """Whether a command without a terminal says on stderr how far it is."""
+    return _progress
 
 
 def run_id() -> str:

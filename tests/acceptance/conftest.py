@@ -26,6 +26,7 @@ def program(database_url: str, mongo: Any, tmp_path: Path) -> Program:
         "CCB_MONGO_URI": mongo.uri,
         "CCB_MONGO_DATABASE": mongo.name,
         "CCB_RETRY_SECONDS": "5",
+        "CCB_QUIET": "1",  # else a slow machine says on stderr how far it is
     }
     return Program(World(settings), tmp_path, environment)
 

@@ -271,6 +271,9 @@ def test_the_command_runs_as_the_service_and_takes_no_secret_along(tmp_path: Pat
     assert f"LoadCredential=ccb_postgres_url:{tmp_path}/credentials/ccb_postgres_url" in lines
     assert ("sudo env CCB_MAX_REJECTED_SHARE=1" in told) == (uid != 0)
     assert "canary" not in told
+    assert "CCB_DEADLINE=" in said("nightly", CCB_DEADLINE="").splitlines(), (
+        "empty, it takes luigi.cfg's away"
+    )
     assert said("db", "upgrade", CCB_POSTGRES_URL="postgresql://owner") == "itself db upgrade\n"
     assert said("run", "--help") == "itself run --help\n"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from configparser import ConfigParser
+from dataclasses import fields
 from datetime import UTC, date, datetime, time
 from itertools import pairwise
 from pathlib import Path
@@ -90,9 +91,71 @@ def test_the_sweep_of_the_night_is_switched_by_any_usual_word(here: Path) -> Non
     assert settings.load({"CCB_OVERLAP_HOURS": "0"}).overlap_hours == 0
 
 
-def test_an_empty_variable_is_as_good_as_none(here: Path) -> None:
-    write(here, "[ccb]\nmongo_database = d\n")
-    assert settings.load({"CCB_MONGO_DATABASE": ""}).mongo_database == "d"
+OTHERS = {
+    "mongo_uri": "mongodb://h/",
+    "mongo_database": "d",
+    "mongo_collection": "c",
+    "source": "dump.bson",
+    "source_covers_until": "2026-11-20T00:00",
+    "postgres_url": "postgresql://h/d",
+    "timezone": "UTC",
+    "max_rejected_share": "0.5",
+    "reject_findings": "cpf_digito",
+    "emission_days": "7",
+    "nightly_days": "3",
+    "report_dir": "pages",
+    "metrics_dir": "metrics",
+    "pushgateway_url": "http://h:9091",
+    "language": "en",
+    "log_format": "json",
+    "nightly_sweep": "no",
+    "deadline": "06:00",
+    "overlap_hours": "2",
+    "shard_documents": "5",
+    "workers": "9",
+    "scheduler_url": "http://h:8082",
+    "pool_size": "5",
+    "retry_seconds": "1",
+    "lock_seconds": "1",
+    "forget_key": "k" * 16,
+    "alert_mail_to": "a@example.com",
+    "alert_mail_from": "b@example.com",
+    "alert_smtp": "smtp://h",
+    "alert_webhook": "https://h",
+    "alert_webhook_format": "card",
+    "runbook_url": "https://h/runbook",
+    "processes": "64",
+    "executor": "tcp://h:8786",
+}
+"""Of every setting a value that isn't its default."""
+
+
+def test_every_setting_may_stand_in_the_file_and_an_empty_variable_takes_it_away_again(here: Path) -> None:
+    known = [each.name for each in fields(Settings) if each.metadata.get("setting", True)]
+    assert [*OTHERS] == known
+    write(here, "[ccb]\n" + "".join(f"{name} = {value}\n" for name, value in OTHERS.items()))
+    whole, default = settings.load({}), Settings()
+    for name in known:
+        assert getattr(whole, name) != getattr(default, name), name
+        rest = {"CCB_SOURCE_COVERS_UNTIL": ""} if name == "source" else {}  # it needs the other one
+        found = settings.load({f"CCB_{name.upper()}": ""} | rest)
+        assert getattr(found, name) == getattr(default, name), name
+        others = [each for each in known if each != name and f"CCB_{each.upper()}" not in rest]
+        assert all(getattr(found, each) == getattr(whole, each) for each in others), name
+
+
+@pytest.mark.parametrize("name", ["CCB_SCHEDULER_URL", "CCB_POSTGRES_URL"])
+def test_beside_an_empty_variable_a_secret_in_a_file_of_its_own_counts_still(here: Path, name: str) -> None:
+    attribute = name.removeprefix("CCB_").lower()
+    write(here, f"[ccb]\n{attribute} = http://below\n")
+    (here / "secret").write_text("http://named")
+    (here / name.lower()).write_text("http://given")
+    for beside, value in (
+        ({f"{name}_FILE": str(here / "secret")}, "http://named"),
+        ({"CREDENTIALS_DIRECTORY": str(here)}, "http://given"),
+        ({}, ""),
+    ):
+        assert getattr(settings.load({name: ""} | beside), attribute) == value
 
 
 def test_the_file_that_luigi_is_told_to_read_stands_above_the_one_in_the_directory(here: Path) -> None:
