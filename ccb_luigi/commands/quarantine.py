@@ -67,7 +67,7 @@ def quarantine_list(settings: Settings, day: date | None, code: str | None, as_j
 @clean
 @with_settings
 def quarantine_show(settings: Settings, mongo_id: str, out: Path | None, as_json: bool) -> None:
-    """Why a document was rejected, field by field. The document itself is never printed."""
+    """Why a document was rejected, field by field, and what to do. The document itself is never printed."""
 
     def work(connection: Any) -> tuple[quarantine.Entry, bytes | None]:
         found = quarantine.open_entries(connection, mongo_id=mongo_id)
@@ -97,11 +97,11 @@ def quarantine_show(settings: Settings, mongo_id: str, out: Path | None, as_json
     screen.print(f"since  {since}, tried {tried}", soft_wrap=True)
     for path, messages in entry.erros.items():
         for message in messages:
-            screen.print(
-                f"  {display.harmless(path or '(document)')}: {message}",
-                soft_wrap=True,
-                highlight=False,
-            )
+            where = display.harmless(path or "(document)")
+            display.tell_indented(screen, f"{where}: {display.harmless(message)}", "  ")
+    for code in entry.codigos:
+        if found := codes.told(code):
+            display.tell_indented(screen, f"{code}: {found.action}", "  ")
     if out and raw is not None:
         screen.print(f"{len(raw)} bytes written to {out}")
 

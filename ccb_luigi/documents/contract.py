@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -17,7 +17,7 @@ from bson import ObjectId
 from cerberus import TypeDefinition, Validator, errors
 
 from ccb_luigi.codes import REJECTIONS, message
-from ccb_luigi.documents import times
+from ccb_luigi.documents import times, wording
 from ccb_luigi.documents.compiled import Compiler, Rules
 from ccb_luigi.documents.kinds import KINDS
 from ccb_luigi.documents.rawbson import Document
@@ -152,11 +152,15 @@ SCHEMA: Rules = {
 
 
 class Rejected(Exception):
-    """A document that can't be loaded; ``reasons`` maps each field path to its codes."""
+    """A document that can't be loaded; ``reasons`` maps each field path to its codes.
 
-    def __init__(self, reasons: dict[str, list[str]]) -> None:
+    ``said``: path → a better sentence for its code than the code's own.
+    """
+
+    def __init__(self, reasons: dict[str, list[str]], said: Mapping[str, str] | None = None) -> None:
         super().__init__(", ".join(f"{path}: {code}" for path, code in _flat(reasons)))
         self.reasons = reasons
+        self._said = said or {}
 
     @property
     def codes(self) -> list[str]:
@@ -166,7 +170,10 @@ class Rejected(Exception):
     @property
     def messages(self) -> dict[str, list[str]]:
         """Field path → sentences, as the quarantine keeps them."""
-        return {path: [*map(message, codes)] for path, codes in self.reasons.items()}
+        return {
+            path: [self._said.get(path) or message(code) for code in codes]
+            for path, codes in self.reasons.items()
+        }
 
 
 def _flat(reasons: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
@@ -200,7 +207,7 @@ class Contract:
             Rejected: the document breaks a rule of contract §3.7.
         """
         if not self._validator.validate(document):
-            raise Rejected(_reasons(self._validator._errors))
+            raise _rejected(self._validator._errors, document)
         normalised: Document = self._validator.document
         return normalised
 
@@ -225,18 +232,24 @@ _CODE_OF_RULE = {
 }
 
 
-def _reasons(found: Iterable[Any]) -> dict[str, list[str]]:
-    """Cerberus' error tree as path → codes; what follows from a failed coercion isn't repeated."""
+def _rejected(found: Iterable[Any], document: Document) -> Rejected:
+    """Cerberus' error tree as path → code; what follows from a failed coercion isn't repeated."""
     by_path: dict[str, list[str]] = {}
+    said: dict[str, str] = {}
     for error in sorted(_leaves(found), key=lambda e: e.code != errors.COERCION_FAILED.code):
         path = ".".join(str(step) for step in error.document_path)
         codes = by_path.setdefault(path, [])
-        if error.code == errors.COERCION_FAILED.code:
+        coerced = error.code == errors.COERCION_FAILED.code
+        if coerced:
             codes[:] = [error.info[0] if error.info[0] in REJECTIONS else "tipo_invalido"]
         elif not codes:
             custom = error.code == errors.CUSTOM.code
             codes.append(error.info[0] if custom else _CODE_OF_RULE.get(error.rule, "tipo_invalido"))
-    return by_path
+        else:
+            continue
+        wanted = error.constraint if coerced or error.rule in ("type", "maxlength") else None
+        said[path] = wording.sentence(codes[0], document, error.document_path, wanted)
+    return Rejected(by_path, said)
 
 
 def _leaves(found: Iterable[Any]) -> Iterator[Any]:

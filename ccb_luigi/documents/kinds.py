@@ -38,10 +38,12 @@ class Kind:
     ``usual``: a short cut that says the same. ``remembered``: its texts repeat, so what they mean is kept.
     ``certain``: of (value, normal form), whether they can be taken without Cerberus (``None``: always).
     ``form``: the name of its plainest text, of ``FORMS``, which PostgreSQL reads just as it is.
+    ``accepted``: what may come, in words for whoever mends a field at the source.
     """
 
     type: str
     read: Callable[..., Any]
+    accepted: str
     usual: Usual | None = None
     remembered: bool = False
     certain: Callable[[Any, Any], bool] | None = None
@@ -63,36 +65,49 @@ r"""``0|[1-9][0-9]{0,8}``, ``-?[0-9]{1,13}(\.[0-9]{1,2})?``, ``YYYY-MM-DD`` with
 _TEXT = Usual("type(v) is str and (s := v.strip()) and '\\0' not in s", "s")
 
 KINDS = {
-    "text": Kind("string", values.text, _TEXT),
-    "key": Kind("string", values.key, _TEXT),
+    "text": Kind("string", values.text, "text, or a whole number", _TEXT),
+    "key": Kind("string", values.key, "text, a whole number or an ObjectId", _TEXT),
     "mongo_id": Kind(
         "string",
         values.mongo_id,
+        "text, or an ObjectId",
         # Hardly one begins with any of these: of such `identity` knows which are told in quotes.
         Usual("type(v) is str and '\\0' not in v and v[:1] not in '{[\"ntfs'", "v"),
     ),
-    "person_type": Kind("string", values.person_type, Usual("type(v) is str and v in ('PF', 'PJ')", "v")),
+    "person_type": Kind(
+        "string", values.person_type, "PF or PJ", Usual("type(v) is str and v in ('PF', 'PJ')", "v")
+    ),
     "tax_id": Kind(
         "string",
         lambda person, value: values.tax_id(value, person),
+        "the 11 digits of a CPF or the 14 characters of a CNPJ, as text or a whole number",
         beside="type",
         # How many digits an int had depends on the field beside it.
         certain=lambda value, found: type(value) is str,
     ),
-    "zip_code": Kind("string", values.zip_code),
+    "zip_code": Kind("string", values.zip_code, "text, or a whole number"),
     "money": Kind(
         "decimal",
         values.money,
+        'a number, or text such as "1234.56" or "1.234,56"',
         remembered=True,
         certain=lambda value, found: type(found) is not values.Rounded,  # which is a finding
         form=AMOUNT,
     ),
-    "rate": Kind("decimal", values.rate, remembered=True),
-    "integer": Kind("integer", values.integer, remembered=True, form=WHOLE),
-    "boolean": Kind("boolean", values.boolean, Usual("type(v) is bool", "v")),
+    "rate": Kind("decimal", values.rate, 'a number, or text such as "1.25" or "1,25"', remembered=True),
+    "integer": Kind(
+        "integer", values.integer, 'a whole number, or text such as "12"', remembered=True, form=WHOLE
+    ),
+    "boolean": Kind(
+        "boolean",
+        values.boolean,
+        'true or false, 1 or 0, or text: "true", "false", "S", "N", "1", "0"',
+        Usual("type(v) is bool", "v"),
+    ),
     "date": Kind(
         "date",
         times.calendar_date,
+        'a BSON date, or text such as "2026-11-22" or "22/11/2026"',
         in_zone=True,
         remembered=True,
         form=DAY,
@@ -100,10 +115,11 @@ KINDS = {
     "moment": Kind(
         "datetime",
         times.moment,
+        'a BSON date, or text such as "2026-11-22T14:30:00-03:00" or "22/11/2026 14:30"',
         # Between these years every zone has a day for it.
         Usual("type(v) is datetime and v.tzinfo is UTC and 1 < v.year < 9999", "v"),
         in_zone=True,
     ),
-    "document": Kind("dict", values.document),
-    "items": Kind("list", values.items),
+    "document": Kind("dict", values.document, "an object"),
+    "items": Kind("list", values.items, "an array, or its only item"),
 }

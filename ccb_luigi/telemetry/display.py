@@ -279,7 +279,20 @@ def sums_table(proofs: Collection[Reconciliation]) -> Table:
 def tell_changes(screen: Console, changes: Mapping[str, Written]) -> None:
     """What was done to the rows of which table: a line for each kind of change that there was."""
     for line in _changes(changes) or ["no row was written: the tables held all of it"]:
-        screen.print("\n".join(wrap(line, screen.width, subsequent_indent="  ")))
+        tell_indented(screen, line)
+
+
+def tell_indented(screen: Console, line: str, indent: str = "") -> None:
+    """A line that may be long: what goes on in a next one is indented by more."""
+    lines = wrap(
+        line,
+        screen.width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    screen.print("\n".join(lines), soft_wrap=True, highlight=False)
 
 
 def _changes(changes: Mapping[str, Written]) -> list[str]:

@@ -297,6 +297,12 @@ def test_the_quarantine_is_listed_shown_and_tried_again(program: Program, tmp_pa
     good = document("late", "LATE", at(D2))
     world.put(rejected(good), document("a", "A", at(D2)))
     world.migrate(D2)
+    explanation = program.run("quarantine", "show", "late").stdout.splitlines()
+    assert explanation[3:] == [
+        "  taxId: ausente: a required field is missing or null (it is missing)",
+        "  ausente: Correct the field at the source: the corrected version is loaded with",
+        "    the date of its new updatedAt.",
+    ]
     listed = program.run("quarantine", "list", "--date", D2)
     assert_plain(listed)
     assert re.search(rf"^late +{D2} +ausente +1 ", listed.stdout, re.MULTILINE)

@@ -598,7 +598,6 @@ def test_a_server_without_a_free_connection_is_told_and_awaited(world: World) ->
             other.close()
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("ccb_luigi.process.retry._tell", leave)
             patch.setattr("ccb_luigi.process.retry.log.warning", leave)
             assert Postgres(crowded).run(lambda c: c.execute(text("SELECT 1")).scalar()) == 1
         assert tries

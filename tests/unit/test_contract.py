@@ -450,8 +450,11 @@ def test_the_messages_are_the_codes_with_their_sentences_per_path() -> None:
     with pytest.raises(Rejected) as raised:
         CHECKER.judge(contract(name=None, **{"operation.CET": "?"}))
     assert raised.value.messages == {
-        "name": ["ausente: a required field is missing or null"],
-        "operation.CET": ["numero_invalido: the value can't be read as a number"],
+        "name": ["ausente: a required field is missing or null (it is null)"],
+        "operation.CET": [
+            "numero_invalido: the value can't be read as a number"
+            ' (it came as string; accepted: a number, or text such as "1.25" or "1,25")'
+        ],
     }
     assert raised.value.codes == ["ausente", "numero_invalido"]
 
