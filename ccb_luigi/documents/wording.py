@@ -21,6 +21,7 @@ from bson.datetime_ms import DatetimeMS
 
 from ccb_luigi.codes import message
 from ccb_luigi.documents.kinds import KINDS
+from ccb_luigi.documents.values import INT4
 
 _TYPES: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "bool"),  # before int, as Code is before str
@@ -48,6 +49,8 @@ _ABSENT = object()
 
 def bson_type(value: Any) -> str:
     """What ``$type`` says of the value; of the few that are left ``another type``."""
+    if type(value) is int and value not in INT4:
+        return "long"
     return next((name for kind, name in _TYPES if isinstance(value, kind)), "another type")
 
 
