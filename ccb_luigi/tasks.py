@@ -9,8 +9,11 @@ however those ended; beside stock Luigi run ``ccb-luigi sweep`` and ``ccb-luigi 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from datetime import date
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import luigi
@@ -218,6 +221,18 @@ def _never_green_in_silence() -> None:
 
 _never_green_in_silence()
 fork_tasks()
+
+
+def _is_luigis_own(argv: Sequence[str]) -> bool:
+    """Whether this process is ``luigi --module ccb_luigi.tasks ...``, or ``python -m luigi ...``."""
+    program = Path(argv[0] if argv else "")
+    named = program.stem == "luigi" or program.parts[-2:] == ("luigi", "__main__.py")
+    return named and any(word.removeprefix("--module=") == __name__ for word in argv[1:])
+
+
+if _is_luigis_own(sys.argv):
+    # By its name: what stands around a command stands above the graph, but Luigi begins with the graph.
+    import_module("ccb_luigi.luigi_line").begin()
 
 
 def _also_without_namespace(root: type[luigi.Task]) -> None:

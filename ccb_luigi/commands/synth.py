@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 
-from ccb_luigi.commands.frame import DAY, clean, with_settings
+from ccb_luigi import settings as settings_module
+from ccb_luigi.commands.frame import DAY, clean, demo_or, wait_option
+from ccb_luigi.errors import CcbError
 from ccb_luigi.settings import Settings
+from ccb_luigi.sources import source
 from ccb_luigi.sources.mongo import MongoSource
 from ccb_luigi.sources.mongo_errors import translated
 
@@ -20,10 +26,9 @@ from ccb_luigi.sources.mongo_errors import translated
 @click.option("--until", type=DAY, help="Last date (default: yesterday).")
 @click.option("--to-mongo", is_flag=True, help="Insert into the collection of the settings.")
 @click.option("--to-bson", type=click.Path(path_type=Path), help="Write a dump (.bson or .bson.gz).")
+@wait_option
 @clean
-@with_settings
 def synth(
-    settings: Settings,
     contracts: int,
     seed: int,
     days: int,
@@ -36,13 +41,23 @@ def synth(
 
     if to_mongo == (to_bson is not None):
         raise click.UsageError("give either --to-mongo or --to-bson FILE")
+    settings = settings_module.load()
     last = until or settings.yesterday()
     documents = generator.contracts(contracts, seed, until=last, days=days, timezone=settings.timezone)
     if to_bson is not None:
-        written = generator.write_bson(documents, to_bson)
+        try:
+            written = generator.write_bson(documents, to_bson)
+        except OSError as error:
+            raise CcbError(f"{to_bson} can't be written: {error.strerror}") from None
     else:
-        origin = MongoSource(settings)
-        with translated():
-            written = generator.write_mongo(documents, origin.collection)
-        origin.close()
+        with demo_or(settings) as settings:
+            written = _insert(settings, generator.write_mongo, documents)
     click.echo(f"{written} contracts written")
+
+
+def _insert(
+    settings: Settings, write: Callable[[Iterable[Any], Any], int], documents: Iterable[dict[str, Any]]
+) -> int:
+    source.reach(settings)
+    with closing(MongoSource(settings)) as origin, translated():
+        return write(documents, origin.collection)

@@ -92,13 +92,13 @@ class Luigid(RemoteScheduler):
                 time.sleep(min(SECONDS_BETWEEN_TRIES, max(until - time.monotonic(), 0)))
 
 
-def peer(url: str) -> web.Peer:
+def peer(url: str, setting: str = "CCB_SCHEDULER_URL") -> web.Peer:
     """Whoever is to be luigid.
 
     Raises:
         ConfigurationError: that is no address.
     """
-    return web.peer(url.rstrip("/"), "CCB_SCHEDULER_URL", "http://host:8082")
+    return web.peer(url.rstrip("/"), setting, "http://host:8082")
 
 
 def ask(to: web.Peer, url: str, data: Any, seconds: float) -> Any:
@@ -136,7 +136,7 @@ def _stranger() -> NoAnswer:
     return NoAnswer("something answers that isn't luigid")
 
 
-def reachable(url: str) -> str:
+def reachable(url: str, setting: str = "CCB_SCHEDULER_URL") -> str:
     """The central scheduler's address, or nothing (and a warning) if it isn't luigid that answers there,
 
     or one that is paused: a worker would wait for it half an hour.
@@ -146,7 +146,7 @@ def reachable(url: str) -> str:
     if not url:
         return ""
     try:
-        found = peer(url)
+        found = peer(url, setting)
         if paused(found, SECONDS_TO_FIND):
             log.warning("luigid at %s is paused, on its page: running without it", found.name)
             return ""
@@ -154,8 +154,6 @@ def reachable(url: str) -> str:
         log.warning("%s: running without luigid", error)
         return ""
     except NoAnswer as error:
-        log.warning(
-            "luigid does not answer at %s (CCB_SCHEDULER_URL): %s: running without it", found.name, error
-        )
+        log.warning("luigid does not answer at %s (%s): %s: running without it", found.name, setting, error)
         return ""
     return url

@@ -8,6 +8,7 @@ from typing import Any
 
 from pymongo.errors import (
     AutoReconnect,
+    BulkWriteError,
     ConnectionFailure,
     CursorNotFound,
     InvalidURI,
@@ -46,6 +47,11 @@ _ATLAS = 8000
 
 
 def _ours(error: PyMongoError, place: str) -> CcbError:
+    if isinstance(error, BulkWriteError):  # its text quotes documents
+        return SourceError(
+            "MongoDB: not every document was written: one of that _id is there already, or the user may not"
+            " write"
+        )
     if isinstance(error, OperationFailure):
         return _of_server(error)
     if isinstance(error, MongoConfigurationError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -373,6 +374,31 @@ def test_the_same_seed_makes_the_same_dump(program: Program, tmp_path: Path) -> 
         program.run("synth", "--contracts", 20, "--seed", 3, "--until", D2, "--to-bson", file)
     assert files[0].read_bytes() == files[1].read_bytes()
     assert len(bson.decode_all(files[0].read_bytes())) == 20
+
+
+def test_contracts_that_are_there_already_are_told_in_one_line(program: Program) -> None:
+    words = ("synth", "--contracts", 3, "--seed", 5, "--until", D2, "--to-mongo")
+    program.run(*words)
+    assert_one_reason(program.run(*words, status=13), "one of that _id is there already")
+
+
+def test_a_dump_of_synthetic_contracts_needs_no_server_not_even_the_demos(program: Program) -> None:
+    (program.directory / ".demo").mkdir()
+    words = ("synth", "--contracts", 3, "--until", D2, "--to-bson")
+    done = program.here(*words, "made.bson", CCB_POSTGRES_URL="", CCB_MONGO_URI="mongodb://nobody.invalid/")
+    assert done.stdout == "3 contracts written\n"
+    assert done.stderr == ""
+    assert list((program.directory / ".demo").iterdir()) == []
+    nowhere = program.here(*words, "no/where.bson", status=1)
+    assert_one_reason(nowhere, r"^ccb-luigi: no/where.bson can't be written: No such file or directory$")
+
+
+def test_a_package_of_an_extra_that_is_not_installed_is_one_line(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "faker.py").write_text("raise ModuleNotFoundError('quoted', name='faker.proxy')")
+    path = os.pathsep.join([str(tmp_path), program.environment.get("PYTHONPATH", "")])
+    for words in (("synth", "--contracts", 3, "--to-mongo"), ("demo",)):
+        done = program.run(*words, status=15, PYTHONPATH=path)
+        assert_one_reason(done, r"the package faker is not installed: pip install '\.\[demo\]'")
 
 
 # --- how they fail -----------------------------------------------------------------------------------

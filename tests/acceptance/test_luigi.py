@@ -30,6 +30,8 @@ TASK_OF_STEP = {
     "reconciliacoes": "ReconcileCCB",
 }
 CHILDREN_OF_CLIENTES = ("identidades", "enderecos", "contatos", "dados_bancarios", "operacoes")
+BREAK = "ALTER TABLE clientes ADD CONSTRAINT nobody CHECK (nome = 'x') NOT VALID"
+MEND = "ALTER TABLE clientes DROP CONSTRAINT nobody"
 CHILDREN_OF_OPERACOES = ("parcelas", "detalhamento_cet")
 
 
@@ -134,6 +136,66 @@ def test_luigi_needs_no_running_scheduler(program: Program, world: World) -> Non
     assert world.markers(D1) == before
 
 
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (
+            ("MigrateCCB", "--date", "02/03/2026"),
+            "a parameter can't be read: a date is written as YYYY-MM-DD",
+        ),
+        (("MigrateCCB",), "the task needs a parameter: --date"),
+        (("NightlyCBC", "--date", D1), "No task NightlyCBC. Did you mean"),
+        (("MigrateCCB", "--date", D1, "--canary", 1), "unrecognized arguments: --canary 1"),
+    ],
+    ids=["a wrong date", "no date", "an unknown task", "an unknown parameter"],
+)
+def test_luigis_own_command_line_has_one_line_for_what_is_wrong_with_it(
+    program: Program, words: tuple[object, ...], reason: str
+) -> None:
+    status = {"unrec": 2, "No ta": 1}.get(reason[:5], 40)
+    done = program.luigi(*words, "--local-scheduler", status=status)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert len([line for line in done.stderr.splitlines() if reason in line]) == 1, shown(done)
+
+
+def test_luigis_own_command_line_does_without_luigid_at_once(program: Program, world: World) -> None:
+    with closed_port() as port:
+        done = migrate(program, D1, "--scheduler-url", f"http://{HOST}:{port}")
+    (line,) = [line for line in done.stderr.splitlines() if "luigid" in line]
+    assert f"luigid does not answer at http://{HOST}:{port} (--scheduler-url): nothing listens there" in line
+    assert "Traceback" not in done.stdout + done.stderr
+    assert_migrated_once(world)
+
+
+@pytest.mark.parametrize(
+    ("status", "wrong", "reason"),
+    [
+        (35, {"CCB_POSTGRES_URL": ""}, "CCB_POSTGRES_URL is not set"),
+        (35, {"CCB_POSTGRES_URL": f"postgresql://{HOST}:1/x"}, "PostgreSQL can't be reached"),
+        (15, {"CCB_WORKERS": "many"}, "CCB_WORKERS is not a number"),
+    ],
+    ids=["no address", "no server", "a wrong setting"],
+)
+def test_luigis_own_command_line_tells_what_a_setting_or_a_server_lacks(
+    program: Program, status: int, wrong: dict[str, str], reason: str
+) -> None:
+    night = {"CCB_RETRY_SECONDS": "0"}
+    done = program.luigi("NightlyCCB", "--date", D1, "--local-scheduler", status=status, **night, **wrong)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert reason in done.stderr
+
+
+def test_luigis_own_command_line_tries_at_once_what_failed_too_often(
+    program: Program, world: World, scheduler: Scheduler
+) -> None:
+    world.query(BREAK)
+    migrate(program, D1, "--scheduler-url", scheduler.url, status=30)
+    assert steps_of(scheduler.statuses(), D1)["clientes"] == "DISABLED"
+    world.query(MEND)
+    migrate(program, D1, "--scheduler-url", scheduler.url)
+    assert_migrated_once(world)
+
+
 def test_a_failing_task_is_shown_as_failed_with_one_clean_line(
     program: Program, world: World, scheduler: Scheduler
 ) -> None:
@@ -152,10 +214,6 @@ def test_a_failing_task_is_shown_as_failed_with_one_clean_line(
         " the log of the server says more"
     )
     assert set(world.markers(D1)) == {"contratos"}
-
-
-BREAK = "ALTER TABLE clientes ADD CONSTRAINT nobody CHECK (nome = 'x') NOT VALID"
-MEND = "ALTER TABLE clientes DROP CONSTRAINT nobody"
 
 
 def test_what_failed_too_often_is_run_by_hand_as_soon_as_it_is_mended(

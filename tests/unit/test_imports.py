@@ -26,7 +26,7 @@ ROOMS = (
 AT_TOP_LEVEL = {
     "ground": {"", "errors", "settings", "codes", "dictionary", "tables"},
     "orchestration": {"tasks", "counters"},
-    "top": {"cli", "__main__"},
+    "top": {"cli", "__main__", "luigi_line"},
 }
 PURE_SOURCES = {"sources.queries", "sources.split_points"}
 MOST = 25
@@ -34,7 +34,7 @@ MOST = 25
 
 OWNERS = {
     "luigi": {
-        *("counters", "tasks"),
+        *("counters", "tasks", "luigi_line"),
         *(
             f"orchestration.{name}"
             for name in ("visible", "backfill_tasks", "targets", "worker", "luigid", "runner")
