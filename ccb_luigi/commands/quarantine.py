@@ -18,6 +18,9 @@ from ccb_luigi.process.streams import printable
 from ccb_luigi.settings import Settings
 from ccb_luigi.telemetry import display
 
+MOST_DAYS = 36_500
+"""A hundred years."""
+
 MOST_PLACES = 10
 """So many fields are told for each code."""
 
@@ -134,8 +137,10 @@ class Days(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Reads the option's text."""
         number = str(value).removesuffix("d")
-        if not (number.isascii() and number.isdigit() and 0 < int(number[:6]) <= 36_500):  # a hundred years
+        if not (number.isascii() and number.isdigit()):
             self.fail("days are written as 180d or 180", param, ctx)
+        if not 0 < int(number[:6]) <= MOST_DAYS:
+            self.fail(f"it must be from 1 to {MOST_DAYS} days", param, ctx)
         return int(number)
 
 

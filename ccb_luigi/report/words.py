@@ -243,13 +243,20 @@ WORDS: dict[str, tuple[str, str]] = {
         "{unit} falhou em {host}, {moment} ({zone}): {how}.",
         "{unit} failed on {host} at {moment} ({zone}): {how}.",
     ),
+    "unit_trial": (
+        "Teste do aviso de {unit} em {host}: ela não falhou",
+        "Trial of the alert for {unit} on {host}: it has not failed",
+    ),
+    "unit_trial_at": (
+        "Teste do aviso de {unit} em {host}, {moment} ({zone}): ela não falhou.",
+        "Trial of the alert for {unit} on {host} at {moment} ({zone}): it has not failed.",
+    ),
     "what_it_said": ("O que disse", "What it said"),
     "what_is_done": ("O que está feito", "What is done"),
     "morning_page": ("A página da manhã", "The morning page"),
     # how a unit ended: systemd's words for it
     "exit_status": ("código de saída {status}", "exit status {status}"),
     "ended_unknown": ("como, não se sabe", "how is not known"),
-    "ended_success": ("na verdade não falhou: é um teste", "in fact it did not: this is a trial"),
     "ended_timeout": (
         "levou mais tempo do que a unidade permite (TimeoutStartSec)",
         "it took longer than its unit allows (TimeoutStartSec)",

@@ -43,6 +43,11 @@ class Ending:
     result: str = ""
     status: int | None = None
 
+    @property
+    def is_trial(self) -> bool:
+        """Whether the unit ended well: then somebody tries out whether alerts arrive."""
+        return self.status == 0 or (self.status is None and self.result == "success")
+
     def said(self, language: str) -> str:
         """In a few words; a result of systemd's that we have no words for is said as it is."""
         key = f"ended_{self.result}"
@@ -88,14 +93,15 @@ def message(settings: Settings, ending: Ending, host: str, moment: datetime) -> 
     """The mail, in the language of the settings; its body is also what a webhook gets."""
     say = partial(words.say, settings.language)
     told = {"unit": ending.unit, "host": host, "how": ending.said(settings.language)}
+    key = "unit_trial" if ending.is_trial else "unit_failed"
     mail = EmailMessage()
-    mail["Subject"] = say("unit_failed", **told)
+    mail["Subject"] = say(key, **told)
     mail["From"] = settings.alert_mail_from or f"ccb-luigi@{host}"
     mail["To"] = " ".join(settings.alert_mail_to.split())  # luigi.cfg may have a line for each
     mail["Date"] = format_datetime(moment)
     mail["Message-ID"] = make_msgid("ccb-luigi", host)
     lines = [
-        say("unit_failed_at", **told, moment=f"{moment:%Y-%m-%d %H:%M}", zone=settings.timezone),
+        say(f"{key}_at", **told, moment=f"{moment:%Y-%m-%d %H:%M}", zone=settings.timezone),
         "",
         f"{say('do')}:  {settings.runbook(ending.status)}",
         f"{say('what_it_said')}:  journalctl -u {ending.unit} --since -1d",

@@ -251,7 +251,7 @@ def test_a_language_that_nobody_speaks_here_is_a_wrong_setting() -> None:
             | {"MONITOR_EXIT_STATUS": "KILL"},
             r"the machine ran out of memory$",
         ),
-        (MONITORED | {"MONITOR_SERVICE_RESULT": "success"}, "this is a trial$"),
+        (MONITORED | {"MONITOR_SERVICE_RESULT": "success"}, f"^Subject: Trial of the alert for {UNIT} on "),
         (MONITORED | {"MONITOR_EXIT_STATUS": "99"}, r"exit status 99$"),
         ({"MONITOR_UNIT": "other.service", "MONITOR_SERVICE_RESULT": "timeout"}, "exit status 11: too many"),
         ({}, "exit status 11: too many documents"),
@@ -268,6 +268,20 @@ def test_how_it_ended_is_what_systemd_says(tmp_path: Path, told: dict[str, str],
     fake.chmod(0o755)
     said = alert("--dry-run", PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}", **told).output
     assert re.search(words, said.splitlines()[0])
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_a_unit_that_ended_well_is_not_said_to_have_failed(language: str) -> None:
+    said = alert("--status", 0, "--dry-run", CCB_LANGUAGE=language).output
+    subject, _, body, *_ = said.splitlines()
+    trial, well, failed = {
+        "en": ("Trial of the alert for", "it has not failed", " failed on "),
+        "pt": ("Teste do aviso de", "ela não falhou", " falhou em "),
+    }[language]
+    for line in (subject.removeprefix("Subject: "), body):
+        assert line.startswith(f"{trial} {UNIT} ")
+        assert line.rstrip(".").endswith(well)
+        assert failed not in line
 
 
 def test_without_systemd_an_alert_is_sent_all_the_same(tmp_path: Path) -> None:

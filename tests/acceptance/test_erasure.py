@@ -102,8 +102,13 @@ def test_without_a_key_nobody_is_erased(program: Program, world: World) -> None:
 
 def test_closed_rejections_of_an_age_are_purged(program: Program, world: World) -> None:
     world.query("UPDATE controle.quarentena SET resolvido_em = now() - interval '10 days'")
-    for wrong in ("a year", "0"):
-        program.run("quarantine", "purge", "--older-than", wrong, status=2)
+    for wrong, words in (
+        ("a year", "days are written as 180d or 180"),
+        ("0", "it must be from 1 to 36500 days"),
+        ("0d", "it must be from 1 to 36500 days"),
+        ("36501d", "it must be from 1 to 36500 days"),
+    ):
+        assert words in program.here("quarantine", "purge", "--older-than", wrong, status=2).stderr
     assert "removed: 0" in program.run("quarantine", "purge", "--older-than", "11d").stdout
     assert "removed: 1" in program.run("quarantine", "purge", "--older-than", "9").stdout
     assert world.one("SELECT count(*) FROM controle.quarentena") == 0

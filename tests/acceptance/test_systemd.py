@@ -187,6 +187,9 @@ def tree(root: Path) -> dict[str, tuple[int, str]]:
 def test_installing_puts_every_file_into_its_place_with_its_owner_and_mode(tmp_path: Path) -> None:
     root = tmp_path / "root"
     done = install(root)
+    steps = ("preflight", "db upgrade", "db grants", r"\password ccb_loader", "run --full", "enable --now")
+    assert [done.stdout.index(step) for step in steps] == sorted(done.stdout.index(step) for step in steps)
+    assert '"$CCB_POSTGRES_URL"' in done.stdout
     found = tree(root)
     expected = {f"/etc/systemd/system/{name}": (0o644, "root") for name in UNITS} | {
         "/usr/local/bin/ccb-luigi": (0o755, "root"),
