@@ -22,6 +22,7 @@ from ccb_luigi.load.backfill_plan import Plan, PlanProgress, marker, progress
 from ccb_luigi.orchestration import luigid
 from ccb_luigi.orchestration.backfill_tasks import END, EndPlan
 from ccb_luigi.orchestration.targets import all_done
+from ccb_luigi.orchestration.visible import UNFULFILLED
 from ccb_luigi.orchestration.worker import WorkerFactory
 from ccb_luigi.process import events, stopping
 from ccb_luigi.process.events import Event
@@ -100,10 +101,9 @@ def run(
             if _build([MigrateCCB(date=day) for day in todo], settings, workers):
                 # Luigid remembers what was done a moment ago, or has given it to another worker. Who needs
                 # what another is doing waits for its lock.
-                left = (
-                    set(todo) - {event.day for event in outcome.failures} - {*all_done(markers.STEPS, todo)}
-                )
-                _build_once([MigrateCCB(date=day) for day in sorted(left)], "", settings, workers)
+                failed = {event.day for event in outcome.failures if event.message != UNFULFILLED}
+                if left := sorted(set(todo) - failed - {*all_done(markers.STEPS, todo)}):
+                    _build_once([MigrateCCB(date=day) for day in left], "", settings, workers)
     complete = set(all_done(markers.STEPS, wanted))
     outcome.complete = [day for day in wanted if day in complete]
     outcome.incomplete = [day for day in wanted if day not in complete]

@@ -118,9 +118,9 @@ def without_data(what: str) -> Iterator[None]:
         raise PartitionFailed(f"{what}: {words_of(error)} (`ccb-luigi -v` shows the way there)") from None
 
 
-_UNFULFILLED = (
+UNFULFILLED = (
     "luigid takes a step before it for done, whose marker was forgotten a moment ago: the same command"
-    " goes on ([scheduler] stable_done_cooldown_secs = 0 in luigid's own luigi.cfg spares that)"
+    " goes on, without luigid if need be ([scheduler] stable_done_cooldown_secs = 0 of luigid spares that)"
 )
 
 
@@ -129,7 +129,7 @@ def _words(exception: BaseException) -> str:
     if isinstance(exception, CcbError):
         return str(exception)
     if isinstance(exception, RuntimeError) and str(exception).startswith("Unfulfilled "):
-        return _UNFULFILLED
+        return UNFULFILLED
     return type(exception).__name__
 
 

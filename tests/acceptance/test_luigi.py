@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from program import Program, Scheduler, kill, shown, yesterday
+from program import REPOSITORY, Program, Scheduler, kill, luigid, shown, yesterday
 from strangers import ANSWERS, HOST, answering, closed_port
 from world import D1, D2, D3, D4, DAYS, EIGHT, STEPS, World, at, document, rejected
 
@@ -258,6 +258,27 @@ def test_what_was_done_a_moment_ago_is_done_again_when_it_is_asked_for(
         done = program.run(*words, "--date", D1, CCB_SCHEDULER_URL=scheduler.url)
         assert f"{D1}  done  2 read, " in done.stdout, shown(done)
         assert done.stderr == ""
+    assert_migrated_once(world)
+
+
+def test_a_scheduler_that_takes_no_second_claim_for_a_while_costs_no_rerun(
+    program: Program, world: World, tmp_path: Path
+) -> None:
+    """As luigid is unless told otherwise, but for ten minutes: what it has seen done stays done for it."""
+    ours, stubborn = (REPOSITORY / "luigi.cfg").read_text(encoding="utf-8"), tmp_path / "stubborn.cfg"
+    for name, value, other in (("stable_done_cooldown_secs", 0, 600), ("retry_delay", 10, 1)):
+        assert f"\n{name} = {value}\n" in ours
+        ours = ours.replace(f"\n{name} = {value}\n", f"\n{name} = {other}\n")
+    stubborn.write_text(ours, encoding="utf-8")
+    with luigid(tmp_path / "luigid", stubborn) as scheduler:
+        central = {"CCB_SCHEDULER_URL": scheduler.url}
+        world.query(BREAK)
+        program.run("run", "--date", D1, status=14, **central)  # read, which luigid keeps in mind
+        world.query(MEND)
+        for words in (("rerun",), ("rerun",), ("rerun", "--table", "parcelas")):
+            done = program.run(*words, "--date", D1, **central)
+            assert f"{D1}  done  2 read, " in done.stdout, shown(done)
+            assert done.stderr == ""
     assert_migrated_once(world)
 
 
