@@ -10,7 +10,16 @@ from typing import Any
 import click
 
 from ccb_luigi import codes
-from ccb_luigi.commands.frame import DAY, NAME, clean, console, json_option, say_json, with_settings
+from ccb_luigi.commands.frame import (
+    DAY,
+    NAME,
+    clean,
+    console,
+    json_option,
+    progress_console,
+    say_json,
+    with_settings,
+)
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.errors import CcbError
 from ccb_luigi.load import by_id, quarantine
@@ -121,7 +130,10 @@ def quarantine_retry(settings: Settings, mongo_ids: tuple[str, ...], day: date |
     if not wanted:
         click.echo("the quarantine is empty")
         return 0
-    counts, gone = by_id.migrate_ids(settings, wanted)
+    with display.Bar(
+        progress_console(), total=None, about=f"reading {display.counted(len(wanted), 'document')}"
+    ):
+        counts, gone = by_id.migrate_ids(settings, wanted)
     click.echo(
         f"{counts.lidos} read again: {counts.lidos - counts.quarentena} loaded,"
         f" {counts.quarentena} still rejected" + (f"; {gone} closed: no longer in the source" if gone else "")

@@ -135,7 +135,8 @@ def _days(settings: Settings, asked: Asked, planned: backfill.Planned | None) ->
 def all_days(settings: Settings, until: date) -> list[date]:
     """Every date up to ``until`` that has documents, the oldest first."""
     judge = block.judge_of(settings.zone, settings.strictness)
-    with source.opened(settings) as origin:
+    looking = display.Bar(progress_console(), total=None, about="looking for dates that have documents")
+    with looking, source.opened(settings) as origin:
         found = set(origin.days(settings.zone, until))
         for raw in origin.odd():
             partition = judge.partition_of_raw(raw)

@@ -11,12 +11,13 @@ from typing import Any
 import click
 
 from ccb_luigi import settings as settings_module
-from ccb_luigi.commands.frame import DAY, clean, demo_or, wait_option
+from ccb_luigi.commands.frame import DAY, clean, demo_or, progress_console, wait_option
 from ccb_luigi.errors import CcbError
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
 from ccb_luigi.sources.mongo import MongoSource
 from ccb_luigi.sources.mongo_errors import translated
+from ccb_luigi.telemetry.display import Bar, counted
 
 
 @click.command()
@@ -44,14 +45,15 @@ def synth(
     settings = settings_module.load()
     last = until or settings.yesterday()
     documents = generator.contracts(contracts, seed, until=last, days=days, timezone=settings.timezone)
-    if to_bson is not None:
-        try:
-            written = generator.write_bson(documents, to_bson)
-        except OSError as error:
-            raise CcbError(f"{to_bson} can't be written: {error.strerror}") from None
-    else:
-        with demo_or(settings) as settings:
-            written = _insert(settings, generator.write_mongo, documents)
+    with Bar(progress_console(), total=None, about=f"writing {counted(contracts, 'contract')}"):
+        if to_bson is not None:
+            try:
+                written = generator.write_bson(documents, to_bson)
+            except OSError as error:
+                raise CcbError(f"{to_bson} can't be written: {error.strerror}") from None
+        else:
+            with demo_or(settings) as settings:
+                written = _insert(settings, generator.write_mongo, documents)
     click.echo(f"{written} contracts written")
 
 
