@@ -898,4 +898,75 @@ MUTATIONS = (
         '            SourceError(f"{self.path} changed',
         ("unit/test_dump_changes.py",),
     ),
+    Mutation(
+        "a person waits a moment for who has not answered yet",
+        "ccb_luigi/settings.py",
+        "return min(self.retry_seconds, IMPATIENCE) if self.impatient else self.retry_seconds",
+        "return self.retry_seconds",
+        (
+            "unit/test_settings.py::test_a_person_waits_a_moment_for_who_has_not_answered_yet_unless_something_else_is_set",
+        ),
+    ),
+    Mutation(
+        "an explicit patience stands above a person's",
+        "ccb_luigi/settings.py",
+        'impatient="retry_seconds" not in found and somebody_waits()',
+        "impatient=somebody_waits()",
+        (
+            "unit/test_settings.py::test_a_person_waits_a_moment_for_who_has_not_answered_yet_unless_something_else_is_set",
+        ),
+    ),
+    Mutation(
+        "who has answered once is waited for as by night",
+        "ccb_luigi/database/postgres.py",
+        "            soon(self._connect, self._first)\n            self._first = None",
+        "            self._deadline = self._patience = self._first",
+        (
+            "db/test_faults.py::test_a_person_is_told_soon_that_postgresql_is_away_but_what_has_answered_once_is_awaited",
+        ),
+    ),
+    Mutation(
+        "an empty variable takes away what luigi.cfg says",
+        "ccb_luigi/settings.py",
+        "if name not in environ:",
+        "if True:",
+        (
+            "unit/test_settings.py::test_every_setting_may_stand_in_the_file_and_an_empty_variable_takes_it_away_again",
+        ),
+    ),
+    Mutation(
+        "what failed too often in an earlier run is tried",
+        "ccb_luigi/orchestration/luigid.py",
+        '            self._enable(data["task_id"])',
+        "            pass",
+        ("unit/test_luigid.py::test_what_failed_too_often_in_an_earlier_run_is_tried_by_the_next_one",),
+    ),
+    Mutation(
+        "a paused luigid is not waited for",
+        "ccb_luigi/orchestration/luigid.py",
+        "if paused(found, SECONDS_TO_FIND):",
+        "if paused(found, SECONDS_TO_FIND) and False:",
+        ("unit/test_luigid.py::test_a_paused_luigid_is_not_waited_for",),
+    ),
+    Mutation(
+        "what luigid gives to nobody is done without it",
+        "ccb_luigi/orchestration/runner.py",
+        '_build_once([MigrateCCB(date=day) for day in left], "", settings, workers)',
+        "pass",
+        ("acceptance/test_luigi.py::test_a_scheduler_that_takes_no_second_claim_for_a_while_costs_no_rerun",),
+    ),
+    Mutation(
+        "no line about progress among lines of JSON",
+        "ccb_luigi/telemetry/logs.py",
+        "_progress = not (quiet or _lines)",
+        "_progress = not quiet",
+        ("unit/test_plain_progress.py::test_json_lines_and_quiet_mean_no_progress",),
+    ),
+    Mutation(
+        "Luigi's own command line quotes no parameter",
+        "ccb_luigi/luigi_line.py",
+        'if isinstance(error, ValueError) and "_get_task_kwargs" in places:',
+        "if False:",
+        ("acceptance/test_luigi.py::test_luigis_own_command_line_has_one_line_for_what_is_wrong_with_it",),
+    ),
 )

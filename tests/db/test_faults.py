@@ -733,6 +733,7 @@ def test_a_person_is_told_soon_that_postgresql_is_away_but_what_has_answered_onc
         Postgres(away).run(lambda _: None)
     assert told.value.hasty
 
+    monkeypatch.setattr(settings_module, "IMPATIENCE", 0.0)
     pool = Postgres(replace(world.settings, impatient=True, retry_seconds=60))
     tries: list[int] = []
 
