@@ -67,7 +67,8 @@ class Postgres:
                 late = threading.Timer(connecting.SECONDS_TO_CONNECT, _cutter(connection))
                 late.start()
                 try:
-                    held_by[:] = waiting.holders(connection, process)
+                    before, held_by[:] = [*held_by], waiting.holders(connection, process)
+                    waiting.tell(held_by, before)
                 finally:
                     late.cancel()
         except psycopg2.Error:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from psycopg2 import extensions
+
+log = logging.getLogger(__name__)
+
+OURS = "ccb_luigi "
+"""How the words for a session of this program's begin."""
 
 # Who may not see others' activity sees null for it. No value of anybody: queries aren't asked for.
 _HOLDERS = """
@@ -21,6 +28,13 @@ def holders(connection: extensions.connection, process: int) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(_HOLDERS, (process,))
         return [in_words(*row) for row in cursor.fetchall()]
+
+
+def tell(held_by: list[str], before: list[str]) -> None:
+    """Says for whom a session of ours waits, once: not if they are ours as well, which take turns."""
+    others = [each for each in held_by if not each.startswith(OURS)]
+    if others and held_by != before:
+        log.warning("PostgreSQL: waiting for a lock of %s", "; ".join(others), extra={"event": "waiting"})
 
 
 def in_words(

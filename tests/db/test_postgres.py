@@ -290,7 +290,9 @@ def test_a_lock_that_somebody_keeps_makes_busy(world: World) -> None:
 
 
 @pytest.mark.direct("the number of our own process isn't known there")
-def test_who_keeps_a_lock_is_named_with_what_it_does(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_keeps_a_lock_is_named_with_what_it_does(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(heartbeat, "EVERY", 0.1)
     hurried = replace(world.settings, lock_seconds=2, retry_seconds=0)
     with holding(world, f"LOCK TABLE clientes IN ACCESS EXCLUSIVE MODE; SELECT '{CANARY}'"):
@@ -298,7 +300,23 @@ def test_who_keeps_a_lock_is_named_with_what_it_does(world: World, monkeypatch: 
     assert isinstance(error, Busy)
     since = r"idle in transaction since \d\d:\d\d:\d\d UTC"
     assert re.match(rf"a session of postgres \(pid \d+, {since}\) holds a lock that this one", str(error))
+    told = [each.getMessage() for each in caplog.records if "waiting" in each.getMessage()]
+    assert 1 <= len(told) <= 2, "once a try, while it waits"
+    waits = rf"PostgreSQL: waiting for a lock of a session of postgres \(pid \d+, {since}\)"
+    assert all(re.fullmatch(waits, each) for each in told)
     assert_one_line_without(error, CANARY)
+
+
+@pytest.mark.direct("the number of our own process isn't known there")
+def test_that_runs_take_turns_is_no_news(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(heartbeat, "EVERY", 0.1)
+    hurried, other = replace(world.settings, lock_seconds=1, retry_seconds=0), Postgres(world.settings)
+    with other.transaction() as connection:
+        connection.execute(text("LOCK TABLE clientes IN ACCESS EXCLUSIVE MODE"))
+        assert "ccb_luigi of " in str(error_of(hurried, insert(client())))
+    assert [each for each in caplog.records if "waiting" in each.getMessage()] == []
 
 
 def test_a_step_that_another_run_is_doing_makes_busy(world: World) -> None:
