@@ -13,7 +13,15 @@ from rich.progress import MofNCompleteColumn
 from rich.table import Table
 
 from ccb_luigi import settings as settings_module
-from ccb_luigi.commands.frame import clean, console, demo_or, json_option, say_json, source_option
+from ccb_luigi.commands.frame import (
+    clean,
+    console,
+    demo_or,
+    json_option,
+    say_json,
+    source_option,
+    wait_option,
+)
 from ccb_luigi.errors import SourceError
 from ccb_luigi.preflight import census, destinations
 from ccb_luigi.preflight.census import Census, Field
@@ -33,6 +41,7 @@ STEP = 100
 @source_option
 @click.option("--documents", "most", type=click.IntRange(1), default=10_000, show_default=True,
               help="So many documents are read at most.")  # fmt: skip
+@wait_option
 @json_option
 @clean
 def census_command(most: int, as_json: bool) -> None:
@@ -52,6 +61,7 @@ def census_command(most: int, as_json: bool) -> None:
 
 def _take(settings: Settings, most: int, *, quiet: bool) -> Census:
     taken = Census()
+    source.await_server(settings)
     with source.opened(settings) as origin, _progress(most, quiet=quiet) as bar:
         for raw in islice(origin.documents(*EVERYTHING), most):
             taken.add(raw)

@@ -60,6 +60,6 @@ def synth(
 def _insert(
     settings: Settings, write: Callable[[Iterable[Any], Any], int], documents: Iterable[dict[str, Any]]
 ) -> int:
-    source.reach(settings)
+    source.await_server(settings)
     with closing(MongoSource(settings)) as origin, translated():
         return write(documents, origin.collection)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from ccb_luigi.documents.shard import Shard
 from ccb_luigi.errors import ConfigurationError
-from ccb_luigi.process.retry import soon
+from ccb_luigi.process.retry import retrying, soon
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources.dump import DumpSource
 from ccb_luigi.sources.queries import Interval
@@ -122,11 +123,20 @@ def reach(settings: Settings) -> None:
     global _reached
     if settings.source or not settings.impatient or _reached == settings:
         return
+    soon(partial(_ask, settings, settings.first_seconds), settings.first_seconds)
+    _reached = settings
+
+
+def await_server(settings: Settings) -> None:
+    """The same for who has nothing around it that tries again: otherwise for as long as a night waits."""
+    reach(settings)
+    if not settings.source and not settings.impatient:
+        retrying(partial(_ask, settings), settings.retry_seconds)
+
+
+def _ask(settings: Settings, seconds: float | None = None) -> None:
+    """Whether it answers; the driver itself tries for so many seconds."""
     from ccb_luigi.sources.mongo import MongoSource
 
-    def ask() -> None:  # the driver itself tries for the whole time
-        with closing(MongoSource(settings, settings.first_seconds)) as server:
-            server.command({"ping": 1}, settings.mongo_database)
-
-    soon(ask, settings.first_seconds)
-    _reached = settings
+    with closing(MongoSource(settings, seconds)) as server:
+        server.command({"ping": 1}, settings.mongo_database)

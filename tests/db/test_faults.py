@@ -759,6 +759,12 @@ def test_a_person_is_told_soon_that_mongodb_is_away_but_what_has_answered_once_i
         assert not told.value.transient
     source.reach(replace(away, source="/a/dump.bson"))
 
+    night = replace(away, impatient=False, retry_seconds=0.3)
+    monkeypatch.setattr(mongo_source, "SECONDS_TO_CONNECT", 0.1)
+    with pytest.raises(SourceError, match="can't be reached") as told:
+        source.await_server(night)
+    assert not told.value.hasty
+
     asked: list[float | None] = []
     begin_source = mongo_source.MongoSource.__init__
     monkeypatch.setattr(
