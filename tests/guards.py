@@ -214,7 +214,7 @@ MUTATIONS = (
         "ccb_luigi/documents/fast/raw_columns.py",
         'key.startswith((b"@", b"$"))',
         "False",
-        raw_columns("every_kind_of_hostile_document_is_judged_the_same_and_harms_no_neighbour"),
+        raw_columns("an_order_is_learnt_from_parts_of_it"),
     ),
     Mutation(
         "side by side: texts end where they say",
