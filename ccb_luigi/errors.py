@@ -73,7 +73,7 @@ class ConfigurationError(CcbError):
 
 
 class Busy(CcbError):
-    """Another run holds the lock that this one needs, and kept it longer than we wait."""
+    """Another session holds the lock that this one needs, and kept it longer than we wait."""
 
     exit_code = 16
 
@@ -209,7 +209,7 @@ STATUSES: dict[int, Code] = {
         "Correct the setting that the line of the log names.",
     ),
     16: Code(
-        "another run holds a lock",
+        "another session holds a lock",
         "Outra sessão segura um lock",
         "Esperar que ela termine, ou encerrá-la; depois rodar de novo.",
         "Wait until it ends, or end it; then run it again.",

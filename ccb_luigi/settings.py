@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from configparser import ConfigParser, Error
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
@@ -196,17 +196,22 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def load(environ: Mapping[str, str] | None = None) -> Settings:
+def load(
+    environ: Mapping[str, str] | None = None, only: Collection[str] | None = None, *, files: bool = True
+) -> Settings:
     """The settings of this process.
+
+    ``only`` these of them, and without ``files`` from the environment alone: for who has to work also where
+    the others are wrong.
 
     Raises:
         ConfigurationError: a value can't be read, or a file isn't one.
     """
     environ = os.environ if environ is None else environ
-    section = _section(environ)
+    section = _section(environ) if files else {}
     found: dict[str, Any] = {}
     for item in fields(Settings):
-        if not item.metadata.get("setting", True):
+        if not item.metadata.get("setting", True) or (only is not None and item.name not in only):
             continue
         name = f"CCB_{item.name.upper()}"
         text = environ.get(name) or ("" if item.repr else _secret(name, environ))

@@ -116,7 +116,7 @@ def _of_statement(original: Any, held_by: Sequence[str]) -> CcbError:
     if state in _NO_SUCH_TABLE:
         return SchemaOutdated("the tables are missing or old: run `ccb-luigi db upgrade`")
     if state == errorcodes.LOCK_NOT_AVAILABLE:
-        who = " and ".join(held_by) or "another run"
+        who = " and ".join(held_by) or "another session"
         return Busy(
             f"{who} holds a lock that this one needs: run this again when it has ended, or end it",
             transient=True,

@@ -233,9 +233,26 @@ def test_how_it_ended_is_said_in_portuguese_too(told: dict[str, str], words: str
     assert re.search(words, said.splitlines()[0])
 
 
-def test_a_language_that_nobody_speaks_here_is_a_wrong_setting() -> None:
-    said = alert("--status", 13, "--dry-run", status=15, CCB_LANGUAGE="de").output
-    assert said == "ccb-luigi: CCB_LANGUAGE must be one of pt, en\n"
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("lock_seconds = ten", ""),
+        ("max_rejected_share = 2", ""),
+        ("forget_key = short", ""),
+        ("timezone = Lua/Norte", "ccb-luigi: CCB_TIMEZONE is not the name of a time zone\n"),
+        ("language = de", "ccb-luigi: CCB_LANGUAGE must be one of pt, en\n"),
+        ("retry_seconds = x", "ccb-luigi: CCB_RETRY_SECONDS is not a number\n"),
+        ("[ccb", "ccb-luigi: site.cfg can't be read as a configuration file\n"),
+    ],
+)
+def test_a_wrong_setting_fails_the_night_and_is_told_all_the_same(
+    mailbox: Mailbox, smtp: str, tmp_path: Path, wrong: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "site.cfg").write_text(f"[ccb]\n{wrong}\n")
+    monkeypatch.delenv("CCB_LANGUAGE")
+    done = alert(*("--status", 15), CCB_ALERT_MAIL_TO=TO, CCB_ALERT_SMTP=smtp, LUIGI_CONFIG_PATH="site.cfg")
+    assert done.stderr == said
+    assert "código de saída 15: uma configuração falta ou está errada" in mailbox.mails[0]["Subject"]
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_another_run_that_holds_the_lock_is_waited_for_and_then_named_by_16(prog
             "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"ccb_luigi:contratos:{D1}",)
         )
         done = program.run("run", "--date", D1, status=16, **patience)
-        assert f"{D1}  contratos  failed: another run holds a lock that this one needs" in done.stdout
+        assert f"{D1}  contratos  failed: another session holds a lock that this one needs" in done.stdout
         other.rollback()
         program.run("run", "--date", D1, **patience)
 
