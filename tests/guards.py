@@ -969,4 +969,22 @@ MUTATIONS = (
         "if False:",
         ("acceptance/test_luigi.py::test_luigis_own_command_line_has_one_line_for_what_is_wrong_with_it",),
     ),
+    Mutation(
+        "a document without a date counts with one date",
+        "ccb_luigi/documents/block.py",
+        "if each[2].mongo_id in ours[each[0]]]",
+        "]",
+        (
+            "db/test_source.py::test_a_document_whose_time_can_not_be_read_is_found_by_any_run_and_counts_with_the_first",
+        ),
+    ),
+    Mutation(
+        "what another date has put into quarantine for want of a date is left alone",
+        "ccb_luigi/load/quarantine.py",
+        "WHERE :again OR q.particao IS NOT DISTINCT FROM excluded.particao",
+        "WHERE true OR q.particao IS NOT DISTINCT FROM excluded.particao",
+        (
+            "db/test_quarantine.py::test_of_dates_side_by_side_the_first_to_commit_has_the_document_whose_time_can_not_be_read",
+        ),
+    ),
 )

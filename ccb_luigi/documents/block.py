@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -64,6 +64,11 @@ class BatchSpec:
     shard: Shard | None = None
     horizon: datetime | None = None
 
+    @property
+    def by_id(self) -> bool:
+        """Whether the documents were asked for one by one, whatever their date."""
+        return self.day is None and self.covered is None
+
     def leaves_out(self, found: date | None, updated: Any) -> bool:
         """Whether a document of this date (``None``: its time can't be read) is somebody else's."""
         if self.day is not None:
@@ -85,6 +90,7 @@ class BatchSpec:
 class Rendered:
     """One block: per staging table its lines and their number, and what goes to the quarantine.
 
+    ``timeless``: rejected documents whose time can't be read, with the date and the road to count them with.
     ``erased``: documents of erased clients, which go nowhere. ``roads``: (date, which of ``ROADS``) →
     documents that were read. ``newest``: the newest time up to the horizon, if that is asked for.
     """
@@ -92,6 +98,7 @@ class Rendered:
     lines: dict[str, bytes] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     refused: list[tuple[date, Refused]] = field(default_factory=list)
+    timeless: list[tuple[date, str, Refused]] = field(default_factory=list)
     erased: int = 0
     roads: Counter[tuple[date, str]] = field(default_factory=Counter)
     newest: datetime | None = None
@@ -99,7 +106,16 @@ class Rendered:
     @property
     def read(self) -> int:
         """Documents of the batch in this block, without those of erased clients."""
-        return self.counts["contratos"] + len(self.refused)
+        return self.counts["contratos"] + len(self.refused) + len(self.timeless)
+
+    def settle(self, ours: Mapping[date, Container[str]]) -> int:
+        """Counts those of ``timeless`` that are ours (date → names); returns how many aren't."""
+        met, self.timeless = self.timeless, []
+        counting = [each for each in met if each[2].mongo_id in ours[each[0]]]
+        for partition, road, document in counting:
+            self.refused.append((partition, document))
+            self.roads[partition, road] += 1
+        return len(met) - len(counting)
 
     def see(self, moment: datetime | None, horizon: datetime) -> None:
         """Takes in a document's time. One of the future, or from after the dump, tells nothing."""
@@ -195,7 +211,7 @@ def _opened(
 def render(spec: BatchSpec, number: int, documents: Sequence[bytes]) -> Rendered:
     """Judges the documents of a block, and renders what is accepted.
 
-    A document whose time can't be read belongs to every date.
+    A document whose time can't be read is met by every date; which one it counts with the quarantine knows.
     """
     judge = judge_of(spec.zone, spec.strictness)
     rules = fingerprint.key(spec.zone, spec.strictness)
@@ -213,6 +229,9 @@ def render(spec: BatchSpec, number: int, documents: Sequence[bytes]) -> Rendered
         judged, road = judge.judge_and_tell(raw, read)
         if spec.erased and spec.erased.drops(judged):
             rendered.erased += 1
+            continue
+        if found is None and isinstance(judged, Refused):
+            rendered.timeless.append((partition, road, judged))
             continue
         rendered.roads[partition, road] += 1
         if isinstance(judged, Refused):

@@ -1,4 +1,5 @@
-"""What makes doubtful whatever a run says: a clock that is wrong, dates that were cut by another zone.
+"""What makes doubtful whatever a run says: a clock that is wrong, dates that were cut by another zone,
+documents whose time nobody can read.
 
 A date is over when this host's clock says so. The host's is held against both servers' at the beginning of a
 night: minutes off are told, a day off is refused, since then the night would look at other dates.
@@ -53,8 +54,12 @@ def spelled(span: timedelta, days: str = "days") -> str:
 
 
 def of_tables(connection: Connection, settings: Settings, until: date) -> list[Doubt]:
-    """What PostgreSQL's clock and the markers of the last dates up to ``until`` tell."""
-    return [*_of_clock("PostgreSQL", _of_postgres(connection)), *_of_zones(connection, settings, until)]
+    """What PostgreSQL's clock, the markers of the last dates up to ``until`` and the quarantine tell."""
+    return [
+        *_of_clock("PostgreSQL", _of_postgres(connection)),
+        *_of_zones(connection, settings, until),
+        *_of_timeless(connection),
+    ]
 
 
 def of_night(connection: Connection, settings: Settings, until: date) -> list[Doubt]:
@@ -131,4 +136,33 @@ def _of_zones(connection: Connection, settings: Settings, until: date) -> list[D
             " the cuts, the sweep loads; `ccb-luigi rerun` does a date again by today's.",
         )
         for zone, begin, end in connection.execute(query, values | {"first": first, "until": until})
+    ]
+
+
+def _of_timeless(connection: Connection) -> list[Doubt]:
+    """Documents that no date brings: each counts once, with the date that met it first."""
+    number = connection.execute(
+        text("""
+            SELECT count(*) FROM controle.quarentena
+            WHERE resolvido_em IS NULL AND jsonb_exists(erros, 'updatedAt')
+        """)
+    ).scalar_one()
+    if not number:
+        return []
+    if number == 1:
+        return [
+            Doubt(
+                "De um documento rejeitado o updatedAt não pode ser lido: não se sabe a que data pertence, e"
+                " ele conta uma só vez, com a primeira data que o encontrou.",
+                "The updatedAt of one rejected document can't be read: nobody can say which date it belongs"
+                " to, and it counts once, with the first date that met it.",
+            )
+        ]
+    return [
+        Doubt(
+            f"De {number} documentos rejeitados o updatedAt não pode ser lido: não se sabe a que data"
+            " pertencem, e cada um conta uma só vez, com a primeira data que o encontrou.",
+            f"The updatedAt of {number:,} rejected documents can't be read: nobody can say which date they"
+            " belong to, and each counts once, with the first date that met it.",
+        )
     ]

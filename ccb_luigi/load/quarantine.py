@@ -33,6 +33,25 @@ _PUT = """
         ultima_vez = now(), tentativas = q.tentativas + 1
 """
 
+# Each date meets these. The row's date stays: with that one the document counts, and with no other. Asked for
+# first, since what ON CONFLICT leaves alone it locks: dates side by side would wait for each other.
+_PUT_TIMELESS = """
+    INSERT INTO controle.quarentena AS q (mongo_id, particao, codigos, erros, documento, sha256)
+    SELECT mongo_id, :partition, string_to_array(codigos, ','), CAST(erros AS jsonb), documento, sha256
+    FROM pg_temp.ccb_luigi_rejeitados r
+    WHERE :again OR NOT EXISTS (
+        SELECT FROM controle.quarentena k
+        WHERE k.mongo_id = r.mongo_id AND k.resolvido_em IS NULL AND k.particao <> :partition
+          AND k.sha256 = r.sha256 AND k.erros = CAST(r.erros AS jsonb))
+    ON CONFLICT (mongo_id) WHERE resolvido_em IS NULL DO UPDATE SET
+        particao = coalesce(q.particao, excluded.particao),
+        codigos = excluded.codigos, erros = excluded.erros,
+        documento = excluded.documento, sha256 = excluded.sha256,
+        ultima_vez = now(), tentativas = q.tentativas + 1
+    WHERE :again OR q.particao IS NOT DISTINCT FROM excluded.particao
+       OR q.sha256 IS DISTINCT FROM excluded.sha256 OR q.erros <> excluded.erros
+"""
+
 _COMPLETE = """
     UPDATE controle.quarentena q
     SET particao = :partition, codigos = string_to_array(r.codigos, ','), erros = CAST(r.erros AS jsonb),
@@ -80,12 +99,36 @@ def put(connection: Connection, refused: Iterable[Refused], partition: date) -> 
     _apply(connection, _PUT, refused, partition)
 
 
+def put_timeless(
+    connection: Connection, refused: Sequence[Refused], partition: date, *, again: bool
+) -> set[str]:
+    """The same for documents whose time can't be read, which every date meets.
+
+    Returns those that count with this date: it met them first. ``again``: they were asked for by ``_id``; it
+    counts whatever date met them.
+    """
+    _apply(connection, _PUT_TIMELESS, refused, partition, again=again)
+    names = [document.mongo_id for document in refused]
+    if again:
+        return {*names}
+    found = connection.execute(
+        text("""
+            SELECT mongo_id FROM controle.quarentena
+            WHERE resolvido_em IS NULL AND particao = :partition AND mongo_id = ANY(:names)
+        """),
+        {"partition": partition, "names": names},
+    )
+    return {*found.scalars()}
+
+
 def complete(connection: Connection, refused: Refused, partition: date) -> None:
     """Gives the open row of a document that lost its code what ``put_losers`` couldn't know."""
     _apply(connection, _COMPLETE, [refused], partition)
 
 
-def _apply(connection: Connection, statement: str, refused: Iterable[Refused], partition: date) -> None:
+def _apply(
+    connection: Connection, statement: str, refused: Iterable[Refused], partition: date, **values: bool
+) -> None:
     by_id = {document.mongo_id: document for document in refused}
     rows = [
         (each.mongo_id, ",".join(each.codes), json.dumps(each.messages), each.raw, each.sha256)
@@ -101,7 +144,7 @@ def _apply(connection: Connection, statement: str, refused: Iterable[Refused], p
             """)
         )
         copy_values(connection, "pg_temp.ccb_luigi_rejeitados", rows)
-        connection.execute(text(statement), {"partition": partition})
+        connection.execute(text(statement), {"partition": partition, **values})
         connection.execute(text("TRUNCATE pg_temp.ccb_luigi_rejeitados"))
 
 

@@ -41,8 +41,10 @@ _ROADS = dict(
 
 @dataclass(slots=True)
 class Counts:
-    """What an extraction read and staged; ``esquecidos``, of erased clients, aren't among ``lidos``.
+    """What an extraction read and staged.
 
+    Not among ``lidos``: ``esquecidos``, of erased clients, and ``sem_hora``, whose time can't be read: they
+    are in quarantine, and count with another date, the first that met them.
     ``por_data``: date → documents read and rejected, of batches of several dates. ``mais_novo``: the newest
     time in a dump, whatever its date, in ISO 8601 (UTC, so that the greater text is the later time).
     ``roads``: how the documents were read (``valid.ROADS``), without those that were passed over;
@@ -53,6 +55,7 @@ class Counts:
     intactos: int = 0
     quarentena: int = 0
     esquecidos: int = 0
+    sem_hora: int = 0
     por_codigo: dict[str, int] = field(default_factory=dict)
     staging: dict[str, int] = field(default_factory=dict)
     por_data: dict[date, list[int]] = field(default_factory=dict)
@@ -173,9 +176,21 @@ class Extraction:
     def _take(self, block: Rendered) -> None:
         """Stages a judged block, and puts into quarantine what was rejected in it."""
         self._copies.add(block.lines)
+        connection = self._batch.connection
         for partition in dict.fromkeys(partition for partition, _ in block.refused):
             these = (document for other, document in block.refused if other == partition)
-            quarantine.put(self._batch.connection, these, partition)
+            quarantine.put(connection, these, partition)
+        self.counts.sem_hora += block.settle(
+            {
+                partition: quarantine.put_timeless(
+                    connection,
+                    [document for other, _, document in block.timeless if other == partition],
+                    partition,
+                    again=self._spec.by_id,
+                )
+                for partition in dict.fromkeys(partition for partition, _, _ in block.timeless)
+            }
+        )
         self.counts.add(block, per_date=self._spec.day is None)
         self._progress(self.counts.lidos)
         if self._all_read:  # others still judge, and nothing more comes to be waited for

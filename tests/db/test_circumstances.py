@@ -19,7 +19,7 @@ from ccb_luigi import settings as settings_module
 from ccb_luigi.cli import main
 from ccb_luigi.database import postgres
 from ccb_luigi.errors import NotOver
-from ccb_luigi.load import backfill, backfill_plan, circumstances, markers
+from ccb_luigi.load import backfill, backfill_plan, by_id, circumstances, markers
 from ccb_luigi.load.circumstances import Doubt
 from ccb_luigi.report import morning, page
 from ccb_luigi.settings import Settings
@@ -197,3 +197,31 @@ def test_a_plan_s_dates_remember_their_zone_and_markers_of_before_have_none(worl
     world.query("UPDATE table_updates SET contagens = contagens - %s", circumstances.ZONE)
     assert of_tables(elsewhere, D2) == []
     assert world.one("SELECT count(*) FROM table_updates WHERE target_table = %s", markers.EXTRACTION) == 2
+
+
+# --- documents without a date ---------------------------------------------------------------------------
+
+
+def test_documents_whose_time_can_not_be_read_are_told_once_beside_the_dates(
+    world: World, tmp_path: Any
+) -> None:
+    world.put(document("a", "A", at(D1)), document("odd", "B", at(D1), updatedAt="ontem"))
+    night = CliRunner().invoke(
+        main, ["nightly"], env=environment(world, tmp_path) | {"CCB_NIGHTLY_DAYS": "3"}
+    )
+    assert night.exit_code == 0, night.output
+    assert world.query("SELECT sum(lidos), sum(quarentena) FROM controle.reconciliacoes") == [(1, 1)]
+    one = "The updatedAt of one rejected document can't be read"
+    told = CliRunner().invoke(main, ["status"], env=environment(world, tmp_path)).stdout
+    assert told.count(one) == 1
+    html = (tmp_path / morning.LATEST).read_text(encoding="utf-8")
+    assert "De um documento rejeitado o updatedAt não pode ser lido" in html
+    assert one.replace("'", "&#39;") in html
+    world.put(document("even odder", "C", at(D1), updatedAt=7))
+    world.migrate(D2)
+    (said,) = of_tables(world.settings, D2)
+    assert said.startswith("The updatedAt of 2 rejected documents can't be read")
+    with world.collection() as collection:
+        collection.delete_many({"_id": {"$in": ["odd", "even odder"]}})
+    by_id.migrate_ids(world.settings, ["odd", "even odder"])
+    assert of_tables(world.settings, D2) == []

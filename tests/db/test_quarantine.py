@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import psycopg2
 import pytest
 from bson import ObjectId
 from contracts import MISSING, contract
+from sqlalchemy import Connection, create_engine
 from world import D1, D2, D3, STEPS, World, at, document, rejected, unfounded
 
+from ccb_luigi.documents.judge import Refused
 from ccb_luigi.errors import CircuitBroken
-from ccb_luigi.load import by_id, pipeline
+from ccb_luigi.load import by_id, pipeline, quarantine
 
 Rows = Callable[..., list[dict[str, Any]]]
 
@@ -398,3 +402,27 @@ def test_what_has_no_time_is_rejected_if_that_is_promoted(world: World, rows: Ro
     strict.migrate(datetime(1970, 1, 1).date() - timedelta(days=1))
     assert one(rows)["codigos"] == ["sem_data"]
     assert rows("operacoes") == []
+
+
+def test_of_dates_side_by_side_the_first_to_commit_has_the_document_whose_time_can_not_be_read(
+    world: World, rows: Rows
+) -> None:
+    odd = Refused("odd", ["data_invalida"], {"updatedAt": ["data_invalida"]}, b"bytes")
+
+    def put(connection: Connection, day: date) -> set[str]:
+        return quarantine.put_timeless(connection, [odd], day, again=False)
+
+    engine = create_engine(
+        "postgresql+psycopg2://", creator=lambda: psycopg2.connect(world.settings.postgres_url)
+    )
+    with ThreadPoolExecutor() as pool, engine.connect() as first, engine.connect() as second:
+        assert put(first, D1) == {"odd"}
+        later = pool.submit(put, second, D2)
+        waits = "wait_event_type = 'Lock' AND datname = current_database()"
+        while not world.one(f"SELECT count(*) FROM pg_stat_activity WHERE {waits}"):
+            assert not later.done()
+        first.commit()
+        assert later.result(timeout=60) == set()
+        second.commit()
+    engine.dispose()
+    assert (one(rows)["particao"], one(rows)["tentativas"]) == (D1, 1)

@@ -22,7 +22,7 @@ from world import World, of_dump
 from ccb_luigi.codes import Strictness
 from ccb_luigi.database import postgres
 from ccb_luigi.documents.block import BatchSpec
-from ccb_luigi.errors import SourceError
+from ccb_luigi.errors import CircuitBroken, SourceError
 from ccb_luigi.load import by_id, closing
 from ccb_luigi.load.batch import Batch
 from ccb_luigi.load.staging import Extraction
@@ -188,20 +188,63 @@ def test_what_has_no_time_at_all_is_flagged_and_nothing_else_is(world: World, ro
     assert {row["atualizado_em"] for row in rows("operacoes")} == {utc(1970, 1, 1)}
 
 
-def test_a_document_whose_time_can_not_be_read_is_found_by_any_run(world: World, rows: Rows) -> None:
+def test_a_document_whose_time_can_not_be_read_is_found_by_any_run_and_counts_with_the_first(
+    world: World, rows: Rows
+) -> None:
     world = World(replace(world.settings, max_rejected_share=1))
     noon = utc(2026, 3, 3, 12)
     world.put(*(dated(name, value, noon) for name, (value, _) in UNREADABLE.items()), dated("good", noon))
     codes = {name: [code] for name, (_, code) in UNREADABLE.items()}
     odd = len(UNREADABLE)
-    for tries, (day, brought, read) in enumerate(
-        [(BEFORE, [], odd), (DAY, ["good"], odd + 1), (AFTER, [], odd), (OLD, [], odd)], 1
-    ):
+    for day, brought, read in [(BEFORE, [], odd), (DAY, ["good"], 1), (AFTER, [], 0), (OLD, [], 0)]:
         assert migrated(world, rows, day) == (brought, read)
         entries = rows("controle.quarentena")
         assert {entry["mongo_id"]: entry["codigos"] for entry in entries} == codes
         told = {(entry["particao"], entry["tentativas"], *entry["erros"]) for entry in entries}
-        assert told == {(day, tries, "updatedAt")}
+        assert told == {(BEFORE, 1, "updatedAt")}
+    world.forget(BEFORE)
+    assert migrated(world, rows, BEFORE) == ([], odd)
+    assert {row["tentativas"] for row in rows("controle.quarentena")} == {2}
+
+
+def test_a_changed_document_whose_time_can_not_be_read_is_kept_anew_and_counts_where_it_did(
+    world: World, rows: Rows
+) -> None:
+    world.put(dated("odd", "ontem"), dated("good", utc(2026, 3, 3, 12)))
+    assert migrated(world, rows, BEFORE)[1] == 1
+    world.put(dated("odd", {"day": 3}))
+    assert migrated(world, rows, DAY) == (["good"], 1)
+    (row,) = rows("controle.quarentena")
+    assert (row["particao"], row["codigos"], row["tentativas"]) == (BEFORE, ["tipo_invalido"], 2)
+    assert bytes(row["documento"]) == world.raw("odd")
+    world.query("UPDATE controle.quarentena SET erros = '{}', codigos = '{}'")  # other rules read it then
+    assert migrated(world, rows, AFTER) == ([], 0)
+    (row,) = rows("controle.quarentena")
+    assert (row["particao"], row["codigos"], row["tentativas"]) == (BEFORE, ["tipo_invalido"], 3)
+
+
+def test_a_flood_of_documents_whose_time_can_not_be_read_stops_the_date_that_meets_it_and_no_other(
+    world: World, rows: Rows
+) -> None:
+    world.put(*(dated(f"odd {n}", "ontem") for n in range(12)), dated("good", utc(2026, 3, 3, 12)))
+    for _ in range(2):
+        with pytest.raises(CircuitBroken, match=f"{BEFORE}: 12 of 12 documents were rejected"):
+            world.migrate(BEFORE)
+    assert migrated(world, rows, DAY) == (["good"], 1)
+
+
+def test_a_document_whose_time_can_not_be_read_keeps_its_date_when_it_is_tried_again(
+    world: World, rows: Rows
+) -> None:
+    world.put(dated("odd", "ontem"))
+    assert migrated(world, rows, DAY) == ([], 1)
+    counts, _ = by_id.migrate_ids(world.settings, ["odd"])
+    assert (counts.lidos, counts.quarentena) == (1, 1)
+    (row,) = rows("controle.quarentena")
+    assert (row["particao"], row["tentativas"]) == (DAY, 2)
+    world.put(dated("odd", utc(2026, 3, 4, 12)))  # mended: it belongs to its date from now on
+    assert migrated(world, rows, AFTER) == (["odd"], 1)
+    assert world.quarantined() == {}
 
 
 def test_the_first_day_of_year_one_is_null_also_as_a_date(world: World, rows: Rows) -> None:
@@ -213,9 +256,9 @@ def test_the_first_day_of_year_one_is_null_also_as_a_date(world: World, rows: Ro
 
 def test_a_list_that_both_queries_match_is_read_once(world: World, rows: Rows) -> None:
     world.put(dated("odd", [utc(2026, 3, 3, 12), "2026-03-03"]), dated("good", utc(2026, 3, 3, 12)))
-    for day, read in ((BEFORE, 1), (DAY, 2)):
-        assert migrated(world, rows, day)[1] == read
-    assert [row["tentativas"] for row in rows("controle.quarentena")] == [2]
+    for day in (BEFORE, DAY):
+        assert migrated(world, rows, day)[1] == 1
+    assert [row["tentativas"] for row in rows("controle.quarentena")] == [1]
 
 
 def test_of_a_document_that_moves_while_it_is_read_the_later_reading_counts(
@@ -238,8 +281,8 @@ def test_of_a_document_that_moves_while_it_is_read_the_later_reading_counts(
 
 def test_a_list_of_dates_is_found_by_the_dates_in_it(world: World, rows: Rows) -> None:
     world.put(dated("odd", [utc(2026, 3, 3, 12), utc(2026, 3, 4, 13)]))
-    for day in (DAY, AFTER):
-        assert migrated(world, rows, day) == ([], 1)
+    for day, read in ((DAY, 1), (AFTER, 0)):
+        assert migrated(world, rows, day) == ([], read)
         assert world.quarantined() == {"odd": ["tipo_invalido"]}
 
 

@@ -109,9 +109,10 @@ def test_a_block_counts_them_and_keeps_nothing_of_them() -> None:
     ]
     task = BatchSpec(1, DAY, ZONE, Strictness())
     everything = render(task, 0, documents)
-    assert (everything.read, len(everything.refused), everything.erased) == (5, 3, 0)
+    assert (everything.read, len(everything.refused), len(everything.timeless)) == (5, 2, 1)
+    assert everything.erased == 0
     found = render(replace(task, erased=erased()), 0, documents)
-    assert (found.read, len(found.refused), found.erased) == (2, 1, 3)
+    assert (found.read, len(found.refused), len(found.timeless), found.erased) == (2, 1, 0, 3)
     kept = b"".join(found.lines.values()) + b"".join(refused.raw for _, refused in found.refused)
     assert CLIENT.encode() not in kept
 
