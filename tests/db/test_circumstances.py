@@ -103,7 +103,7 @@ def test_mongodbs_clock_alone_may_be_the_wrong_one(
     set_mongo(timedelta(minutes=3, seconds=20))
     (found,) = of_night(world.settings)
     assert found.en.startswith("MongoDB's clock is 3 min ahead of")
-    set_mongo(-3 * DAY)
+    set_mongo(-3 * DAY - timedelta(minutes=1))
     with pytest.raises(NotOver, match="MongoDB's is 3 days behind it"):
         of_night(world.settings)
 
