@@ -350,6 +350,11 @@ TABLES: dict[str, tuple[str, Columns]] = {
             "impressao": ("Impressão digital dos bytes do documento e das regras que os leram", ""),
             "linhas": ("Quantas linhas o contrato e o cliente têm em todas as tabelas", "23"),
             "escritas": ("Soma das transações (xmin) que gravaram essas linhas", "24518"),
+            "linhas_filhas": (
+                "Quantas linhas em cada tabela: identidades, enderecos, contatos, dados_bancarios, parcelas,"
+                " detalhamento_cet; nulo: carregado por um programa anterior",
+                "{2,1,2,1,12,1}",
+            ),
         },
     ),
     "staging.contratos": (

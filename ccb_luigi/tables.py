@@ -226,6 +226,9 @@ LOADED = (
 
 BY_NAME = {table.name: table for table in LOADED}
 
+CHILDREN = tuple(table for table in LOADED if table not in (clientes, operacoes))
+"""The tables whose rows belong to a client or a contract."""
+
 PERSONAL = frozenset({"clientes", "identidades", "enderecos", "contatos", "dados_bancarios", "operacoes"})
 """The tables whose rows say more of a person than ids, dates and amounts (``operacoes``: in ``extras``)."""
 
@@ -322,6 +325,7 @@ versoes = _table(
     Column("impressao", Text, nullable=False),
     Column("linhas", BigInteger, nullable=False),
     Column("escritas", BigInteger, nullable=False),
+    Column("linhas_filhas", ARRAY(Integer)),
     schema="controle",
 )
 

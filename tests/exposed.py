@@ -28,6 +28,7 @@ def everything() -> tuple[CollectorRegistry, CollectorRegistry]:
         {"ausente": 2},
         NOW,
         Sweep(NOW, True, None, 200, 198, 0, 0, 0, 0, 0),
+        {"parcelas": 0},
     )
     return metrics.of_run(RUN, NOW, effects, History(NOW, 55.0)), metrics.of_tables(standing)
 

@@ -987,4 +987,32 @@ MUTATIONS = (
             "db/test_quarantine.py::test_of_dates_side_by_side_the_first_to_commit_has_the_document_whose_time_can_not_be_read",
         ),
     ),
+    Mutation(
+        "the recount: rows of another version are no loss",
+        "ccb_luigi/load/recount.py",
+        '(operacoes.ccb_code IS NULL OR {_same_version("operacoes")})',
+        "true",
+        ("db/test_recount.py::test_a_newer_version_of_another_date_that_is_under_way_is_no_loss",),
+    ),
+    Mutation(
+        "the recount: a client's rows are the newest document's",
+        "ccb_luigi/load/recount.py",
+        'LEFT JOIN clientes ON {_same_version("clientes")}',
+        "LEFT JOIN clientes ON clientes.client_id = v.client_id",
+        ("db/test_recount.py::test_what_later_loads_change_is_no_loss",),
+    ),
+    Mutation(
+        "the recount: a date between two steps is left out",
+        "ccb_luigi/load/recount.py",
+        "WHERE target_table = '{markers.EXTRACTION}'",
+        "WHERE target_table = 'nenhum'",
+        ("db/test_recount.py::test_between_the_steps_of_a_date_nothing_is_missed",),
+    ),
+    Mutation(
+        "the recount: who loses a code loses the count as well",
+        "ccb_luigi/load/whole.py",
+        "    forget_documents(batch.connection, [name for name, _ in losers])",
+        "    pass",
+        ("db/test_recount.py::test_what_later_loads_change_is_no_loss",),
+    ),
 )

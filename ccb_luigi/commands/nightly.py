@@ -12,7 +12,7 @@ from ccb_luigi.commands.migrate import migrate
 from ccb_luigi.commands.record import recorded
 from ccb_luigi.database import postgres, schema
 from ccb_luigi.errors import CcbError
-from ccb_luigi.load import circumstances, closing, markers
+from ccb_luigi.load import circumstances, closing, markers, recount
 from ccb_luigi.load.status import SWEEP
 from ccb_luigi.process import stopping
 from ccb_luigi.process.events import Event
@@ -51,6 +51,8 @@ def nightly(settings: Settings, workers: int | None) -> int:
                 code = migrate(settings, days, workers, recorder)
                 swept = _sweep(settings, last, recorder)
                 code = code or swept
+                counted = _recount(settings, last, recorder)
+                code = code or counted
         except Stopped as stopped:
             code = _stopped(days, stopped, recorder)
         recorder.run.exit_code = code
@@ -94,4 +96,18 @@ def _sweep(settings: Settings, day: date, recorder: Recorder) -> int:
         if not logs.are_lines():  # there the recorder has told it
             complain(f"sweep: {error}")
         return error.exit_code
+    return 0
+
+
+def _recount(settings: Settings, day: date, recorder: Recorder) -> int:
+    """Whether what was loaded is still there: after the sweep, which brings whole contracts back."""
+    recorder.handle(Event("started", recount.NAME, day))
+    try:
+        found = recount.recount(settings)
+    except CcbError as error:
+        recorder.handle(Event("failed", recount.NAME, day, message=str(error), exit_code=error.exit_code))
+        if not logs.are_lines():
+            complain(str(error))
+        return error.exit_code
+    recorder.handle(Event("done", recount.NAME, day, found.contracts))
     return 0

@@ -9,7 +9,7 @@ import click
 
 from ccb_luigi.commands.frame import DAY, clean, console, json_option, say_json, with_settings
 from ccb_luigi.database import postgres
-from ccb_luigi.load import circumstances, status
+from ccb_luigi.load import circumstances, recount, status
 from ccb_luigi.settings import Settings
 from ccb_luigi.telemetry import display
 
@@ -39,6 +39,8 @@ def status_command(settings: Settings, count: int, until: date | None, as_json: 
     )
     for line in display.unmarked_lines([*days, *today]):
         screen.print(line, soft_wrap=True)
+    if (counted := target.run(recount.last)) and counted.lost:
+        screen.print(display.recount_line(counted, settings.zone), soft_wrap=True)
     screen.print(display.sweep_line(target.run(status.last_sweep), settings.zone))
     for doubt in target.run(lambda c: circumstances.of_tables(c, settings, last)):
         screen.print(f"[yellow]{doubt.en}[/]", soft_wrap=True)

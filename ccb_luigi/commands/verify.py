@@ -24,6 +24,7 @@ from ccb_luigi.commands.frame import (
     with_settings,
 )
 from ccb_luigi.errors import NotProven
+from ccb_luigi.load.recount import rerun_of
 from ccb_luigi.proof import verify
 from ccb_luigi.proof.comparison import Difference, Proof
 from ccb_luigi.proof.verify import Scope
@@ -132,6 +133,7 @@ def _as_json(scope: Scope, proof: Proof, *, strict: bool) -> dict[str, Any]:
         "pending": proof.pending,
         "newer": proof.newer,
         "total": proof.total,
+        "dates": sorted(proof.days),
         "places": [
             {"place": place, "what": what, "number": number}
             for (place, what), number in proof.places.most_common()
@@ -143,11 +145,14 @@ def _as_json(scope: Scope, proof: Proof, *, strict: bool) -> dict[str, Any]:
 def _conclude(proof: Proof, *, strict: bool) -> None:
     """Raises ``NotProven`` unless all is well."""
     if proof.total:
-        days = sorted({each.day for each in proof.differences if each.day})
-        again = f"; `ccb-luigi rerun --date {days[0]}` loads that date again" if len(days) == 1 else ""
+        days = sorted(proof.days)
+        again = f"; `{rerun_of(days)}` loads that date again" if len(days) == 1 else ""
         if len(days) > 1:
-            listed = ", ".join(map(str, days[:5])) + (" ..." if len(days) > 5 else "")
-            again = f"; `ccb-luigi rerun --date D` loads a date again: {listed}"
+            again = (
+                f"; on {len(days):,} dates: {', '.join(map(str, days))}; `{rerun_of(days)}` loads them and"
+                " those between them again, `ccb-luigi rerun --from-verify FILE` (what --json wrote) these"
+                " alone"
+            )
         raise NotProven(f"{counted(proof.total, 'difference')} between the documents and the tables{again}")
     if strict and proof.pending:
         newer = f"{counted(proof.pending, 'document')} {'is' if proof.pending == 1 else 'are'} newer"

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection, select, text
 
 from ccb_luigi import tables
-from ccb_luigi.load import breaker, closing, markers
+from ccb_luigi.load import breaker, closing, markers, recount
 from ccb_luigi.settings import Settings
 from ccb_luigi.tables import reconciliacoes, table_updates, varreduras
 
@@ -38,7 +38,8 @@ class Day:
     steps aren't in it. ``written``: table → rows that its load really touched. ``proven``: the last
     reconciliation, ``None`` if there was none. ``quarantined``: the date's open rejections. ``early``: it
     was marked before it was over, which counts for nothing. ``so_far``: its contracts in the tables, if it
-    isn't marked. ``roads``: how its documents were read (``valid.ROADS``), those that were judged.
+    isn't marked. ``roads``: how its documents were read (``valid.ROADS``), those that were judged. ``lost``:
+    table → rows that the last night's recount no longer found.
     """
 
     day: date
@@ -49,6 +50,7 @@ class Day:
     early: bool = False
     so_far: int = 0
     roads: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, int] = field(default_factory=dict)
 
     @property
     def missing(self) -> list[str]:
@@ -102,6 +104,10 @@ def last_days(connection: Connection, settings: Settings, until: date, count: in
     """)
     for day, number in connection.execute(so_far, {"days": unmarked}) if unmarked else ():
         days[day].so_far = number
+    counted = recount.last(connection)
+    for each in counted.lost if counted else ():
+        if each.day in days:
+            days[each.day].lost[each.table] = each.rows
     return list(days.values())
 
 
@@ -113,12 +119,12 @@ def day_after(connection: Connection, settings: Settings, day: date) -> list[Day
     return [after] if after.rows or after.so_far or after.quarantined else []
 
 
-STATES = ("missing", "early", "breaker", "differs", "gap")
+STATES = ("missing", "early", "breaker", "differs", "lost", "gap")
 """What may be wrong with a date.
 
 missing: begun and not ended, or not begun though a night looks back so far. early: marked before it was over.
-breaker: too many of its documents were rejected. differs: source and tables do. gap: an old date without a
-trace, which may have had no documents.
+breaker: too many of its documents were rejected. differs: source and tables do. lost: rows that it loaded are
+no longer there. gap: an old date without a trace, which may have had no documents.
 """
 
 
@@ -142,6 +148,8 @@ def _state(day: Day, first: date | None, begin: date) -> str:
         return "differs"
     if day.early:
         return "early"
+    if day.lost:
+        return "lost"
     if not day.missing or first is None or day.day < first:
         return ""
     if not day.rows and not day.so_far and day.quarantined >= breaker.FEWEST:

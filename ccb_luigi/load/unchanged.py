@@ -10,6 +10,7 @@ database has other marks altogether. All that costs is the comparison that is do
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from sqlalchemy import Connection, Table, text
@@ -25,21 +26,33 @@ COLUMNS = ", ".join(c.name for c in tables.versoes.columns if c.name in tables.s
 """What is kept of a version as it was staged."""
 
 
-def _marks_by(document: str) -> str:
+def _marks_by(document: str, more: str = "") -> str:
     """A query of the marks of the documents in ``alvo``; ``document`` names them there.
 
     Over all tables at once, and ``alvo`` is never to be materialized: so several processes share the work.
+    ``more`` is selected as well; in it ``tabela`` is the number of a row's table in ``LOADED``.
     """
 
     def rows_of(table: Table) -> str:
         owner = tables.owner(table)
-        return f"SELECT a.{document}, t.xmin FROM alvo a JOIN {table.fullname} t ON t.{owner} = a.{owner}"
+        number = f", {tables.LOADED.index(table)} AS tabela" if more and table in tables.LOADED else ""
+        nowhere = ", -1" if more and not number else ""
+        return f"""
+            SELECT a.{document}, t.xmin{number}{nowhere}
+            FROM alvo a JOIN {table.fullname} t ON t.{owner} = a.{owner}
+        """
 
     return f"""
-        SELECT {document}, count(*) AS linhas, sum(xmin::text::bigint)::bigint AS escritas
+        SELECT {document}, count(*) AS linhas, sum(xmin::text::bigint)::bigint AS escritas{more}
         FROM ({" UNION ALL ".join(map(rows_of, (*tables.LOADED, tables.qualidade)))}) linha
         GROUP BY {document}
     """
+
+
+_OF_EACH_TABLE = f""",
+    CAST(ARRAY[{
+    ", ".join(f"count(*) FILTER (WHERE tabela = {tables.LOADED.index(each)})" for each in tables.CHILDREN)
+}] AS integer[]) AS linhas_filhas"""
 
 
 def remember(batch: Batch) -> None:
@@ -54,15 +67,15 @@ def remember(batch: Batch) -> None:
         WITH alvo AS NOT MATERIALIZED (
             SELECT doc, ccb_code, client_id FROM {{contratos}} k WHERE {loaded}
         )
-        {_marks_by("doc")}
+        {_marks_by("doc", _OF_EACH_TABLE)}
     """)
     # Removed and written anew, in the order of the key: half of what ON CONFLICT takes, which looks first.
     batch.run(f"""
         DELETE FROM controle.versoes v USING {{contratos}} k WHERE v.mongo_id = k.mongo_id AND {loaded}
     """)
     batch.run(f"""
-        INSERT INTO controle.versoes ({COLUMNS}, linhas, escritas)
-        SELECT {COLUMNS}, m.linhas, m.escritas
+        INSERT INTO controle.versoes ({COLUMNS}, linhas, escritas, linhas_filhas)
+        SELECT {COLUMNS}, m.linhas, m.escritas, m.linhas_filhas
         FROM {{contratos}} k JOIN pg_temp.ccb_luigi_marcas m USING (doc) WHERE {loaded}
         ORDER BY mongo_id
     """)
@@ -72,6 +85,22 @@ def remember(batch: Batch) -> None:
 def forget(connection: Connection, day: date) -> None:
     """Every document of the date counts as changed."""
     connection.execute(text("DELETE FROM controle.versoes WHERE particao = :day"), {"day": day})
+
+
+def forget_the_gone(connection: Connection, day: date) -> None:
+    """What documents left that are gone from the source: reading the date can't bring it back."""
+    connection.execute(
+        text("""
+            DELETE FROM controle.versoes v WHERE particao = :day AND NOT EXISTS (
+                SELECT FROM operacoes o WHERE o.ccb_code = v.ccb_code AND o.excluido_em IS NULL)
+        """),
+        {"day": day},
+    )
+
+
+def forget_documents(connection: Connection, ids: Sequence[str]) -> None:
+    """These are no longer in the tables."""
+    connection.execute(text("DELETE FROM controle.versoes WHERE mongo_id = ANY(:ids)"), {"ids": list(ids)})
 
 
 class Unchanged:

@@ -18,7 +18,7 @@ from ccb_luigi.load.batch import Batch
 from ccb_luigi.load.planner_settings import look_up_by_keys
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.staging import Counts, Extraction
-from ccb_luigi.load.unchanged import Unchanged, remember
+from ccb_luigi.load.unchanged import Unchanged, forget_documents, remember
 from ccb_luigi.settings import Settings
 from ccb_luigi.sources import source
 from ccb_luigi.sources.source import Source
@@ -141,6 +141,7 @@ def write(
     written = loading.write(batch, table)
     quarantine.close_loaded(batch, read_at)
     quarantine.put_losers(batch.connection, losers)
+    forget_documents(batch.connection, [name for name, _ in losers])
     return written, freed
 
 

@@ -53,7 +53,7 @@ class Proof:
     """What a verification found.
 
     ``pending``: documents that are newer in the source, ``newer`` the first of them. ``places``: (place,
-    what) → how often, of all differences.
+    what) → how often, of all differences; ``days``: the dates of all differences.
     """
 
     documents: int = 0
@@ -64,6 +64,7 @@ class Proof:
     newer: list[str] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     places: Counter[tuple[str, str]] = field(default_factory=Counter)
+    days: set[date] = field(default_factory=set)
 
     @property
     def total(self) -> int:
@@ -80,6 +81,8 @@ class Proof:
         """Counts differences, and keeps the first ones."""
         for difference in found:
             self.places[difference.place, difference.what] += 1
+            if difference.day:
+                self.days.add(difference.day)
             if len(self.differences) < MOST_TOLD:
                 self.differences.append(difference)
 

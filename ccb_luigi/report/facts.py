@@ -11,10 +11,11 @@ from datetime import date, datetime
 from sqlalchemy import Connection, text
 
 from ccb_luigi.database import schema
-from ccb_luigi.load import circumstances, quarantine, reconcile, status
+from ccb_luigi.load import circumstances, quarantine, reconcile, recount, status
 from ccb_luigi.load.circumstances import Doubt
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.reconcile import Reconciliation
+from ccb_luigi.load.recount import Recount
 from ccb_luigi.load.status import Day
 from ccb_luigi.settings import Settings
 
@@ -47,7 +48,7 @@ class Facts:
     complete. ``started``: the first date that anything is known of; ``None`` before the first run.
     ``so_far``: the dates, the day after among them, of which there are contracts and no marker.
     ``password_ends``: of who loads, if that is soon. ``doubts``: a wrong clock, another
-    zone. ``read_at`` is in the zone of the partitions.
+    zone. ``recount``: what the last night counted again. ``read_at`` is in the zone of the partitions.
     """
 
     day: date
@@ -57,6 +58,7 @@ class Facts:
     so_far: tuple[Day, ...] = ()
     password_ends: date | None = None
     doubts: tuple[Doubt, ...] = ()
+    recount: Recount | None = None
     seconds: dict[tuple[date, str], float] = field(default_factory=dict)
     proofs: dict[date, Reconciliation] = field(default_factory=dict)
     flagged: dict[date, int] = field(default_factory=dict)
@@ -90,6 +92,7 @@ def gather(connection: Connection, settings: Settings, day: date, count: int) ->
         so_far=tuple(each for each in known if each.so_far),
         password_ends=ends.astimezone(settings.zone).date() if ends else None,
         doubts=tuple(circumstances.of_tables(connection, settings, day)),
+        recount=recount.last(connection),
         started=status.first_known(connection),
         seconds=_seconds(connection, window),
         proofs=reconcile.stored(connection, "particao BETWEEN :first AND :last", **window),

@@ -188,7 +188,7 @@ def _row(day: Day, state: str, nights_begin: date) -> Row:
         day=day.day,
         state=state,
         recent=day.day >= nights_begin,
-        proof="≠" if state == "differs" else proven,
+        proof="≠" if state in ("differs", "lost") else proven,
         read=day.rows.get(markers.EXTRACTION, sign),
         rejected=day.quarantined,
         cells=tuple(day.rows.get(name, sign) for name in BY_NAME),

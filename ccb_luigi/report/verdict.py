@@ -49,7 +49,7 @@ def judge(facts: Facts) -> list[Point]:
     """
     if facts.started is None:
         return [Point(Severity.BAD, "empty", command="ccb-luigi run --full")]
-    points = _of_dates(facts)
+    points = [*_of_recount(facts), *_of_dates(facts)]
     swept = next((failure for failure in facts.failures if failure.step == SWEEP), None)
     if swept and swept.exit_code == CircuitBroken.exit_code:
         points.append(Point(Severity.BAD, "sweep_waits"))
@@ -85,6 +85,16 @@ def _of_dates(facts: Facts) -> list[Point]:
                 key = "partly"
             points.append(Point(level, key, {"n": len(days), "dates": days}, helps, failed))
     return points
+
+
+def _of_recount(facts: Facts) -> list[Point]:
+    """Rows that are no longer there, also of dates that are older than the page."""
+    if facts.recount is None or not facts.recount.lost:
+        return []
+    found = facts.recount
+    names = ", ".join(name for name, number in found.rows.items() if number)
+    values = {"n": len(found.days), "dates": found.days, "rows": sum(found.rows.values()), "tables": names}
+    return [Point(Severity.BAD, "lost", values, found.command)]
 
 
 def _run(days: Sequence[date]) -> str:

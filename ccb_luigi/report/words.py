@@ -53,6 +53,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "Origem e destino diferem em {n} datas ({dates}): elas não estão provadas.",
         "Source and target differ on {n} dates ({dates}): they are not proven.",
     ),
+    "lost.one": (
+        "Sumiram das tabelas linhas que {dates} tinha carregado: {rows} ({tables}).",
+        "Rows that {dates} had loaded are no longer in the tables: {rows} ({tables}).",
+    ),
+    "lost.many": (
+        "Sumiram das tabelas linhas que {n} datas tinham carregado ({dates}): {rows} ({tables}).",
+        "Rows that {n} dates had loaded ({dates}) are no longer in the tables: {rows} ({tables}).",
+    ),
     "early.one": (
         "{dates} foi marcada antes de terminar: pode faltar o que chegou depois.",
         "{dates} was marked before it was over: what came later that day may be missing.",
@@ -227,6 +235,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "step_detalhamento_cet": ("composição do CET", "parts of the CET"),
     "step_reconciliacoes": ("conferência", "reconciliation"),
     "step_varreduras": ("varredura", "sweep"),
+    "step_recontagem": ("recontagem", "counting again"),
     "contratos": ("lidos", "read"),
     "clientes": ("clientes", "clients"),
     "identidades": ("RG, CPF", "RG, CPF"),

@@ -22,11 +22,12 @@ from rich.table import Table
 
 from ccb_luigi import tables
 from ccb_luigi.errors import NotCovered
-from ccb_luigi.load import markers
+from ccb_luigi.load import markers, recount
 from ccb_luigi.load.backfill_plan import Plan, PlanProgress
 from ccb_luigi.load.loading import Written
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.reconcile import Reconciliation, total
+from ccb_luigi.load.recount import Recount
 from ccb_luigi.load.status import Day, Sweep
 from ccb_luigi.process.events import Event
 from ccb_luigi.process.streams import printable
@@ -143,6 +144,8 @@ def _proof(day: Day) -> str:
         return "[red]early[/]"
     if day.so_far:
         return "[yellow]so far[/]"
+    if day.lost:
+        return "[red]LOST[/]"
     return {None: "[red]-[/]", True: "[green]ok[/]", False: "[red]DIFF[/]"}[day.proven]
 
 
@@ -177,6 +180,12 @@ def unmarked_lines(days: Sequence[Day]) -> list[str]:
     if any(day.so_far and not day.early for day in days):
         lines.append("[yellow]so far[/]: contracts in the tables; the date has no marker and no proof")
     return lines
+
+
+def recount_line(found: Recount, zone: ZoneInfo) -> str:
+    """That rows are no longer there, which, and what brings them back."""
+    when = f"{found.counted_at.astimezone(zone):%Y-%m-%d %H:%M}"
+    return f"[red]LOST[/]: counted again on {when}, {recount.told(found)}"
 
 
 def password_line(ends: datetime, zone: ZoneInfo) -> str:

@@ -41,6 +41,7 @@ OF_TABLES = {
     "build_info": "The program's version and the revision of its tables.",
     "partitions": "Dates of the last 30, by state as on the morning page; complete ones may differ.",
     "reconciliation_differences": "Dates whose last proof found both sides different, by what differs.",
+    "lost_rows": "Rows that were loaded and that the last night's recount no longer found, by table.",
     "newest_update_timestamp_seconds": "updatedAt of the newest contract in the tables, unix time.",
     "quarantine_documents": "Open rejections.",
     "quarantine_documents_by_code": "Open rejections with the code; a document may have several.",
@@ -111,6 +112,8 @@ def of_tables(standing: Standing) -> CollectorRegistry:
         gauges.put("partitions", number, state=state)
     for what, number in standing.differences.items():
         gauges.put("reconciliation_differences", number, what=what)
+    for table, number in standing.lost.items():
+        gauges.put("lost_rows", number, table=table)
     gauges.put("newest_update_timestamp_seconds", standing.newest_update)
     gauges.put("quarantine_documents", standing.open_documents)
     for code in REJECTIONS:

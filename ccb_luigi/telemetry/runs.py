@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from sqlalchemy import Connection, text
 
 from ccb_luigi import __version__, tables
-from ccb_luigi.load import markers
+from ccb_luigi.load import markers, recount
 from ccb_luigi.load.loading import Written
 from ccb_luigi.load.status import SWEEP
 from ccb_luigi.process.events import Event
@@ -153,7 +153,7 @@ class Recorder:
             event.message or f"{event.step} {which} {kind}",
             task=event.step,
             table=event.step if event.step in tables.BY_NAME else None,
-            partition=f"{event.day}" if event.day and event.step != SWEEP else None,
+            partition=f"{event.day}" if event.day and event.step not in (SWEEP, recount.NAME) else None,
             **fields,
         )
 

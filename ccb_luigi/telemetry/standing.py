@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from ccb_luigi import tables
 from ccb_luigi.documents.valid import ROADS
-from ccb_luigi.load import markers, reconcile, status
+from ccb_luigi.load import markers, reconcile, recount, status
 from ccb_luigi.load.status import Sweep
 from ccb_luigi.settings import Settings
 from ccb_luigi.telemetry.runs import Run
@@ -20,7 +20,8 @@ class Standing:
     """What the tables say.
 
     ``dates``: state → how many of the last dates. ``differences``: what → on how many dates source and tables
-    differ in it. ``open_codes``: code → open rejections with it (a document may have several).
+    differ in it. ``open_codes``: code → open rejections with it (a document may have several). ``lost``:
+    table → rows that the last recount no longer found.
     """
 
     dates: dict[str, int]
@@ -29,6 +30,7 @@ class Standing:
     open_codes: dict[str, int]
     newest_update: datetime | None = None
     sweep: Sweep | None = None
+    lost: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def gather(connection: Connection, settings: Settings, day: date) -> Standing:
     dates = {state: states.count(state) for state in status.STATES}
     dates["complete"] = sum(not each.missing for each in days)
     proofs = reconcile.stored(connection, "NOT ok").values()
+    counted = recount.last(connection)
     return Standing(
         dates=dates,
         differences={name: sum(name in each.differing for each in proofs) for name in reconcile.SIDES},
@@ -56,6 +59,7 @@ def gather(connection: Connection, settings: Settings, day: date) -> Standing:
         open_codes=_codes(connection, "", {}),
         newest_update=connection.execute(text(_NEWEST), {"zone": settings.timezone}).scalar(),
         sweep=status.last_sweep(connection),
+        lost=counted.rows if counted else {},
     )
 
 

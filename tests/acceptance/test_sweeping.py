@@ -1,7 +1,8 @@
-"""The sweep from the command line, by hand and at the end of the night."""
+"""The sweep from the command line, by hand and at the end of the night; and the recount after it."""
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -80,3 +81,60 @@ def test_the_night_ends_with_a_sweep_and_with_its_status(program: Program) -> No
     assert "2 of 2 dates complete" in done.stdout
     assert done.stderr.startswith(f"ccb-luigi: sweep: {world.settings.mongo_database}.contratos holds no")
     assert reasons(world) == [None, "origem_vazia"]
+
+
+def test_a_night_notices_rows_that_somebody_deleted_and_what_it_says_to_do_brings_them_back(
+    program: Program,
+) -> None:
+    world, last = program.world, yesterday()
+    before = last - timedelta(days=1)
+    world.put(document("a", "A", at(last), client="c1"), document("b", "B", at(before), client="c2", rows=5))
+    night = {"CCB_NIGHTLY_DAYS": "2", "CCB_REPORT_DIR": str(program.directory), "CCB_METRICS_DIR": "."}
+    program.run("nightly", **night)
+    assert "LOST" not in program.run("status").stdout
+    world.query("DELETE FROM parcelas WHERE numero_parcela > 2")
+    done = program.run("nightly", **night, status=12)
+    command = f"ccb-luigi rerun --since {before} --until {last}"
+    told = (
+        "4 rows that were loaded are no longer in the tables (parcelas 4), of 2 dates:"
+        f" {before}, {last}; `{command}` loads them again"
+    )
+    assert done.stderr == f"ccb-luigi: {told}\n"
+    lines = program.run("status").stdout.splitlines()
+    assert [line.split()[-1] for line in lines if line.startswith((str(before), str(last)))] == ["LOST"] * 2
+    (line,) = [line for line in lines if line.startswith("LOST: ")]
+    assert line.endswith(told)
+    lost = [day["lost"] for day in json.loads(program.run("status", "--days", 2, "--json").stdout)]
+    assert lost == [{"parcelas": 3}, {"parcelas": 1}]
+    page = (program.directory / "ultimo.html").read_text()
+    assert "Rows that 2 dates had loaded" in page
+    assert "4 (parcelas)." in page
+    assert f"<code>{command.replace(' ', ' <wbr>')}</code>" in page
+    assert "#exit-code-12" in page
+    metrics = (program.directory / "ccb_luigi.prom").read_text()
+    assert 'ccb_luigi_lost_rows{table="parcelas"} 4.0' in metrics
+    assert 'ccb_luigi_partitions{state="lost"} 2.0' in metrics
+    program.run(*command.split()[1:], CCB_METRICS_DIR=".")
+    assert world.numbers("B") == [1, 2, 3, 4, 5]
+    assert 'ccb_luigi_lost_rows{table="parcelas"} 0.0' in (program.directory / "ccb_luigi.prom").read_text()
+    assert "LOST" not in program.run("status").stdout
+    program.run("nightly", **night)
+
+
+def test_rerun_does_the_dates_again_that_verify_has_found(program: Program) -> None:
+    world, days = program.world, [D1 + timedelta(days=n) for n in range(8)]
+    world.put(*(document(f"d{n}", f"D{n}", at(day), client=f"c{n}") for n, day in enumerate(days)))
+    world.migrate(*days)
+    world.query("DELETE FROM parcelas WHERE ccb_code NOT IN ('D2', 'D5') AND numero_parcela = 3")
+    wrong = [day for n, day in enumerate(days) if n not in (2, 5)]
+    done = program.run("verify", "--full", "--json", status=20)
+    assert json.loads(done.stdout)["dates"] == [str(day) for day in wrong]
+    assert all(str(day) in done.stderr for day in wrong)
+    found = program.directory / "verify.json"
+    found.write_text(done.stdout)
+    untouched = world.markers(days[2])
+    assert "6 of 6 dates complete" in program.run("rerun", "--from-verify", found).stdout
+    assert world.markers(days[2]) == untouched
+    done = program.run("verify", "--full", "--json")
+    found.write_text(done.stdout)
+    assert program.run("rerun", "--from-verify", found).stdout == "no date differs: nothing is done again\n"

@@ -151,7 +151,7 @@ def test_a_date_that_the_circuit_breaker_stopped_counts_with_what_was_read_and_r
 
 
 def test_dates_are_counted_by_the_morning_pages_states(world: World) -> None:
-    states = dict.fromkeys(("missing", "early", "breaker", "differs", "gap", "complete"), 0)
+    states = dict.fromkeys(("missing", "early", "breaker", "differs", "lost", "gap", "complete"), 0)
     assert standing_of(world, D3).dates == states
     world.put(document("a", "A", at(D1)))
     world.migrate(D1)
@@ -160,6 +160,7 @@ def test_dates_are_counted_by_the_morning_pages_states(world: World) -> None:
         "early": 0,
         "breaker": 0,
         "differs": 0,
+        "lost": 0,
         "gap": 0,
         "complete": 1,
     }
@@ -169,6 +170,7 @@ def test_dates_are_counted_by_the_morning_pages_states(world: World) -> None:
         "early": 0,
         "breaker": 0,
         "differs": 0,
+        "lost": 0,
         "gap": 0,
         "complete": 1,
     }

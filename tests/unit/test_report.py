@@ -18,6 +18,7 @@ from ccb_luigi.errors import STATUSES, TargetError
 from ccb_luigi.load import markers, quarantine
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.reconcile import Reconciliation
+from ccb_luigi.load.recount import Lost, Recount
 from ccb_luigi.load.status import Day
 from ccb_luigi.process.events import Event
 from ccb_luigi.process.streams import printable
@@ -228,6 +229,39 @@ def test_the_worst_comes_first_and_nothing_is_left_out() -> None:
     )
     assert [point.key for point in found] == ["differs", "breaker", "missing", "gap", "also_rejected"]
     assert found[0].level == "bad"
+
+
+@pytest.mark.parametrize(
+    ("backs", "pt", "en", "command"),
+    [
+        (
+            (40,),
+            "Sumiram das tabelas linhas que 13/10/2026 tinha carregado: 1.500 (parcelas).",
+            "Rows that 13 Oct 2026 had loaded are no longer in the tables: 1,500 (parcelas).",
+            "ccb-luigi rerun --date 2026-10-13",
+        ),
+        (
+            (2, 1),
+            "Sumiram das tabelas linhas que 2 datas tinham carregado (20/11/2026, 21/11/2026): 3.000"
+            " (parcelas).",
+            "Rows that 2 dates had loaded (20 Nov 2026, 21 Nov 2026) are no longer in the tables: 3,000"
+            " (parcelas).",
+            "ccb-luigi rerun --since 2026-11-20 --until 2026-11-21",
+        ),
+    ],
+)
+def test_rows_that_are_gone_come_first_also_of_dates_that_are_not_on_the_page(
+    backs: tuple[int, ...], pt: str, en: str, command: str
+) -> None:
+    lost = [Lost(ago(back), "parcelas", 1500, 7) for back in backs]
+    known = facts(rejected=1, recount=Recount(NOW, 9, lost))
+    for day in known.days:
+        day.lost.update({each.table: each.rows for each in lost if each.day == day.day})
+    point, also = verdict.judge(known)
+    assert (point.level, point.said("pt"), point.said("en"), point.command) == ("bad", pt, en, command)
+    assert also.key == "also_rejected"
+    assert page.render(known).count('<tr class="lost">') == len([back for back in backs if back < 30])
+    assert verdict.judge(facts(recount=Recount(NOW, 9)))[0].key == "good"
 
 
 # --- words ------------------------------------------------------------------------------------------------

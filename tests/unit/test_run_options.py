@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from ccb_luigi import cli
 from ccb_luigi import settings as settings_module
+from ccb_luigi.commands import rerun
 from ccb_luigi.commands.run import Asked, dates_asked_for
 from ccb_luigi.settings import Settings
 
@@ -93,3 +95,37 @@ def test_a_command_is_found_in_the_module_of_its_name(name: str) -> None:
     assert found is not None
     assert found.name == name
     assert found.get_short_help_str()
+
+
+def again(report: bytes | None = None, **options: date) -> list[date]:
+    named = dict.fromkeys(("day", "since", "until")) | options
+    return rerun.dates_asked_for(Settings(), verified=None if report is None else io.BytesIO(report), **named)
+
+
+def test_a_rerun_is_of_a_date_of_a_range_or_of_what_verify_found() -> None:
+    assert again(day=OLD) == [OLD]
+    assert again(since=BEFORE) == [BEFORE, YESTERDAY]
+    assert again(since=OLD, until=date(2026, 3, 3)) == [OLD, date(2026, 3, 2), date(2026, 3, 3)]
+    assert again(b'{"ok": false, "dates": ["2026-03-08", "2026-03-01"]}') == [OLD, BEFORE]
+    assert again(b'{"dates": []}') == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"until": OLD},
+        {"day": OLD, "since": OLD},
+        {"day": OLD, "until": OLD},
+        {"day": OLD, "report": b'{"dates": []}'},
+        {"since": BEFORE, "until": OLD},
+        *(
+            {"report": each}
+            for each in (b"", b"[]", b"{}", b'{"dates": 3}', b'{"dates": ["ontem"]}', b"\xff")
+        ),
+        *({"report": each} for each in (b'{"dates": [1]}', b"null", b'"dates"')),
+    ],
+)
+def test_a_rerun_of_nothing_or_in_two_ways_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(click.UsageError, match=r"date|--since|--from-verify"):
+        again(**options)
