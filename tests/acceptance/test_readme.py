@@ -31,6 +31,7 @@ from ccb_luigi.demo.servers import Mongo, Postgres, delete
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 DEBIANS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 OWNERS, LOADERS, READERS = "owner's own", "loader's own", "readers-own"
+PROMPT = b"what next? "
 LONG = 150
 """Seconds that nothing here takes."""
 
@@ -49,22 +50,29 @@ class Pasted(NamedTuple):
 
 
 def paste(text: str, directory: Path, environment: Mapping[str, str], answers: Sequence[str] = ()) -> Pasted:
-    """Runs a block in bash on a terminal; each question for a password gets the next answer."""
+    """Pastes a block into bash on a terminal; each question for a password gets the next answer.
+
+    A terminal that marks no paste: whatever asks a question reads what was pasted behind it.
+    """
     ours, theirs = pty.openpty()
     shell = subprocess.Popen(
-        ["bash", "--norc", "-c", text],
+        ["bash", "--norc", "--noediting", "-i"],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         cwd=directory,
-        env={**environment, "TERM": "xterm-256color"},
+        env={**environment, "TERM": "dumb", "PS1": PROMPT.decode()},
         start_new_session=True,
         preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),  # psql asks its controlling terminal
     )
     os.close(theirs)
-    shown, answered, left = bytearray(), 0, [*answers]
+    shown, answered, left, ended = bytearray(), 0, [*answers], False
+    os.write(ours, f"{text.rstrip()}\n".encode())
     deadline = time.monotonic() + LONG
     while time.monotonic() < deadline:
+        # Who asks for a password throws away what was typed behind it: the prompt has to be back.
+        if not left and not ended and (not answers or shown[answered:].endswith(PROMPT)):
+            ended = bool(os.write(ours, b"exit\n"))  # with the status of what came before
         if not select.select([ours], [], [], 1)[0]:
             continue
         try:
