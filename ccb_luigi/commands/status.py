@@ -11,6 +11,7 @@ from ccb_luigi.commands.frame import DAY, clean, console, json_option, say_json,
 from ccb_luigi.database import postgres
 from ccb_luigi.load import circumstances, recount, status
 from ccb_luigi.settings import Settings
+from ccb_luigi.tables import BY_NAME
 from ccb_luigi.telemetry import display
 
 
@@ -32,7 +33,8 @@ def status_command(settings: Settings, count: int, until: date | None, as_json: 
         return
     today = [] if until else target.run(lambda c: status.day_after(c, settings, last))
     screen = console()
-    screen.print(display.status_table([*days, *today], width=screen.width))
+    totals = target.run(lambda c: status.table_rows(c, list(BY_NAME)))
+    screen.print(display.status_table([*days, *today], totals, width=screen.width))
     incomplete = [day for day in days if day.missing]
     screen.print(
         f"{len(days) - len(incomplete)} of {len(days)} dates complete (-: missing; quar: open rejections)"

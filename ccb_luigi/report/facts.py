@@ -5,7 +5,7 @@ Only ids, fields, codes, dates, counts and sums: nothing here can hold a person'
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from sqlalchemy import Connection, text
@@ -16,8 +16,9 @@ from ccb_luigi.load.circumstances import Doubt
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.recount import Recount
-from ccb_luigi.load.status import Day
+from ccb_luigi.load.status import Day, Sweep
 from ccb_luigi.settings import Settings
+from ccb_luigi.tables import BY_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Facts:
     complete. ``started``: the first date that anything is known of; ``None`` before the first run.
     ``so_far``: the dates, the day after among them, of which there are contracts and no marker.
     ``password_ends``: of who loads, if that is soon. ``doubts``: a wrong clock, another
-    zone. ``recount``: what the last night counted again. ``read_at`` is in the zone of the partitions.
+    zone. ``recount``: what the last night counted again. ``in_tables``:
+    table → all its rows. ``read_at`` is in the zone of the partitions.
     """
 
     day: date
@@ -59,6 +61,8 @@ class Facts:
     password_ends: date | None = None
     doubts: tuple[Doubt, ...] = ()
     recount: Recount | None = None
+    sweep: Sweep | None = None
+    in_tables: dict[str, int] = field(default_factory=dict)
     seconds: dict[tuple[date, str], float] = field(default_factory=dict)
     proofs: dict[date, Reconciliation] = field(default_factory=dict)
     flagged: dict[date, int] = field(default_factory=dict)
@@ -93,6 +97,8 @@ def gather(connection: Connection, settings: Settings, day: date, count: int) ->
         password_ends=ends.astimezone(settings.zone).date() if ends else None,
         doubts=tuple(circumstances.of_tables(connection, settings, day)),
         recount=recount.last(connection),
+        sweep=_in_zone(status.last_sweep(connection), settings),
+        in_tables=status.table_rows(connection, list(BY_NAME)),
         started=status.first_known(connection),
         seconds=_seconds(connection, window),
         proofs=reconcile.stored(connection, "particao BETWEEN :first AND :last", **window),
@@ -102,6 +108,10 @@ def gather(connection: Connection, settings: Settings, day: date, count: int) ->
         open_rejections=tuple(quarantine.open_entries(connection)),
         read_at=connection.execute(text("SELECT now()")).scalar_one().astimezone(settings.zone),
     )
+
+
+def _in_zone(sweep: Sweep | None, settings: Settings) -> Sweep | None:
+    return sweep and replace(sweep, terminada_em=sweep.terminada_em.astimezone(settings.zone))
 
 
 def _seconds(connection: Connection, window: dict[str, date]) -> dict[tuple[date, str], float]:

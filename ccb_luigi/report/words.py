@@ -119,6 +119,13 @@ WORDS: dict[str, tuple[str, str]] = {
         "O banco não pôde ser lido, e não se sabe como foi a noite.",
         "The database could not be read, and how the night went is not known.",
     ),
+    "in_tables": ("nas tabelas", "in the tables"),
+    "swept": (
+        "Última varredura, {moment}: terminou bem. Fora das datas acima ela carregou {loaded} contratos,"
+        " marcou {gone} como excluídos e achou {back} de volta.",
+        "Last sweep, {moment}: it ended well. Beside the dates above it loaded {loaded} contracts, marked"
+        " {gone} as gone and found {back} back again.",
+    ),
     "do": ("O que fazer", "What to do"),
     "do_then": ("O que fazer, sanado o motivo abaixo", "What to do, once the reason below is mended"),
     "failures": ("O que falhou esta noite", "What failed tonight"),

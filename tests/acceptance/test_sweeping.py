@@ -8,7 +8,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from program import ANSI, Program, shown, yesterday
-from world import D1, World, at, document, rejected
+from world import D1, EIGHT, World, at, document, rejected
 
 
 def reasons(world: World) -> list[str | None]:
@@ -30,6 +30,8 @@ def test_a_sweep_loads_marks_and_says_so_in_one_line(program: Program) -> None:
     assert done.stderr == ""
     assert not ANSI.search(done.stdout)
     assert world.contracts() == {"A": "a", "B": "b", "LATE": "late"}
+    (line,) = [x for x in program.run("status").stdout.splitlines() if x.startswith("in tables ")]
+    assert line.split()[2:] == [str(world.one(f"SELECT count(*) FROM {name}")) for name in EIGHT]
     assert world.column("SELECT ccb_code FROM operacoes WHERE excluido_em IS NOT NULL") == ["B"]
     shown = r"last sweep: \d{4}-\d\d-\d\d \d\d:\d\d, ok, 1 loaded, 1 marked as gone"
     assert re.fullmatch(shown, last_sweep(program))

@@ -19,13 +19,14 @@ from ccb_luigi.load import markers, quarantine
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.recount import Lost, Recount
-from ccb_luigi.load.status import Day
+from ccb_luigi.load.status import Day, Sweep
 from ccb_luigi.process.events import Event
 from ccb_luigi.process.streams import printable
 from ccb_luigi.report import charts, morning, page, verdict, words
 from ccb_luigi.report.charts import Bar
 from ccb_luigi.report.facts import CodeCount, Facts, Failure
 from ccb_luigi.settings import LANGUAGES, Settings
+from ccb_luigi.tables import BY_NAME
 
 D = date(2026, 11, 22)
 NOW = datetime(2026, 11, 23, 2, 5, tzinfo=UTC)
@@ -262,6 +263,20 @@ def test_rows_that_are_gone_come_first_also_of_dates_that_are_not_on_the_page(
     assert also.key == "also_rejected"
     assert page.render(known).count('<tr class="lost">') == len([back for back in backs if back < 30])
     assert verdict.judge(facts(recount=Recount(NOW, 9)))[0].key == "good"
+
+
+def test_what_a_sweep_loaded_beside_the_dates_is_told_also_if_it_went_well() -> None:
+    """And how many rows there are in all."""
+    swept = Sweep(NOW, True, None, 2000, 1998, 1839, 0, 2, 1, 0)
+    known = facts(sweep=swept, in_tables=dict.fromkeys(BY_NAME, 0) | {"parcelas": 23456})
+    html = page.render(known)
+    told = "Beside the dates above it loaded 1,839 contracts, marked 2 as gone and found 1 back again."
+    assert f"Last sweep, 23 Nov 2026 02:05: it ended well. {told}" in html
+    assert "carregou 1.839 contratos, marcou 2 como excluídos e achou 1 de volta." in html
+    (row,) = re.findall("<tfoot>.*</tfoot>", html)
+    assert "in the tables" in row
+    assert "23,456" in row
+    assert "Last sweep" not in page.render(replace(known, sweep=replace(swept, ok=False)))
 
 
 # --- words ------------------------------------------------------------------------------------------------
