@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import click
 import pytest
@@ -198,6 +199,7 @@ OTHERWISE = {
     "exit-code-143": "test_stopping; by systemd's time limit: tests/booted",
     "ccbluiginightfailed": "leads to the exit status; Prometheus fires it in test_prometheus",
     "ccbluiginosuccess": "systemd's own: tests/booted",
+    "ccbluigirowslost": "deleted by hand, and what brings them back: test_sweeping",
     "ccbluigirunslow": "nothing is to be done by a command; alerts_test.yml fires it",
     "ccbluigimetricsabsent": "node_exporter and Prometheus: test_prometheus",
 }
@@ -217,8 +219,12 @@ def _typed() -> list[str]:
 
 
 @pytest.mark.parametrize("line", _typed())
-def test_every_command_of_the_runbook_is_one(line: str) -> None:
-    words = shlex.split(line.replace(" D", " 2026-11-22"))
+def test_every_command_of_the_runbook_is_one(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "verify.json").touch()  # a command before it writes the file
+    words = shlex.split(re.sub(r" > \S+$", "", line).replace(" D", " 2026-11-22"))
     while "=" in words[0]:
         name, _ = words.pop(0).split("=")
         assert name.removeprefix("CCB_").lower() in Settings.__dataclass_fields__
