@@ -96,4 +96,7 @@ def _as_json(facts: Facts) -> dict[str, Any]:
         "findings": [asdict(each) for each in facts.findings],
         "open_rejections": len(facts.open_rejections),
         "read_at": facts.read_at,
+        "sweep": asdict(facts.sweep) if facts.sweep else None,
+        "in_tables": {name: asdict(each) for name, each in facts.in_tables.items()},
+        "closed": facts.closed,
     }

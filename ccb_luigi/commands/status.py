@@ -10,9 +10,12 @@ import click
 from ccb_luigi.commands.frame import DAY, clean, console, json_option, say_json, with_settings
 from ccb_luigi.database import postgres
 from ccb_luigi.load import circumstances, recount, status
+from ccb_luigi.report import facts, verdict
+from ccb_luigi.report.verdict import Severity
 from ccb_luigi.settings import Settings
-from ccb_luigi.tables import BY_NAME
 from ccb_luigi.telemetry import display
+
+COLOURS = {Severity.GOOD: "green", Severity.ATTENTION: "yellow", Severity.BAD: "red"}
 
 
 @click.command("status", short_help="Dates × tables, done or missing; the last sweep.")
@@ -24,7 +27,7 @@ from ccb_luigi.telemetry import display
 @clean
 @with_settings
 def status_command(settings: Settings, count: int, until: date | None, as_json: bool) -> None:
-    """Dates × tables: rows of each date, or a dash where a step is missing; and the last sweep."""
+    """Whether all is there, what is new (dates × tables, the last sweep), and what to do."""
     last = until or settings.yesterday()
     target = postgres.of_process(settings)
     days = target.run(lambda c: status.last_days(c, settings, last, count))
@@ -32,19 +35,25 @@ def status_command(settings: Settings, count: int, until: date | None, as_json: 
         say_json([{**asdict(day), "missing": day.missing} for day in days])
         return
     today = [] if until else target.run(lambda c: status.day_after(c, settings, last))
-    screen = console()
-    totals = target.run(lambda c: status.table_rows(c, list(BY_NAME)))
+    known = target.run(lambda c: facts.of_status(c, settings, days))
+    totals = target.run(status.in_tables)
+    screen, points = console(), verdict.judge(known)
+    for point in points:
+        display.tell_indented(screen, point.said("en"), style=COLOURS[point.level])
     screen.print(display.status_table([*days, *today], totals, width=screen.width))
-    incomplete = [day for day in days if day.missing]
-    screen.print(
-        f"{len(days) - len(incomplete)} of {len(days)} dates complete (-: missing; quar: open rejections)"
-    )
+    if screen.width < display.WIDTH_OF_STATUS:
+        display.tell_indented(screen, display.in_tables_line(totals))
+    screen.print(display.complete_line(days, target.run(status.proven_dates), totals), soft_wrap=True)
     for line in display.unmarked_lines([*days, *today]):
         screen.print(line, soft_wrap=True)
     if (counted := target.run(recount.last)) and counted.lost:
         screen.print(display.recount_line(counted, settings.zone), soft_wrap=True)
-    screen.print(display.sweep_line(target.run(status.last_sweep), settings.zone))
+    screen.print(display.sweep_line(known.sweep, settings.zone), soft_wrap=True)
+    if closed := target.run(status.closed_lately):
+        screen.print(display.closed_line(closed), soft_wrap=True)
     for doubt in target.run(lambda c: circumstances.of_tables(c, settings, last)):
         screen.print(f"[yellow]{doubt.en}[/]", soft_wrap=True)
     if ends := target.run(status.password_ends):
         screen.print(display.password_line(ends, settings.zone), soft_wrap=True)
+    for command in dict.fromkeys(point.command for point in points if point.command):
+        screen.print(f"what to do: {command}", soft_wrap=True, highlight=False)

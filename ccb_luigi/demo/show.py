@@ -204,7 +204,7 @@ def _count(settings: Settings, table: str, column: str, value: str) -> int:
 
 def _summary(settings: Settings, console: Console, until: date, count: int) -> None:
     target = postgres.of_process(settings)
-    totals = target.run(lambda c: status.table_rows(c, list(tables.BY_NAME)))
+    totals = target.run(lambda c: status.in_tables(c))
     days = target.run(lambda c: status.last_days(c, settings, until, count))
     console.print(display.status_table(days, totals, width=console.width))
     entries = target.run(quarantine.open_entries)

@@ -26,6 +26,9 @@ DAYS = 30
 CHANGES = ("inserted", "updated", "deleted")
 """What a load does with rows, as its marker counts them."""
 
+MOST_COUNTED = 1_000_000
+"""A table that the planner expects to hold more rows isn't counted: ten million take seconds."""
+
 DAYS_TO_RENEW = 7
 """So long before its end a password is told of; PostgreSQL 19 itself warns at each login then."""
 
@@ -72,6 +75,23 @@ class Sweep:
     marcados_excluidos: int
     reaparecidos: int
     em_aberto: int
+
+
+@dataclass(frozen=True, slots=True)
+class InTable:
+    """The rows that a table holds; ``about``: as the planner estimates them."""
+
+    rows: int
+    about: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """How many dates are proven, whichever is shown; the first and the last of them."""
+
+    dates: int
+    first: date | None
+    last: date | None
 
 
 def last_days(connection: Connection, settings: Settings, until: date, count: int) -> list[Day]:
@@ -189,6 +209,31 @@ def password_ends(connection: Connection) -> datetime | None:
     return found
 
 
-def table_rows(connection: Connection, names: list[str]) -> dict[str, int]:
-    """Rows per table, counted."""
-    return {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in names}
+def in_tables(connection: Connection) -> dict[str, InTable]:
+    """What the eight tables hold by now, whoever put it there; counted, but for large ones."""
+    return {name: _in_table(connection, name) for name in tables.BY_NAME}
+
+
+def _in_table(connection: Connection, name: str) -> InTable:
+    # Not reltuples: -1 until the first ANALYZE, and old after a large load. The planner looks at the pages.
+    plan = connection.execute(text(f"EXPLAIN (FORMAT JSON) SELECT FROM {name}")).scalar_one()
+    expected = int(plan[0]["Plan"]["Plan Rows"])
+    if expected > MOST_COUNTED:
+        return InTable(expected, about=True)
+    return InTable(connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one())
+
+
+def proven_dates(connection: Connection) -> Proven:
+    """The dates that are marked as proven, however old."""
+    query = text("""
+        SELECT count(DISTINCT particao), min(particao), max(particao) FROM table_updates
+        WHERE target_table = :step AND particao > '1970-01-01'
+    """)
+    return Proven(*connection.execute(query, {"step": markers.RECONCILIATION}).one())
+
+
+def closed_lately(connection: Connection) -> int:
+    """The rejections that were closed in the last 24 hours: by a retry, a run or a sweep."""
+    query = "SELECT count(*) FROM controle.quarentena WHERE resolvido_em > now() - interval '24 hours'"
+    found: int = connection.execute(text(query)).scalar_one()
+    return found

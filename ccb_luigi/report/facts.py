@@ -16,9 +16,8 @@ from ccb_luigi.load.circumstances import Doubt
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.recount import Recount
-from ccb_luigi.load.status import Day, Sweep
+from ccb_luigi.load.status import Day, InTable, Sweep
 from ccb_luigi.settings import Settings
-from ccb_luigi.tables import BY_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,8 @@ class Facts:
     complete. ``started``: the first date that anything is known of; ``None`` before the first run.
     ``so_far``: the dates, the day after among them, of which there are contracts and no marker.
     ``password_ends``: of who loads, if that is soon. ``doubts``: a wrong clock, another
-    zone. ``recount``: what the last night counted again. ``in_tables``:
-    table → all its rows. ``read_at`` is in the zone of the partitions.
+    zone. ``recount``: what the last night counted again. ``read_at`` is in the zone of the partitions.
+    ``sweep``: the last that ended. ``closed``: rejections that were, in the last 24 hours.
     """
 
     day: date
@@ -61,8 +60,6 @@ class Facts:
     password_ends: date | None = None
     doubts: tuple[Doubt, ...] = ()
     recount: Recount | None = None
-    sweep: Sweep | None = None
-    in_tables: dict[str, int] = field(default_factory=dict)
     seconds: dict[tuple[date, str], float] = field(default_factory=dict)
     proofs: dict[date, Reconciliation] = field(default_factory=dict)
     flagged: dict[date, int] = field(default_factory=dict)
@@ -71,6 +68,9 @@ class Facts:
     open_rejections: tuple[Entry, ...] = ()
     failures: tuple[Failure, ...] = ()
     read_at: datetime | None = None
+    sweep: Sweep | None = None
+    in_tables: dict[str, InTable] = field(default_factory=dict)
+    closed: int = 0
 
     @property
     def states(self) -> dict[date, str]:
@@ -97,8 +97,6 @@ def gather(connection: Connection, settings: Settings, day: date, count: int) ->
         password_ends=ends.astimezone(settings.zone).date() if ends else None,
         doubts=tuple(circumstances.of_tables(connection, settings, day)),
         recount=recount.last(connection),
-        sweep=_in_zone(status.last_sweep(connection), settings),
-        in_tables=status.table_rows(connection, list(BY_NAME)),
         started=status.first_known(connection),
         seconds=_seconds(connection, window),
         proofs=reconcile.stored(connection, "particao BETWEEN :first AND :last", **window),
@@ -107,10 +105,28 @@ def gather(connection: Connection, settings: Settings, day: date, count: int) ->
         findings=_by_code(connection, day, "DISTINCT ccb_code", "controle.qualidade"),
         open_rejections=tuple(quarantine.open_entries(connection)),
         read_at=connection.execute(text("SELECT now()")).scalar_one().astimezone(settings.zone),
+        sweep=_local(status.last_sweep(connection), settings),
+        in_tables=status.in_tables(connection),
+        closed=status.closed_lately(connection),
     )
 
 
-def _in_zone(sweep: Sweep | None, settings: Settings) -> Sweep | None:
+def of_status(connection: Connection, settings: Settings, days: list[Day]) -> Facts:
+    """As much of it as the verdict needs, of dates that were asked for already."""
+    window = {"first": days[0].day, "last": days[-1].day}
+    return Facts(
+        day=days[-1].day,
+        nightly_days=settings.nightly_days,
+        days=tuple(days),
+        started=status.first_known(connection),
+        proofs=reconcile.stored(connection, "particao BETWEEN :first AND :last", **window),
+        open_rejections=tuple(quarantine.open_entries(connection)),
+        sweep=_local(status.last_sweep(connection), settings),
+        recount=recount.last(connection),
+    )
+
+
+def _local(sweep: Sweep | None, settings: Settings) -> Sweep | None:
     return sweep and replace(sweep, terminada_em=sweep.terminada_em.astimezone(settings.zone))
 
 

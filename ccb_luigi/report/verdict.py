@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from ccb_luigi.errors import CircuitBroken
-from ccb_luigi.load.status import SWEEP
+from ccb_luigi.load.status import SWEEP, Sweep
 from ccb_luigi.report.facts import Facts
 from ccb_luigi.report.words import say
 
@@ -55,6 +55,8 @@ def judge(facts: Facts) -> list[Point]:
         points.append(Point(Severity.BAD, "sweep_waits"))
     elif swept:
         points.append(Point(Severity.BAD, "sweep", command="ccb-luigi sweep", mend_first=True))
+    elif facts.sweep and not facts.sweep.ok:  # the last one, by day or in another night
+        points.append(_of_sweep(facts.sweep))
     points.sort(key=lambda point: point.level is not Severity.BAD)
     if facts.open_rejections:
         key = "also_rejected"
@@ -65,6 +67,24 @@ def judge(facts: Facts) -> list[Point]:
             values |= {"there": proof.in_tables, "bad": proof.quarentena}
         points.append(Point(Severity.ATTENTION, key, values, "ccb-luigi quarantine list"))
     return points or [_good(facts)]
+
+
+def _of_sweep(sweep: Sweep) -> Point:
+    """Its reason is a code, which each language words."""
+    ended = {"moment": sweep.terminada_em}
+    if sweep.motivo == "disjuntor":
+        return Point(Severity.BAD, "sweep_waits")
+    if sweep.motivo == "em_aberto":
+        return Point(Severity.BAD, "sweep_open", ended | {"n": sweep.em_aberto}, "ccb-luigi sweep")
+    if sweep.motivo == "muitos_sumidos":
+        values = ended | {"n": sweep.sumidos, "all": sweep.contratos_destino}
+        return Point(Severity.BAD, "sweep_vanished", values, "ccb-luigi sweep")
+    key = (
+        sweep.motivo
+        if sweep.motivo in ("origem_vazia", "leitura_incompleta", "origem_ilegivel")
+        else "falhou"
+    )
+    return Point(Severity.BAD, f"sweep_{key}", ended, "ccb-luigi sweep")
 
 
 def _of_dates(facts: Facts) -> list[Point]:

@@ -109,6 +109,38 @@ WORDS: dict[str, tuple[str, str]] = {
         "A varredura deixou documentos à espera de datas que rejeições demais retêm.",
         "The sweep left documents waiting for dates that too many rejections hold back.",
     ),
+    "sweep_open.one": (
+        "A varredura de {moment} deixou um documento da origem fora das tabelas e da quarentena.",
+        "The sweep of {moment} left one document of the source neither in the tables nor in quarantine.",
+    ),
+    "sweep_open.many": (
+        "A varredura de {moment} deixou {n} documentos da origem fora das tabelas e da quarentena.",
+        "The sweep of {moment} left {n} documents of the source neither in the tables nor in quarantine.",
+    ),
+    "sweep_vanished.one": (
+        "A varredura de {moment} não achou na origem um de {all} contratos e não marcou nenhum.",
+        "The sweep of {moment} did not find one of {all} contracts in the source, and marked none.",
+    ),
+    "sweep_vanished.many": (
+        "A varredura de {moment} não achou na origem {n} de {all} contratos e não marcou nenhum.",
+        "The sweep of {moment} did not find {n} of {all} contracts in the source, and marked none.",
+    ),
+    "sweep_origem_vazia": (
+        "A varredura de {moment} não encontrou nenhum documento na origem e não marcou nada.",
+        "The sweep of {moment} met no document in the source, and marked nothing.",
+    ),
+    "sweep_leitura_incompleta": (
+        "A varredura de {moment} leu menos documentos do que o MongoDB conta e não carregou nada.",
+        "The sweep of {moment} read fewer documents than MongoDB counts, and loaded nothing.",
+    ),
+    "sweep_origem_ilegivel": (
+        "A varredura de {moment} não pôde ler a origem: não se sabe se falta algo nas tabelas.",
+        "The sweep of {moment} could not read the source: nobody knows whether the tables lack something.",
+    ),
+    "sweep_falhou": (
+        "A varredura de {moment} não terminou bem: não se sabe se falta algo nas tabelas.",
+        "The sweep of {moment} did not end well: nobody knows whether the tables lack something.",
+    ),
     "empty": ("Nada foi migrado ainda.", "Nothing has been migrated yet."),
     "stopped": ("A noite parou antes de terminar.", "The night stopped before its end."),
     "running": (
@@ -118,13 +150,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "unread": (
         "O banco não pôde ser lido, e não se sabe como foi a noite.",
         "The database could not be read, and how the night went is not known.",
-    ),
-    "in_tables": ("nas tabelas", "in the tables"),
-    "swept": (
-        "Última varredura, {moment}: terminou bem. Fora das datas acima ela carregou {loaded} contratos,"
-        " marcou {gone} como excluídos e achou {back} de volta.",
-        "Last sweep, {moment}: it ended well. Beside the dates above it loaded {loaded} contracts, marked"
-        " {gone} as gone and found {back} back again.",
     ),
     "do": ("O que fazer", "What to do"),
     "do_then": ("O que fazer, sanado o motivo abaixo", "What to do, once the reason below is mended"),
@@ -148,6 +173,27 @@ WORDS: dict[str, tuple[str, str]] = {
         "– nunca executada (ou sem documentos, numa carga `run --full`).",
         "Rows that each date has for each table. ✕ missing; ≠ source and target differ; "
         "– never run (or without documents, in a `run --full`).",
+    ),
+    "last_sweep": (
+        "Última varredura, {moment}: {read} documentos da origem comparados com {there} contratos; "
+        "{loaded} carregados, {gone} marcados como ausentes da origem, {back} de volta.",
+        "Last sweep, {moment}: {read} documents of the source compared with {there} contracts; "
+        "{loaded} loaded, {gone} marked as gone from the source, {back} back again.",
+    ),
+    "no_sweep": ("Nenhuma varredura terminou ainda.", "No sweep has ended yet."),
+    "closed.one": (
+        "Uma rejeição foi fechada nas últimas 24 horas: documento já carregado, ou fora da origem.",
+        "One rejection was closed in the last 24 hours: its document is loaded by now, or gone.",
+    ),
+    "closed.many": (
+        "{n} rejeições foram fechadas nas últimas 24 horas: documentos já carregados, ou fora da origem.",
+        "{n} rejections were closed in the last 24 hours: their documents are loaded by now, or gone.",
+    ),
+    "figures_of": ("O que há de novo: {day}", "What is new: {day}"),
+    "in_tables": ("nas tabelas", "in the tables"),
+    "in_tables_caption": (
+        "A última linha diz o que as tabelas têm ao todo; ≈ é uma estimativa.",
+        "The last row says what the tables hold in all; ≈ is an estimate.",
     ),
     "password_ends": (
         "A senha do PostgreSQL desta carga vence em {day}: renovar antes (ALTER ROLE ... VALID UNTIL).",

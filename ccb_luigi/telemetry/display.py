@@ -28,7 +28,7 @@ from ccb_luigi.load.loading import Written
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.reconcile import Reconciliation, total
 from ccb_luigi.load.recount import Recount
-from ccb_luigi.load.status import Day, Sweep
+from ccb_luigi.load.status import Day, InTable, Proven, Sweep
 from ccb_luigi.process.events import Event
 from ccb_luigi.process.streams import printable
 from ccb_luigi.telemetry import logs
@@ -150,7 +150,7 @@ def _proof(day: Day) -> str:
 
 
 def status_table(
-    days: Sequence[Day], totals: Mapping[str, int] | None = None, *, width: int = WIDTH_OF_STATUS
+    days: Sequence[Day], totals: Mapping[str, InTable] | None = None, *, width: int = WIDTH_OF_STATUS
 ) -> Table:
     """Dates × tables: rows of the date, or what is missing; ``totals``: rows in the tables themselves.
 
@@ -167,9 +167,36 @@ def status_table(
     for day in days:
         table.add_row(str(day.day), *_cells(day), _short(day.quarantined), _proof(day))
     if totals:
-        cells = [_short(totals[step]) if step in totals else "" for step in SHORT]
+        cells = [rows_in(totals[step]) if step in totals else "" for step in SHORT]
         table.add_row("in tables", *cells, "", "", style="bold")
     return table
+
+
+def rows_in(table: InTable) -> str:
+    """The rows of a table; ``~`` before what nobody counted."""
+    return f"{'~' if table.about else ''}{_short(table.rows)}"
+
+
+def complete_line(days: Sequence[Day], proven: Proven, totals: Mapping[str, InTable]) -> str:
+    """How many of the dates shown are complete, how many in all, and what the table's signs mean."""
+    complete = sum(not day.missing for day in days)
+    signs = "-: missing; quar: open rejections"
+    if any(each.about for each in totals.values()):
+        signs += "; ~: about"
+    shown = f"{complete} of {len(days)} dates complete"
+    if not proven.first or not proven.last or proven.dates <= complete:
+        return f"{shown} ({signs})"
+    first = f"{counted(proven.dates, 'date')} proven in all, {proven.first} to {proven.last}"
+    if complete:
+        return f"{shown}; {first} ({signs})"
+    again = f"`ccb-luigi status --until {proven.last}` shows the last"
+    return f"{first}; none of the {len(days)} shown here is complete: {again} ({signs})"
+
+
+def in_tables_line(totals: Mapping[str, InTable]) -> str:
+    """What the tables hold, for a terminal that is too narrow for a column each."""
+    told = ", ".join(f"{name} {rows_in(each)}" for name, each in totals.items())
+    return f"rows in the tables: {told}"
 
 
 def unmarked_lines(days: Sequence[Day]) -> list[str]:
@@ -209,7 +236,16 @@ def sweep_line(sweep: Sweep | None, zone: ZoneInfo) -> str:
         return "last sweep: never"
     failed = f"[red]FAILED[/] ({sweep.motivo}): `ccb-luigi sweep` says more"
     ended = f"{sweep.terminada_em.astimezone(zone):%Y-%m-%d %H:%M}"
-    return f"last sweep: {ended}, " + (f"[green]ok[/], {what_it_did(sweep)}" if sweep.ok else failed)
+    compared = f"{counted(sweep.lidos_origem, 'document')} compared with "
+    compared += counted(sweep.contratos_destino, "contract")
+    done = f"[green]ok[/], {compared}: {what_it_did(sweep)}"
+    return f"last sweep: {ended}, {done if sweep.ok else failed}"
+
+
+def closed_line(closed: int) -> str:
+    """What became of rejected documents lately."""
+    documents = counted(closed, "rejected document")
+    return f"quarantine: {documents} closed in the last 24 h (loaded by now, or gone from the source)"
 
 
 def what_it_did(sweep: Sweep | Swept) -> str:
@@ -291,7 +327,7 @@ def tell_changes(screen: Console, changes: Mapping[str, Written]) -> None:
         tell_indented(screen, line)
 
 
-def tell_indented(screen: Console, line: str, indent: str = "") -> None:
+def tell_indented(screen: Console, line: str, indent: str = "", style: str | None = None) -> None:
     """A line that may be long: what goes on in a next one is indented by more."""
     lines = wrap(
         line,
@@ -301,7 +337,7 @@ def tell_indented(screen: Console, line: str, indent: str = "") -> None:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    screen.print("\n".join(lines), soft_wrap=True, highlight=False)
+    screen.print("\n".join(lines), style=style, soft_wrap=True, highlight=False)
 
 
 def _changes(changes: Mapping[str, Written]) -> list[str]:

@@ -33,7 +33,8 @@ def test_a_sweep_loads_marks_and_says_so_in_one_line(program: Program) -> None:
     (line,) = [x for x in program.run("status").stdout.splitlines() if x.startswith("in tables ")]
     assert line.split()[2:] == [str(world.one(f"SELECT count(*) FROM {name}")) for name in EIGHT]
     assert world.column("SELECT ccb_code FROM operacoes WHERE excluido_em IS NOT NULL") == ["B"]
-    shown = r"last sweep: \d{4}-\d\d-\d\d \d\d:\d\d, ok, 1 loaded, 1 marked as gone"
+    shown = r"last sweep: \d{4}-\d\d-\d\d \d\d:\d\d, ok, 3 documents compared with 2 contracts: "
+    shown += "1 loaded, 1 marked as gone"
     assert re.fullmatch(shown, last_sweep(program))
     ended = world.one("SELECT max(terminada_em) FROM controle.varreduras").astimezone(ZoneInfo("Asia/Tokyo"))
     assert f"{ended:%Y-%m-%d %H:%M}" in program.run("status", CCB_TIMEZONE="Asia/Tokyo").stdout

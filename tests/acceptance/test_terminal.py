@@ -62,13 +62,19 @@ def test_tables_fit_the_terminal_and_lose_nothing_that_counts(
     for width in (60, 80, 200):
         status = see(width, "status", "--until", D2, "--days", 2)
         assert status.coloured
-        (head, first, second, summary, *_) = status.lines
+        (verdict, rejected, head, first, second, held, *_) = status.lines
+        assert verdict == "3 Mar 2026 has not been migrated."
+        assert rejected == "2 rejected documents wait to be corrected at the source."
         assert head.split()[0] == "date"
         assert head.split()[-2:] == ["quar", "proof"]
         assert first.split()[:2] == [str(D1), "3"]
         assert first.split()[-2:] == ["2", "ok"]
         assert second.split()[-2:] == ["0", "-"]
-        assert summary.startswith("1 of 2 dates complete")
+        assert held.startswith("rows in the tables: clientes 1, " if width == 60 else "in tables "), held
+        assert any(line.startswith("1 of 2 dates complete") for line in status.lines)
+        told = [line for line in status.lines if line]
+        commands = [f"run --date {D2}", "quarantine list"]
+        assert told[-2:] == [f"what to do: ccb-luigi {each}" for each in commands]
         assert len(head.split()) == (5 if width == 60 else 12)
 
         listed = see(width, "quarantine", "list")

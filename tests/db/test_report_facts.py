@@ -12,9 +12,11 @@ from world import D1, D2, D3, World, at, document, operation, rejected, unfounde
 
 from ccb_luigi.database import postgres
 from ccb_luigi.errors import SchemaOutdated, TargetError
-from ccb_luigi.load import markers, pipeline
+from ccb_luigi.load import markers, pipeline, status
+from ccb_luigi.proof.sweep import sweep
 from ccb_luigi.report import morning, page, verdict
-from ccb_luigi.report.facts import CodeCount, Facts, gather
+from ccb_luigi.report.facts import CodeCount, Facts, gather, of_status
+from ccb_luigi.report.verdict import Point
 from ccb_luigi.settings import Settings
 
 
@@ -84,6 +86,44 @@ def test_the_facts_are_what_happened(lived: World) -> None:
         (D3, "contratos"),
     }
     assert all(seconds >= 0 for seconds in known.seconds.values())
+
+
+def test_what_the_tables_hold_is_told_whoever_loaded_it(lived: World) -> None:
+    tables = ("clientes", "identidades", "enderecos", "contatos", "dados_bancarios", "operacoes", "parcelas")
+    counted = {name: lived.one(f"SELECT count(*) FROM {name}") for name in (*tables, "detalhamento_cet")}
+    assert counted["parcelas"] == 7
+    assert {name: each.rows for name, each in read(lived, D3).in_tables.items()} == counted
+    assert not any(each.about for each in read(lived, D3).in_tables.values())
+
+
+def test_a_large_table_is_not_counted_but_estimated(lived: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    lived.query("ANALYZE parcelas")
+    monkeypatch.setattr(status, "MOST_COUNTED", 6)
+    found = read(lived, D3).in_tables
+    assert found["parcelas"] == status.InTable(7, about=True)
+    lived.query(
+        "UPDATE controle.quarentena SET resolvido_em = now() - interval '25 hours' WHERE mongo_id = 'd'"
+    )
+    assert read(lived, D3).closed == 0
+
+
+def test_the_last_sweep_and_the_rejections_that_were_closed_are_told(lived: World) -> None:
+    assert (read(lived, D3).sweep, read(lived, D3).closed) == (None, 1)
+    sweep(lived.settings)
+    known = read(lived, D3).sweep
+    assert known is not None
+    # d was rejected and is mended, c still is rejected, e is of the date that is only extracted
+    assert (known.ok, known.lidos_origem, known.contratos_destino, known.carregados) == (True, 5, 3, 1)
+
+
+def test_what_status_judges_is_what_the_page_judges(lived: World) -> None:
+    def judged(connection: Any) -> list[Point]:
+        days = status.last_days(connection, lived.settings, D3, 7)
+        return verdict.judge(of_status(connection, lived.settings, days))
+
+    assert postgres.of_process(lived.settings).run(judged) == verdict.judge(read(lived, D3))
+    dates = postgres.of_process(lived.settings).run(status.proven_dates)
+    assert dates == status.Proven(2, D1, D2)
 
 
 def test_counts_of_the_date_are_those_of_the_date(lived: World) -> None:

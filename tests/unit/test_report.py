@@ -14,19 +14,20 @@ from typing import Any
 
 import pytest
 
+from ccb_luigi import tables
 from ccb_luigi.errors import STATUSES, TargetError
 from ccb_luigi.load import markers, quarantine
 from ccb_luigi.load.quarantine import Entry
 from ccb_luigi.load.reconcile import Reconciliation
 from ccb_luigi.load.recount import Lost, Recount
-from ccb_luigi.load.status import Day, Sweep
+from ccb_luigi.load.status import Day, InTable, Proven, Sweep
 from ccb_luigi.process.events import Event
 from ccb_luigi.process.streams import printable
 from ccb_luigi.report import charts, morning, page, verdict, words
 from ccb_luigi.report.charts import Bar
 from ccb_luigi.report.facts import CodeCount, Facts, Failure
 from ccb_luigi.settings import LANGUAGES, Settings
-from ccb_luigi.tables import BY_NAME
+from ccb_luigi.telemetry import display
 
 D = date(2026, 11, 22)
 NOW = datetime(2026, 11, 23, 2, 5, tzinfo=UTC)
@@ -70,6 +71,13 @@ def facts(
 
 def entry(mongo_id: str, codes: tuple[str, ...] = ("ausente",)) -> Entry:
     return Entry(mongo_id, D, list(codes), {}, NOW, NOW, 2)
+
+
+def swept(motivo: str | None = None, **counts: int) -> Sweep:
+    found = dict.fromkeys(Sweep.__dataclass_fields__, 0) | {"lidos_origem": 3000}
+    found |= {"contratos_destino": 2000, **counts}
+    ended = {"terminada_em": datetime(2026, 11, 22, 23, 5, tzinfo=UTC), "ok": motivo is None}
+    return Sweep(**{**found, **ended, "motivo": motivo})
 
 
 EVERYTHING = set(markers.STEPS)
@@ -179,6 +187,43 @@ VERDICTS = {
         "The sweep did not end well: nobody knows whether the tables lack something. The reason is below.",
         "ccb-luigi sweep",
     ),
+    "the last sweep met nothing": (
+        facts(sweep=swept("origem_vazia")),
+        "bad",
+        "A varredura de 22/11/2026 23:05 não encontrou nenhum documento na origem e não marcou nada.",
+        "The sweep of 22 Nov 2026 23:05 met no document in the source, and marked nothing.",
+        "ccb-luigi sweep",
+    ),
+    "too much had vanished for the last sweep": (
+        facts(sweep=swept("muitos_sumidos", sumidos=1500)),
+        "bad",
+        "A varredura de 22/11/2026 23:05 não achou na origem 1.500 de 2.000 contratos e não marcou nenhum.",
+        "The sweep of 22 Nov 2026 23:05 did not find 1,500 of 2,000 contracts in the source, and marked"
+        " none.",
+        "ccb-luigi sweep",
+    ),
+    "the last sweep left a document": (
+        facts(sweep=swept("em_aberto", em_aberto=1)),
+        "bad",
+        "A varredura de 22/11/2026 23:05 deixou um documento da origem fora das tabelas e da quarentena.",
+        "The sweep of 22 Nov 2026 23:05 left one document of the source neither in the tables nor in"
+        " quarantine.",
+        "ccb-luigi sweep",
+    ),
+    "the last sweep waits for a date": (
+        facts(sweep=swept("disjuntor")),
+        "bad",
+        "A varredura deixou documentos à espera de datas que rejeições demais retêm.",
+        "The sweep left documents waiting for dates that too many rejections hold back.",
+        "",
+    ),
+    "the last sweep failed for a reason that nobody knows here": (
+        facts(sweep=swept("novo_motivo")),
+        "bad",
+        "A varredura de 22/11/2026 23:05 não terminou bem: não se sabe se falta algo nas tabelas.",
+        "The sweep of 22 Nov 2026 23:05 did not end well: nobody knows whether the tables lack something.",
+        "ccb-luigi sweep",
+    ),
     "five never trip it": (
         facts(absent={0: EVERYTHING}, quarantined={0: 5}),
         "bad",
@@ -263,20 +308,6 @@ def test_rows_that_are_gone_come_first_also_of_dates_that_are_not_on_the_page(
     assert also.key == "also_rejected"
     assert page.render(known).count('<tr class="lost">') == len([back for back in backs if back < 30])
     assert verdict.judge(facts(recount=Recount(NOW, 9)))[0].key == "good"
-
-
-def test_what_a_sweep_loaded_beside_the_dates_is_told_also_if_it_went_well() -> None:
-    """And how many rows there are in all."""
-    swept = Sweep(NOW, True, None, 2000, 1998, 1839, 0, 2, 1, 0)
-    known = facts(sweep=swept, in_tables=dict.fromkeys(BY_NAME, 0) | {"parcelas": 23456})
-    html = page.render(known)
-    told = "Beside the dates above it loaded 1,839 contracts, marked 2 as gone and found 1 back again."
-    assert f"Last sweep, 23 Nov 2026 02:05: it ended well. {told}" in html
-    assert "carregou 1.839 contratos, marcou 2 como excluídos e achou 1 de volta." in html
-    (row,) = re.findall("<tfoot>.*</tfoot>", html)
-    assert "in the tables" in row
-    assert "23,456" in row
-    assert "Last sweep" not in page.render(replace(known, sweep=replace(swept, ok=False)))
 
 
 # --- words ------------------------------------------------------------------------------------------------
@@ -449,6 +480,58 @@ def test_the_page_tells_all_that_is_known() -> None:
     assert "id20" not in neutral
     assert "1,234,567.89" in text.said("en")
     assert "A required field is missing or null. Correct the field" in text.said("en")
+
+
+def test_a_sweep_that_went_well_is_told_with_what_it_did_before_what_stands_below() -> None:
+    known = facts(sweep=swept(carregados=1839, marcados_excluidos=4, reaparecidos=2), closed=3)
+    said = Tags(page.render(known)).everything()
+    line = (
+        "Last sweep, 22 Nov 2026 23:05: 3,000 documents of the source compared with 2,000 contracts;"
+        " 1,839 loaded, 4 marked as gone from the source, 2 back again."
+    )
+    assert line in said
+    assert "3 rejections were closed in the last 24 hours" in said
+    places = [said.index(each) for each in ("All well", "What is new: 22 Nov 2026", line, "Dates and tables")]
+    assert places == sorted(places)
+    assert "No sweep has ended yet." in Tags(page.render(facts())).everything()
+
+
+def test_the_last_row_of_the_dates_says_what_the_tables_hold_and_what_is_an_estimate() -> None:
+    held = {name: InTable(1000 + n) for n, name in enumerate(tables.BY_NAME)}
+    held["parcelas"] = InTable(10_400_000, about=True)
+    said = Tags(page.render(facts(in_tables=held, absent={20: {"parcelas"}}))).everything()
+    row = "in the tables 1,000 1,001 1,002 1,003 1,004 1,005 ≈ 10,400,000 1,007"
+    assert said.replace(" ", "").count(row.replace(" ", "")) == 1, "not below the earlier dates again"
+    (row_of_status,) = zip(*(column.cells for column in display.status_table([], held).columns), strict=True)
+    assert row_of_status == (
+        *("in tables", "", "1000", "1001", "1002", "1003", "1004", "1005", "~10.4M", "1007", "", ""),
+    )
+
+
+@pytest.mark.parametrize(
+    ("shown", "proven", "said"),
+    [
+        (0, Proven(0, None, None), "0 of 3 dates complete (-: missing; quar: open rejections)"),
+        (2, Proven(2, ago(2), D), "2 of 3 dates complete (-: missing; quar: open rejections)"),
+        (
+            1,
+            Proven(12, date(2026, 3, 3), D),
+            "1 of 3 dates complete; 12 dates proven in all, 2026-03-03 to 2026-11-22"
+            " (-: missing; quar: open rejections)",
+        ),
+        (
+            0,
+            Proven(12, date(2026, 3, 3), date(2026, 4, 10)),
+            "12 dates proven in all, 2026-03-03 to 2026-04-10; none of the 3 shown here is complete:"
+            " `ccb-luigi status --until 2026-04-10` shows the last (-: missing; quar: open rejections)",
+        ),
+    ],
+)
+def test_who_loaded_old_dates_is_not_told_that_nothing_is_there(
+    shown: int, proven: Proven, said: str
+) -> None:
+    days = [Day(ago(n), dict(ALL) if n < shown else {}) for n in range(3)]
+    assert display.complete_line(days, proven, {}) == said
 
 
 def test_a_failure_is_told_once_dated_and_with_the_place_in_the_runbook() -> None:
