@@ -191,6 +191,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "figures_of": ("O que há de novo: {day}", "What is new: {day}"),
     "in_tables": ("nas tabelas", "in the tables"),
+    "about_millions": ("≈ {millions} mi", "≈ {millions}M"),
     "in_tables_caption": (
         "A última linha diz o que as tabelas têm ao todo; ≈ é uma estimativa.",
         "The last row says what the tables hold in all; ≈ is an estimate.",

@@ -500,7 +500,7 @@ def test_the_last_row_of_the_dates_says_what_the_tables_hold_and_what_is_an_esti
     held = {name: InTable(1000 + n) for n, name in enumerate(tables.BY_NAME)}
     held["parcelas"] = InTable(10_400_000, about=True)
     said = Tags(page.render(facts(in_tables=held, absent={20: {"parcelas"}}))).everything()
-    row = "in the tables 1,000 1,001 1,002 1,003 1,004 1,005 ≈ 10,400,000 1,007"
+    row = "in the tables 1,000 1,001 1,002 1,003 1,004 1,005 ≈ 10.4M 1,007"
     assert said.replace(" ", "").count(row.replace(" ", "")) == 1, "not below the earlier dates again"
     (row_of_status,) = zip(*(column.cells for column in display.status_table([], held).columns), strict=True)
     assert row_of_status == (
