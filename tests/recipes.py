@@ -216,7 +216,7 @@ KIND = Recipe(
         Edit(
             "ccb_luigi/documents/kinds.py",
             r'    "zip_code": Kind\(.*\n',
-            '    "currency": Kind("string", values.currency),\n',
+            '    "currency": Kind("string", values.currency, "text"),\n',
         ),
         Edit(
             "ccb_luigi/documents/values.py",

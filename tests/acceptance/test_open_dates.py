@@ -30,7 +30,8 @@ def lines(err: str) -> list[str]:
 
 def untouched(world: World) -> bool:
     return not world.one(
-        "SELECT (SELECT count(*) FROM table_updates) + (SELECT count(*) FROM operacoes)"
+        "SELECT (SELECT count(*) FROM table_updates WHERE particao IS NOT NULL)"
+        " + (SELECT count(*) FROM operacoes)"
         " + (SELECT count(*) FROM controle.reconciliacoes)"
     )
 

@@ -480,8 +480,9 @@ def test_a_block_is_rendered_the_same_on_both_roads(many: bool, monkeypatch: pyt
         (date(2024, 5, 3), CERBERUS): 1,
         (date(2024, 3, 12), usual): 1,
         (date(2024, 5, 2), usual): 1,
-        (JUDGE.today(), CERBERUS): 1,
     }
+    # What has no time counts with the date that the quarantine knows.
+    assert [(day, road) for day, road, _ in found.timeless] == [(JUDGE.today(), CERBERUS)]
     assert found.counts["operacoes"] == 5
     assert [line.split(b"\t")[:3] for line in found.lines["contratos"].splitlines()] == [
         [b"7", b"%d" % (3 * block.DOCUMENTS + place), b"d%d" % number]
@@ -500,8 +501,11 @@ def test_each_document_of_a_block_tells_which_road_it_took() -> None:
     raws += [encode(contract(averageMonthlyIncome=9800.0000001)), encode(contract(name=None)), b"\5\0\0\0x"]
     task = block.BatchSpec(7, None, ZONE, Strictness())
     roads: Counter[str] = Counter()
-    for (_, road), documents in block.render(task, 3, raws).roads.items():
+    found = block.render(task, 3, raws)
+    for (_, road), documents in found.roads.items():
         roads[road] += documents
+    for _, road, _ in found.timeless:
+        roads[road] += 1
     assert roads == {TOGETHER: 124, ROWS_ALONE: 2, ALONE: 1, CERBERUS: 3}
 
 
