@@ -77,7 +77,7 @@ def of_night(connection: Connection, settings: Settings, until: date) -> list[Do
             f" {', '.join(wrong)}; set the wrong one (NTP), then start the night again"
         )
     found = [doubt for name, apart in clocks.items() for doubt in _of_clock(name, apart)]
-    return [*found, *_of_zones(connection, settings, until)]
+    return [*found, *_of_zones(connection, settings, until), *_of_timeless(connection)]
 
 
 def _direction(apart: timedelta) -> str:

@@ -214,6 +214,8 @@ def test_documents_whose_time_can_not_be_read_are_told_once_beside_the_dates(
     one = "The updatedAt of one rejected document can't be read"
     told = CliRunner().invoke(main, ["status"], env=environment(world, tmp_path)).stdout
     assert told.count(one) == 1
+    again = CliRunner().invoke(main, ["nightly"], env=environment(world, tmp_path))
+    assert again.stderr.count(one) == 1
     html = (tmp_path / morning.LATEST).read_text(encoding="utf-8")
     assert "De um documento rejeitado o updatedAt não pode ser lido" in html
     assert one.replace("'", "&#39;") in html
