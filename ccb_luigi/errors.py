@@ -4,10 +4,21 @@ The texts name the place (partition, ``_id``, field, table, column) and what to 
 they end in logs, in Luigi's visualizer and in mails.
 """
 
+from __future__ import annotations
+
 import re
 import traceback
+from collections.abc import Sequence
+from datetime import date
 
 from ccb_luigi.codes import Code
+
+
+def command_for(name: str, days: Sequence[date]) -> str:
+    """The command that helps: for these dates, the oldest first, and for those between them."""
+    if len(days) == 1:
+        return f"ccb-luigi {name} --date {days[0]}"
+    return f"ccb-luigi {name} --since {days[0]} --until {days[-1]}"
 
 
 class CcbError(Exception):

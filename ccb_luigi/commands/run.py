@@ -95,17 +95,16 @@ def run(
 ) -> int:
     """Migrate dates; what is complete is left alone. Only a date that is over is marked."""
     asked = dates_asked_for(settings, day, since, until, full=full, so_far=so_far)
-    return _do(settings, asked, workers, so_far=so_far)
+    return _carry_out(settings, asked, workers, so_far=so_far)
 
 
 def everything(settings: Settings) -> int:
     """What ``run --full --so-far`` does; returns the exit status."""
-    return _do(
-        settings, dates_asked_for(settings, None, None, None, full=True, so_far=True), None, so_far=True
-    )
+    asked = dates_asked_for(settings, None, None, None, full=True, so_far=True)
+    return _carry_out(settings, asked, None, so_far=True)
 
 
-def _do(settings: Settings, asked: Asked, workers: int | None, *, so_far: bool) -> int:
+def _carry_out(settings: Settings, asked: Asked, workers: int | None, *, so_far: bool) -> int:
     closing.refuse_what_is_not_over(settings, asked.last)
     with recorded(settings, "run", asked.days) as recorder:
         planned = (

@@ -23,8 +23,7 @@ from ccb_luigi.commands.frame import (
     source_option,
     with_settings,
 )
-from ccb_luigi.errors import NotProven
-from ccb_luigi.load.recount import rerun_of
+from ccb_luigi.errors import NotProven, command_for
 from ccb_luigi.proof import verify
 from ccb_luigi.proof.comparison import Difference, Proof
 from ccb_luigi.proof.verify import Scope
@@ -146,10 +145,11 @@ def _conclude(proof: Proof, *, strict: bool) -> None:
     """Raises ``NotProven`` unless all is well."""
     if proof.total:
         days = sorted(proof.days)
-        again = f"; `{rerun_of(days)}` loads that date again" if len(days) == 1 else ""
+        command = command_for("rerun", days) if days else ""
+        again = f"; `{command}` loads that date again" if len(days) == 1 else ""
         if len(days) > 1:
             again = (
-                f"; on {len(days):,} dates: {', '.join(map(str, days))}; `{rerun_of(days)}` loads them and"
+                f"; on {len(days):,} dates: {', '.join(map(str, days))}; `{command}` loads them and"
                 " those between them again, `ccb-luigi rerun --from-verify FILE` (what --json wrote) these"
                 " alone"
             )

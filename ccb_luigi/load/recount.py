@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Table, text
 
 from ccb_luigi import tables
 from ccb_luigi.database import postgres, schema
-from ccb_luigi.errors import NotReconciled
+from ccb_luigi.errors import NotReconciled, command_for
 from ccb_luigi.load import markers
 from ccb_luigi.load.batch import OWN
 from ccb_luigi.load.planner_settings import share_no_hash_tables
@@ -70,14 +70,7 @@ class Recount:
     @property
     def command(self) -> str:
         """What brings them back."""
-        return rerun_of(self.days)
-
-
-def rerun_of(days: list[date]) -> str:
-    """The command that does the dates again, and those between them."""
-    if len(days) == 1:
-        return f"ccb-luigi rerun --date {days[0]}"
-    return f"ccb-luigi rerun --since {days[0]} --until {days[-1]}"
+        return command_for("rerun", self.days)
 
 
 def told(found: Recount) -> str:

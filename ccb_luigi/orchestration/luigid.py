@@ -137,11 +137,10 @@ def _stranger() -> NoAnswer:
 
 
 def reachable(url: str, setting: str = "CCB_SCHEDULER_URL") -> str:
-    """The central scheduler's address, or nothing (and a warning) if it isn't luigid that answers there,
+    """The central scheduler's address, or nothing (and a warning) if nobody there gives work.
 
-    or one that is paused: a worker would wait for it half an hour.
-
-    The markers keep a run exact without luigid as well.
+    That is something else than luigid, nothing at all, or one that is paused: a worker would wait for it half
+    an hour. The markers keep a run exact without luigid as well.
     """
     if not url:
         return ""

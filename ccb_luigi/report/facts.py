@@ -47,9 +47,9 @@ class Facts:
     ``days`` ends with ``day`` and is the oldest first. ``nightly_days``: so many of the last ones must be
     complete. ``started``: the first date that anything is known of; ``None`` before the first run.
     ``so_far``: the dates, the day after among them, of which there are contracts and no marker.
-    ``password_ends``: of who loads, if that is soon. ``doubts``: a wrong clock, another
-    zone. ``recount``: what the last night counted again. ``read_at`` is in the zone of the partitions.
-    ``sweep``: the last that ended. ``closed``: rejections that were, in the last 24 hours.
+    ``password_ends``: of who loads, if that is soon. ``doubts``: see ``circumstances``. ``recount``: what the
+    last night counted again. ``read_at`` is in the zone of the partitions. ``sweep``: the last that ended.
+    ``closed``: rejections that were, in the last 24 hours.
     """
 
     day: date

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from ccb_luigi.errors import CircuitBroken
+from ccb_luigi.errors import CircuitBroken, command_for
 from ccb_luigi.load.status import SWEEP, Sweep
 from ccb_luigi.report.facts import Facts
 from ccb_luigi.report.words import say
@@ -99,7 +98,7 @@ def _of_dates(facts: Facts) -> list[Point]:
     ):
         days = [day for day, state in found.items() if state == key]
         if days:
-            helps = command.format(first=days[0]) if command else _run(days)
+            helps = command.format(first=days[0]) if command else command_for("run", days)
             failed = key == "missing" and any(failure.day in days for failure in facts.failures)
             if key == "missing" and begun.issuperset(days):
                 key = "partly"
@@ -115,13 +114,6 @@ def _of_recount(facts: Facts) -> list[Point]:
     names = ", ".join(name for name, number in found.rows.items() if number)
     values = {"n": len(found.days), "dates": found.days, "rows": sum(found.rows.values()), "tables": names}
     return [Point(Severity.BAD, "lost", values, found.command)]
-
-
-def _run(days: Sequence[date]) -> str:
-    """Complete dates in between are left alone by it."""
-    if len(days) == 1:
-        return f"ccb-luigi run --date {days[0]}"
-    return f"ccb-luigi run --since {days[0]} --until {days[-1]}"
 
 
 def _good(facts: Facts) -> Point:
